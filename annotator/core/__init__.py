@@ -1,0 +1,1 @@
+"""Values and rules of partial labelling; no I/O, no threads, no torch, no Qt."""

@@ -1,0 +1,79 @@
+"""The one error hierarchy: every message is a plain sentence that a user can act on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class AnnotatorError(Exception):
+    """Base of every error raised on purpose; ``str(error)`` is one plain sentence."""
+
+
+class BadInput(AnnotatorError):
+    """A file or value from outside that cannot be used.
+
+    Parameters
+    ----------
+    where
+        The file (or option) at fault; only its name and parent are shown where it is a path.
+    what
+        What is wrong, as a clause: ``"the pixel data ends after 3 of 30 frames"``.
+    remedy
+        What to do, as a clause: ``"export the clip again from the archive"``.
+    """
+
+    def __init__(self, where: str | Path, what: str, remedy: str) -> None:
+        self.where = str(where)
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{where}: {what}; {remedy}.")
+
+
+class ProjectError(AnnotatorError):
+    """A project folder that cannot be opened, written or trusted."""
+
+
+class ReadOnlyProject(ProjectError):
+    """A write was asked of a project that this process may only read."""
+
+
+class CorruptProject(ProjectError):
+    """Bytes on disk that do not match what was committed."""
+
+
+class Contradiction(AnnotatorError):
+    """Two claims about the same pixels that cannot both be true."""
+
+
+class UnknownName(AnnotatorError):
+    """A protocol, structure, clip, plugin or option that does not exist.
+
+    Parameters
+    ----------
+    kind
+        What was looked for, such as ``"protocol"``.
+    name
+        The name that was not found.
+    known
+        The names that exist, offered in the message.
+    """
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...] | list[str] = ()) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(known)
+        offer = f"; choose one of {', '.join(self.known)}" if self.known else ""
+        super().__init__(f"There is no {kind} called '{name}'{offer}.")
+
+
+class TrainingFailed(AnnotatorError):
+    """The learner stopped on an error; the message says why and what to do."""
+
+
+class IncompatibleWeights(AnnotatorError):
+    """Weights that were trained for another protocol, network or format version."""
+
+
+class Cancelled(AnnotatorError):
+    """A job ended because the user asked it to; nothing half-written is left."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"{job} was cancelled; nothing half-written was left behind.")

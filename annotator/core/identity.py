@@ -1,0 +1,209 @@
+"""Frame and clip identity: a closed schema that no patient field fits into.
+
+What is not a field here cannot enter a project: no name, date, accession number or free text. Patient
+keys are salted pseudonyms. The one free string is a clip's stem, and it is checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from annotator.core.errors import AnnotatorError
+
+_PSEUDONYM = re.compile(r"^p[0-9a-f]{12}$")
+_STEM_UNSAFE = re.compile(r"[^\w.\- ~()+]", re.UNICODE)
+
+MAX_SIDE: Final = 16384
+"""Longest side of a frame that is accepted, in pixels."""
+
+
+class Split(StrEnum):
+    """Which part of the data a clip belongs to; a patient is wholly in one."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class SpacingStatus(StrEnum):
+    """Whether millimetres may be shown."""
+
+    UNKNOWN = "unknown"
+    """The file says nothing of its pixel size."""
+    TRUSTED = "trusted"
+    """The file says it, and nothing contradicts it."""
+    DOUBTED = "doubted"
+    """The file contradicts itself; a correction is proposed, and millimetres stay unset until confirmed."""
+    CONFIRMED = "confirmed"
+    """A person confirmed or entered it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """Pixel size in mm/px, ``y`` down the rows and ``x`` along the columns.
+
+    Raises
+    ------
+    AnnotatorError
+        Where a size is not positive and finite.
+    """
+
+    y: float
+    x: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(v) and v > 0 for v in (self.y, self.x)):
+            raise AnnotatorError(f"A pixel size must be positive, not {self.y} x {self.x} mm.")
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonymiser:
+    """Turns patient keys into salted pseudonyms.
+
+    Parameters
+    ----------
+    salt
+        The project's secret; the same patient has the same key within a project and another elsewhere.
+    """
+
+    salt: bytes
+
+    def key(self, patient: str) -> str:
+        """Pseudonym ``p`` + 12 hexadecimal digits (HMAC-SHA256) of a patient's identifier."""
+        return "p" + hmac.new(self.salt, patient.strip().encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def is_pseudonym(key: str) -> bool:
+    """Whether a string has the form of a pseudonym."""
+    return bool(_PSEUDONYM.match(key))
+
+
+def safe_stem(stem: str) -> str:
+    """A clip name that every file system takes: unsafe characters become '_', at most 100 characters."""
+    cleaned = _STEM_UNSAFE.sub("_", stem).strip(" .")[:100].strip(" .")
+    return cleaned or "clip"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipHeader:
+    """What a reader may say of a clip.
+
+    Parameters
+    ----------
+    stem
+        Proposed name: a pseudonym for DICOM, the file's stem otherwise.
+    patient
+        Salted pseudonym from the given :class:`Pseudonymiser`.
+    n_frames, height, width
+        Size; pixels.
+    channels
+        1 (grey) or 3 (RGB).
+    view
+        View id of the protocol, such as ``"a4c"``, where known.
+    domain
+        Scanner, vendor or hospital: what the learner must not mistake for anatomy.
+    spacing
+        mm/px, only where ``spacing_status`` is trusted or confirmed.
+    spacing_status
+        See :class:`SpacingStatus`.
+    proposed_spacing
+        mm/px offered for confirmation where the spacing is doubted.
+    frame_times_ms
+        Start of each frame from the first, in ms; empty where not known.
+    heart_rate_bpm
+        Beats per minute, where known.
+    ed_frames, es_frames
+        Frame indices of end-diastole and end-systole.
+    format
+        Short format name, such as ``"dicom"``.
+
+    Raises
+    ------
+    AnnotatorError
+        Where a field does not fit the schema.
+    """
+
+    stem: str
+    patient: str
+    n_frames: int
+    height: int
+    width: int
+    channels: int = 1
+    view: str | None = None
+    domain: str = "default"
+    spacing: Spacing | None = None
+    spacing_status: SpacingStatus = SpacingStatus.UNKNOWN
+    proposed_spacing: Spacing | None = None
+    frame_times_ms: tuple[float, ...] = ()
+    heart_rate_bpm: float | None = None
+    ed_frames: tuple[int, ...] = ()
+    es_frames: tuple[int, ...] = ()
+    format: str = "unknown"
+
+    def __post_init__(self) -> None:
+        if self.stem != safe_stem(self.stem):
+            raise AnnotatorError(f"'{self.stem}' cannot be a clip name; '{safe_stem(self.stem)}' could.")
+        if not is_pseudonym(self.patient):
+            raise AnnotatorError("A clip's patient must be a pseudonym, never a name or number from the file.")
+        if self.n_frames < 1 or not (1 <= self.height <= MAX_SIDE and 1 <= self.width <= MAX_SIDE):
+            raise AnnotatorError(f"{self.n_frames} frames of {self.height} x {self.width} pixels cannot be a clip.")
+        if self.channels not in (1, 3):
+            raise AnnotatorError(f"A frame has 1 or 3 channels, not {self.channels}.")
+        has_spacing = self.spacing_status in (SpacingStatus.TRUSTED, SpacingStatus.CONFIRMED)
+        if (self.spacing is not None) != has_spacing:
+            raise AnnotatorError(f"Spacing {self.spacing} does not fit its status '{self.spacing_status}'.")
+        if self.frame_times_ms and len(self.frame_times_ms) != self.n_frames:
+            raise AnnotatorError(f"{len(self.frame_times_ms)} frame times for {self.n_frames} frames.")
+        if any(not 0 <= f < self.n_frames for f in (*self.ed_frames, *self.es_frames)):
+            raise AnnotatorError(f"An ED or ES mark lies outside the {self.n_frames} frames.")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.height, self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip in a project.
+
+    Parameters
+    ----------
+    name
+        Unique in the project; equal stems get ``~2``, ``~3``.
+    header
+        See :class:`ClipHeader`; view, domain, spacing and marks may be edited by replacing it.
+    split
+        See :class:`Split`.
+    content_hash
+        SHA-256 (hexadecimal) of size and pixels, by which a second import is recognised.
+    """
+
+    name: str
+    header: ClipHeader
+    split: Split = Split.TRAIN
+    content_hash: str = field(default="", repr=False)
+
+    @property
+    def frame_keys(self) -> tuple[FrameKey, ...]:
+        """Keys of all frames in order."""
+        return tuple(FrameKey(self.name, i) for i in range(self.header.n_frames))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FrameKey:
+    """One frame of one clip; ``frame`` counts from 0."""
+
+    clip: str
+    frame: int
+
+    @property
+    def file_stem(self) -> str:
+        """``<clip>_<frame>`` with five digits, as multi-frame exports name their files."""
+        return f"{self.clip}_{self.frame:05d}"

@@ -1,0 +1,1 @@
+"""The background thread and the jobs that window and command line share."""

@@ -1,0 +1,1 @@
+"""The learner: allowed-set losses, label dropout, teacher and student, metrics, weights."""

@@ -1,0 +1,1 @@
+"""Storage: frames in HDF5, annotations in SQL, undo, lineage, migrations."""

@@ -1,0 +1,92 @@
+"""Settings of one user on one computer, kept as JSON in the platform's configuration folder."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+from platformdirs import user_config_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from annotator.core.errors import BadInput
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+class UserSettings(BaseModel):
+    """What a user may set.
+
+    Parameters
+    ----------
+    author
+        Name that is written beside every label; the login name at first.
+    recent_projects
+        Folders, newest first, at most ten.
+    shortcuts
+        Action id to key sequence, where it differs from the default.
+    brush_size
+        Diameter in screen-independent image pixels.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    author: str = Field(default_factory=_login_name, min_length=1)
+    recent_projects: tuple[str, ...] = ()
+    shortcuts: dict[str, str] = Field(default_factory=dict)
+    brush_size: int = Field(default=14, ge=1, le=400)
+    device: str = "auto"
+
+    def with_recent(self, project: Path) -> UserSettings:
+        """The settings with a project moved to the front of the recent ones."""
+        name = str(project.resolve())
+        kept = tuple(p for p in self.recent_projects if p != name)
+        return self.model_copy(update={"recent_projects": (name, *kept)[:10]})
+
+
+def settings_path() -> Path:
+    """Where the settings file is; ``ANNOTATOR_CONFIG_DIR`` overrides the platform's folder."""
+    override = os.environ.get("ANNOTATOR_CONFIG_DIR")
+    folder = Path(override) if override else user_config_path("annotator", appauthor=False)
+    return folder / "settings.json"
+
+
+def load_settings() -> UserSettings:
+    """The stored settings, or the defaults where there are none.
+
+    Raises
+    ------
+    BadInput
+        Where the file is not valid settings.
+    """
+    path = settings_path()
+    try:
+        return UserSettings.model_validate_json(path.read_bytes())
+    except OSError:
+        return UserSettings()
+    except ValidationError:
+        raise BadInput(path, "it does not hold valid settings", "correct or delete it") from None
+
+
+def save_settings(settings: UserSettings) -> None:
+    """Write the settings aside and rename them into place.
+
+    Raises
+    ------
+    BadInput
+        Where the folder cannot be written.
+    """
+    path = settings_path()
+    aside = path.with_suffix(".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(settings.model_dump_json(indent=2), encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise BadInput(path, f"the settings cannot be written ({error.strerror})", "free the folder") from None

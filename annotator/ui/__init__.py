@@ -1,0 +1,1 @@
+"""Qt widgets that show values and emit intentions."""

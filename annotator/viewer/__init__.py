@@ -1,0 +1,1 @@
+"""napari models only: scene, strokes into edits, pure state, controllers."""

@@ -1,0 +1,142 @@
+"""Values that the window shows; widgets take them whole and decide nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from annotator.core.identity import SpacingStatus
+
+
+class CellState(StrEnum):
+    """State of one structure in one frame as the timeline and the structure panel show it."""
+
+    UNKNOWN = "unknown"
+    SUGGESTED = "suggested"
+    DRAFT = "draft"
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    DRAWN = "drawn"
+    IMPORTED = "imported"
+    PROPAGATED = "propagated"
+    PARTIAL = "partial"
+    REJECTED = "rejected"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class StructureRow:
+    """One structure in the frame on screen.
+
+    ``confidence`` is that of the suggestion, 0..1, ``None`` where there is none; ``area`` a text such as
+    ``"34.1 cm²"`` or ``"12 034 px"``, empty where the structure has no pixels.
+    """
+
+    id: str
+    name: str
+    colour: str
+    key: str
+    state: CellState
+    confidence: float | None
+    is_selected: bool
+    is_visible: bool
+    area: str = ""
+    provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """One structure over all frames of the clip; ``cells[i]`` is frame i."""
+
+    id: str
+    name: str
+    colour: str
+    cells: tuple[CellState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineState:
+    """The timeline under the canvas."""
+
+    rows: tuple[TimelineRow, ...]
+    n_frames: int
+    current: int
+    ed_frames: tuple[int, ...] = ()
+    es_frames: tuple[int, ...] = ()
+    frame_times_ms: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """One clip in the browser; ``labelled`` counts finished (frame, structure) labels."""
+
+    name: str
+    patient: str
+    view: str
+    domain: str
+    split: str
+    n_frames: int
+    labelled: int
+    labelled_frames: int
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClipDetails:
+    """Editable facts of the clip on screen."""
+
+    name: str
+    patient: str
+    view: str
+    views: tuple[str, ...]
+    domain: str
+    domains: tuple[str, ...]
+    spacing: str
+    """Plain words: ``"0.31 x 0.31 mm/px"`` or ``"not set: ..."``."""
+    spacing_status: SpacingStatus
+    proposed_spacing: str
+    frame_rate: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One line of the next-up list."""
+
+    clip: str
+    frame: int
+    structure: str
+    structure_name: str
+    colour: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Validation Dice or loss at a step."""
+
+    step: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of the training panel's plot."""
+
+    name: str
+    colour: str
+    points: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingView:
+    """The training panel: ``headline`` is one plain sentence, ``facts`` short lines."""
+
+    state: str
+    headline: str
+    facts: tuple[str, ...]
+    loss: Curve
+    dice: tuple[Curve, ...]
+    can_pause: bool
+    can_resume: bool
+    can_retry: bool

@@ -1,0 +1,1 @@
+"""Echocardiography: protocols, simulated clips, volumes. Everything cardiac lives here."""

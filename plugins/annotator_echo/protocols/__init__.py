@@ -1,0 +1,1 @@
+"""Echo protocols as TOML."""

@@ -1,0 +1,1 @@
+"""The generic protocol as TOML."""
