@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from annotator.core.identity import SpacingStatus
 
@@ -56,7 +57,7 @@ class TimelineRow:
 
 @dataclass(frozen=True, slots=True)
 class TimelineState:
-    """The timeline under the canvas."""
+    """The timeline under the canvas; ``selected`` is the structure whose row stands out."""
 
     rows: tuple[TimelineRow, ...]
     n_frames: int
@@ -64,6 +65,7 @@ class TimelineState:
     ed_frames: tuple[int, ...] = ()
     es_frames: tuple[int, ...] = ()
     frame_times_ms: tuple[float, ...] = ()
+    selected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +142,77 @@ class TrainingView:
     can_pause: bool
     can_resume: bool
     can_retry: bool
+
+
+class LabelAction(StrEnum):
+    """What a person can do to one structure in the frame on screen."""
+
+    ACCEPT = "accept"
+    CORRECT = "correct"
+    REJECT = "reject"
+    ABSENT = "absent"
+    CLEAR = "clear"
+
+
+_SUGGESTED_ACTIONS: Final = frozenset({LabelAction.ACCEPT, LabelAction.CORRECT, LabelAction.REJECT, LabelAction.ABSENT})
+_LABEL_ACTIONS: Final = frozenset({LabelAction.CORRECT, LabelAction.ABSENT, LabelAction.CLEAR})
+
+
+def allowed_actions(state: CellState) -> frozenset[LabelAction]:
+    """Actions that make sense for a structure in this state; the panel enables these buttons only."""
+    match state:
+        case CellState.UNKNOWN:
+            return frozenset({LabelAction.CORRECT, LabelAction.ABSENT})
+        case CellState.SUGGESTED:
+            return _SUGGESTED_ACTIONS
+        case CellState.PROPAGATED:
+            return _SUGGESTED_ACTIONS | {LabelAction.CLEAR}
+        case CellState.ABSENT:
+            return frozenset({LabelAction.CORRECT, LabelAction.CLEAR})
+        case _:
+            return _LABEL_ACTIONS
+
+
+class Tool(StrEnum):
+    """What a press of the mouse or pen on the canvas does."""
+
+    MOVE = "move"
+    BRUSH = "brush"
+    ERASER = "eraser"
+    FILL = "fill"
+    UNSURE = "unsure"
+    IS_NOT = "is_not"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolState:
+    """The tool bar.
+
+    ``brush_size`` is a diameter in image pixels, ``suggestion_opacity`` 0..1; ``undo`` and ``redo`` say in words
+    what they would undo or redo, empty where there is nothing; ``can_finish`` where a draft is open.
+    """
+
+    tool: Tool = Tool.BRUSH
+    brush_size: int = 14
+    suggestion_opacity: float = 0.5
+    are_suggestions_hidden: bool = False
+    undo: str = ""
+    redo: str = ""
+    can_finish: bool = False
+
+
+class MessageLevel(StrEnum):
+    """How a message is shown; only ``INFO`` goes away by itself."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One plain sentence in the message bar; ``action`` is the text of its button, empty for none."""
+
+    sentence: str
+    level: MessageLevel = MessageLevel.INFO
+    action: str = ""
