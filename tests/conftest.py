@@ -1,0 +1,37 @@
+"""Shared fixtures and Hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real ultrasound beside the checkout; the test is skipped where there is none."""
+    if not DATA.is_dir():
+        pytest.skip("no real ultrasound beside the checkout (../shared/data)")
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests away from the settings of whoever runs them."""
+    monkeypatch.setenv("ANNOTATOR_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture
+def display() -> str:
+    """Name of the X display; the test is skipped where there is no screen."""
+    name = os.environ.get("DISPLAY", "")
+    if not name:
+        pytest.skip("no display; run it under a virtual screen")
+    return name

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Spacing, SpacingStatus, safe_stem
+
+PATIENT = Pseudonymiser(b"salt").key("Doe^Jane")
+
+
+def header(**changes: object) -> ClipHeader:
+    base = ClipHeader(stem="clip", patient=PATIENT, n_frames=3, height=4, width=5)
+    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+
+@given(st.text())
+def test_any_text_gives_a_safe_stem(text: str) -> None:
+    stem = safe_stem(text)
+    assert stem == safe_stem(stem)
+    assert 0 < len(stem) <= 100
+    assert not set(stem) & set('/\\:*?"<>|')
+
+
+@given(st.text(), st.binary())
+def test_a_pseudonym_does_not_show_the_patient(patient: str, salt: bytes) -> None:
+    key = Pseudonymiser(salt).key(patient)
+    assert header(patient=key).patient == key
+    assert key == Pseudonymiser(salt).key(patient)
+    assert key != Pseudonymiser(salt + b"x").key(patient)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"patient": "Doe^Jane"},
+        {"stem": "a/b"},
+        {"n_frames": 0},
+        {"height": 100_000},
+        {"channels": 4},
+        {"spacing": Spacing(1.0, 1.0)},
+        {"spacing_status": SpacingStatus.TRUSTED},
+        {"frame_times_ms": (0.0,)},
+        {"ed_frames": (3,)},
+    ],
+)
+def test_what_does_not_fit_the_schema_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(AnnotatorError):
+        header(**changes)
+
+
+def test_spacing_is_positive_and_finite() -> None:
+    for bad in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(AnnotatorError, match="positive"):
+            Spacing(bad, 1.0)
+
+
+def test_frame_names() -> None:
+    clip = Clip("a clip", header())
+    assert clip.frame_keys[2] == FrameKey("a clip", 2)
+    assert clip.frame_keys[2].file_stem == "a clip_00002"

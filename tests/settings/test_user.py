@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from annotator.core.errors import BadInput
+from annotator.settings import UserSettings, load_settings, save_settings, settings_path
+
+
+def test_settings_come_back() -> None:
+    stored = UserSettings(author="Ada", brush_size=9, shortcuts={"accept": "A"})
+    save_settings(stored)
+    assert load_settings() == stored
+
+
+def test_without_a_file_there_are_defaults() -> None:
+    assert load_settings() == UserSettings()
+
+
+def test_damaged_settings_are_told() -> None:
+    settings_path().parent.mkdir(parents=True, exist_ok=True)
+    settings_path().write_text("{")
+    with pytest.raises(BadInput, match="valid settings"):
+        load_settings()
+
+
+def test_recent_projects_are_few_and_newest_first(tmp_path: Path) -> None:
+    settings = UserSettings()
+    for i in range(12):
+        settings = settings.with_recent(tmp_path / str(i))
+    settings = settings.with_recent(tmp_path / "5")
+    assert len(settings.recent_projects) == 10
+    assert settings.recent_projects[0] == str((tmp_path / "5").resolve())
+    assert len(set(settings.recent_projects)) == 10
