@@ -7,6 +7,8 @@ that return the object; a protocol's entry point is a module or package whose fo
 """
 
 from annotator.core.allowed import allowed_bitmap
+from annotator.core.clip_json import clip_from_json, clip_to_json, protocol_from_json, protocol_to_json
+from annotator.core.disk_errors import write_failure
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
 from annotator.core.identity import (
     MAX_SIDE,
@@ -20,7 +22,15 @@ from annotator.core.identity import (
     safe_stem,
 )
 from annotator.core.indexed import NOT_KNOWN, from_indexed, to_indexed
+from annotator.core.label_json import label_from_json, label_to_json, provenance_from_json, provenance_to_json
 from annotator.core.labels import PartialLabel, StructureLabel
+from annotator.core.labels_document import (
+    DocumentClip,
+    DocumentFrame,
+    LabelsDocument,
+    document_from_text,
+    document_text,
+)
 from annotator.core.packing import Mask, from_run_lengths, run_lengths
 from annotator.core.plugin_types import (
     ExportContext,
@@ -48,6 +58,8 @@ __all__ = [
     "Clip",
     "ClipHeader",
     "Contradiction",
+    "DocumentClip",
+    "DocumentFrame",
     "ExportContext",
     "Frame",
     "FrameKey",
@@ -55,6 +67,7 @@ __all__ = [
     "LabelStatus",
     "LabelledClip",
     "LabelledFrame",
+    "LabelsDocument",
     "Mask",
     "Measurement",
     "NetworkFactory",
@@ -75,9 +88,20 @@ __all__ = [
     "WriteReport",
     "Writer",
     "allowed_bitmap",
+    "clip_from_json",
+    "clip_to_json",
+    "document_from_text",
+    "document_text",
     "from_indexed",
     "from_run_lengths",
+    "label_from_json",
+    "label_to_json",
+    "protocol_from_json",
+    "protocol_to_json",
+    "provenance_from_json",
+    "provenance_to_json",
     "run_lengths",
     "safe_stem",
     "to_indexed",
+    "write_failure",
 ]

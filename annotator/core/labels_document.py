@@ -1,0 +1,132 @@
+"""The text of a ``labels.json``: every label of an export, to and from values; no file is touched here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from annotator.core.clip_json import clip_from_json, clip_to_json, protocol_from_json, protocol_to_json
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Clip, FrameKey
+from annotator.core.label_json import label_from_json, label_to_json, provenance_from_json, provenance_to_json
+from annotator.core.labels import PartialLabel
+from annotator.core.plugin_types import ExportContext
+from annotator.core.protocols import LabelProtocol
+from annotator.core.status import Provenance
+
+FORMAT: Final = "echo-annotator labels"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentFrame:
+    """What is known of one frame, and where each label came from; ``frame`` counts from 0."""
+
+    frame: int
+    label: PartialLabel
+    provenance: Mapping[str, Provenance] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentClip:
+    """One clip and its labels, in frame order."""
+
+    clip: Clip
+    frames: tuple[DocumentFrame, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelsDocument:
+    """A whole ``labels.json``."""
+
+    protocol: LabelProtocol
+    values: Mapping[str, int]
+    data_revision: int
+    clips: tuple[DocumentClip, ...]
+
+    def labels_for(self, clips: Sequence[Clip]) -> dict[FrameKey, PartialLabel]:
+        """The document's labels under the keys of other clips, such as those of a project.
+
+        A clip is found by its content hash, else by its name where frames and size agree.
+
+        Raises
+        ------
+        AnnotatorError
+            Where a clip of the document is not among ``clips``.
+        """
+        by_hash = {clip.content_hash: clip for clip in clips if clip.content_hash}
+        by_name = {clip.name: clip for clip in clips}
+        found: dict[FrameKey, PartialLabel] = {}
+        for entry in self.clips:
+            match = by_hash.get(entry.clip.content_hash) or by_name.get(entry.clip.name)
+            if match is None or _extent(match) != _extent(entry.clip):
+                n_frames, height, width = _extent(entry.clip)
+                raise AnnotatorError(
+                    f"The labels speak of '{entry.clip.name}' ({n_frames} frames of {height} x {width} pixels), "
+                    "and no such clip is here; import its images first."
+                )
+            found.update({FrameKey(match.name, f.frame): f.label for f in entry.frames})
+        return found
+
+
+def document_text(clips: Iterable[DocumentClip], context: ExportContext) -> Iterator[str]:
+    """The text of a document piece by piece, one clip at a time, so that a large export needs little memory."""
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "data_revision": context.data_revision,
+        "protocol": protocol_to_json(context.protocol),
+        "values": dict(context.values),
+    }
+    yield json.dumps(head, ensure_ascii=False, indent=1).rstrip("}").rstrip() + ',\n "clips": ['
+    separator = "\n"
+    for entry in clips:
+        data = {**clip_to_json(entry.clip), "frames": [_frame_to_json(f) for f in entry.frames]}
+        yield separator + json.dumps(data, ensure_ascii=False)
+        separator = ",\n"
+    yield "\n ]\n}\n"
+
+
+def document_from_text(text: str) -> LabelsDocument:
+    """Inverse of :func:`document_text`.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the text is no such document, is of a newer version, or a label in it is damaged.
+    """
+    try:
+        data = json.loads(text)
+        version = data["version"] if data["format"] == FORMAT else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise AnnotatorError("It is not a labels.json of this program; choose one that it exported.") from None
+    if version != VERSION:
+        raise AnnotatorError(f"It is a labels.json of version {version} and this program reads {VERSION}; update it.")
+    try:
+        return LabelsDocument(
+            protocol=protocol_from_json(data["protocol"]),
+            values={str(name): int(value) for name, value in data["values"].items()},
+            data_revision=int(data["data_revision"]),
+            clips=tuple(
+                DocumentClip(clip_from_json(entry), tuple(_frame_from_json(f) for f in entry["frames"]))
+                for entry in data["clips"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AnnotatorError(f"The labels.json is damaged ({error}); export it again.") from None
+
+
+def _extent(clip: Clip) -> tuple[int, int, int]:
+    return clip.header.n_frames, clip.header.height, clip.header.width
+
+
+def _frame_to_json(frame: DocumentFrame) -> dict[str, Any]:
+    origins = {name: provenance_to_json(value) for name, value in frame.provenance.items()}
+    return {"frame": frame.frame, "label": label_to_json(frame.label), "provenance": origins}
+
+
+def _frame_from_json(data: Mapping[str, Any]) -> DocumentFrame:
+    origins = {str(name): provenance_from_json(value) for name, value in data["provenance"].items()}
+    return DocumentFrame(int(data["frame"]), label_from_json(data["label"]), origins)

@@ -1,0 +1,78 @@
+"""MetaImage clips and masks: ``.mhd`` + ``.raw`` or ``.zraw``, and ``.mha``.
+
+DimSize and ElementSpacing are x first, so that an image of 549 columns and 778 rows declares ``549 778``.
+Where the transform sends the first axis to y and the second to x, the file is stored rows first and read so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+
+from annotator.plugin import BadInput, Pseudonymiser, Recording
+from annotator_formats._mhd_header import is_mhd, read_header
+from annotator_formats._side_files import phase_marks
+from annotator_formats._volumes import Volume, plane_axes, reading, swaps_rows, to_frames, to_integers, to_recording
+
+_ITK: Any = SimpleITK  # its Python half is not annotated
+
+
+class MetaImageReader:
+    """Reads ``.mhd`` and ``.mha``."""
+
+    name = "metaimage"
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the file starts with a MetaImage header."""
+        return is_mhd(path)
+
+    def read(self, path: Path, pseudonymiser: Pseudonymiser) -> Sequence[Recording]:
+        """The one clip of the file.
+
+        Raises
+        ------
+        BadInput
+            Where the pixels are missing, too few for the declared size, damaged or no clip of plane images.
+        """
+        with reading(path):
+            volume = _read_volume(path)
+            marks = phase_marks(path, volume.pixels.shape[0])
+            return [to_recording(volume, path, pseudonymiser, name=self.name, marks=marks)]
+
+    def read_masks(self, path: Path) -> NDArray[np.integer[Any]]:
+        """(T, H, W) integers as stored.
+
+        Raises
+        ------
+        BadInput
+            Where the pixels are missing or damaged, or the file holds no integers.
+        """
+        with reading(path):
+            return to_integers(_read_volume(path).pixels, path)
+
+
+def _read_volume(path: Path) -> Volume:
+    header = read_header(path)
+    first, second, _ = plane_axes(header.sizes, path)
+    _ITK.ProcessObject.GlobalWarningDisplayOff()
+    image = _ITK.ReadImage(str(path), imageIO="MetaImageIO")
+    array = _ITK.GetArrayFromImage(image)
+    rank = image.GetDimension()
+    # SimpleITK gives an image of one-pixel depth its own rank; the header's sizes are what was declared.
+    if tuple(image.GetSize()) != header.sizes:
+        raise BadInput(path, f"its pixels are {image.GetSize()} where {header.sizes} were declared", "export it again")
+    turned = np.transpose(array, [*range(rank - 1, -1, -1), *range(rank, array.ndim)])
+    if header.channels > 1:
+        turned = turned[..., :3]
+    direction = np.asarray(image.GetDirection(), dtype=np.float64).reshape(rank, rank)
+    is_row_first = swaps_rows(direction)
+    one, two = image.GetSpacing()[first], image.GetSpacing()[second]
+    return Volume(
+        pixels=to_frames(turned, header.sizes, path, is_row_first=is_row_first),
+        spacing=((one, two) if is_row_first else (two, one)) if header.has_spacing else None,
+    )
