@@ -1,0 +1,198 @@
+"""Studies and clips at the left of the window, with their progress."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, QSortFilterProxyModel, Qt, QTimer, Signal
+from qtpy.QtGui import QColor, QFont, QPainter
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QLineEdit,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from annotator.ui.clip_model import FILTER_ROLE, ROW_ROLE, ClipModel
+from annotator.ui.style import GAP, PALETTE, TIGHT, label
+from annotator.viewer.state import ClipRow
+
+_DONE: Final = "#2fc796"
+_SPLIT_BADGES: Final = {"validation": ("VAL", "#f2c14e"), "test": ("TEST", "#d58bb8")}
+
+
+class ClipDelegate(QStyledItemDelegate):
+    """Paints a clip in two lines and a progress bar, a patient as a heading."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Two lines of text and a bar for a clip, one line for a patient."""
+        line = option.fontMetrics.height()
+        return QSize(200, line + 12 if index.data(ROW_ROLE) is None else 2 * line + 18)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Paint one item."""
+        row: ClipRow | None = index.data(ROW_ROLE)
+        rect: QRect = option.rect
+        painter.save()
+        painter.setFont(option.font)
+        if row is None:
+            _paint_patient(painter, rect, str(index.data()))
+        else:
+            state: QStyle.StateFlag = option.state
+            if row.is_current:
+                painter.fillRect(rect, QColor(PALETTE.accentDeep))
+                painter.fillRect(rect.left(), rect.top(), 3, rect.height(), QColor(PALETTE.accent))
+            elif state & QStyle.StateFlag.State_Selected:
+                painter.fillRect(rect, QColor(PALETTE.chosen))
+            elif state & QStyle.StateFlag.State_MouseOver:
+                painter.fillRect(rect, QColor(PALETTE.raised))
+            _paint_clip(painter, rect.adjusted(GAP, TIGHT, -GAP, -TIGHT), row)
+        painter.restore()
+
+
+def _paint_patient(painter: QPainter, rect: QRect, patient: str) -> None:
+    font = QFont(painter.font())
+    font.setBold(True)
+    painter.setFont(font)
+    painter.setPen(QColor(PALETTE.quiet))
+    text = painter.fontMetrics().elidedText(f"Patient {patient}", Qt.TextElideMode.ElideMiddle, rect.width() - GAP)
+    painter.drawText(rect, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+
+
+def _paint_clip(painter: QPainter, area: QRect, row: ClipRow) -> None:
+    metrics = painter.fontMetrics()
+    line = metrics.height()
+    right, left = int(Qt.AlignmentFlag.AlignRight), int(Qt.AlignmentFlag.AlignLeft)
+    count = f"{row.labelled_frames} / {row.n_frames}"
+    painter.setPen(QColor(PALETTE.text))
+    painter.drawText(QRect(area.left(), area.top(), area.width(), line), right, count)
+    room = area.width() - metrics.horizontalAdvance(count) - GAP
+    name = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, room)
+    painter.drawText(QRect(area.left(), area.top(), room, line), left, name)
+    second = QRect(area.left(), area.top() + line, area.width(), line)
+    room = area.width()
+    if row.split in _SPLIT_BADGES:
+        word, tint = _SPLIT_BADGES[row.split]
+        painter.setPen(QColor(tint))
+        painter.drawText(second, right, word)
+        room -= metrics.horizontalAdvance(word) + GAP
+    painter.setPen(QColor(PALETTE.quiet))
+    facts = " · ".join((row.view or "view not set", row.domain))
+    painter.drawText(second, left, metrics.elidedText(facts, Qt.TextElideMode.ElideRight, room))
+    bar = QRect(area.left(), area.bottom() - 4, area.width(), 4)
+    painter.fillRect(bar, QColor(PALETTE.line))
+    if row.labelled_frames and row.n_frames:
+        share = min(1.0, row.labelled_frames / row.n_frames)
+        painter.fillRect(bar.left(), bar.top(), max(2, round(share * bar.width())), 4, QColor(_DONE))
+
+
+class ClipBrowser(QWidget):
+    """Clips grouped by patient, with a filter.
+
+    Signals
+    -------
+    clip_activated(str)
+        The user clicked a clip or pressed Enter on it.
+    """
+
+    clip_activated = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("clipBrowser")
+        self._model = ClipModel(self)
+        self._proxy = QSortFilterProxyModel(self)
+        self._proxy.setSourceModel(self._model)
+        self._proxy.setFilterRole(FILTER_ROLE)
+        self._proxy.setRecursiveFilteringEnabled(True)
+        self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._filter = QLineEdit()
+        self._filter.setPlaceholderText("Filter by clip, patient, view, domain…")
+        self._filter.setAccessibleName("Filter clips")
+        self._filter.setClearButtonEnabled(True)
+        self._tree = self._make_tree()
+        self._summary = label(role="quiet")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(GAP, GAP, GAP, GAP)
+        layout.setSpacing(TIGHT)
+        for widget in (self._filter, self._tree, self._summary):
+            layout.addWidget(widget)
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(120)
+        self._typing.timeout.connect(self._apply_filter)
+        self._filter.textChanged.connect(self._typing.start)
+        self._filter.returnPressed.connect(self._apply_filter)
+        self._current = ""
+
+    def _make_tree(self) -> QTreeView:
+        tree = QTreeView()
+        tree.setModel(self._proxy)
+        tree.setItemDelegate(ClipDelegate(tree))
+        tree.setHeaderHidden(True)
+        tree.setIndentation(14)
+        tree.setMouseTracking(True)
+        tree.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        tree.setAccessibleName("Clips by patient")
+        tree.setExpandsOnDoubleClick(True)
+        tree.clicked.connect(self._on_clicked)
+        tree.activated.connect(self._on_clicked)
+        return tree
+
+    def show_state(self, rows: tuple[ClipRow, ...]) -> None:
+        """Show these clips; selection, open patients and scroll position stay."""
+        scroll = self._tree.verticalScrollBar().value()
+        selected = self._selected_name()
+        closed = self._closed_patients()
+        if self._model.set_rows(rows):
+            self._restore(selected, closed)
+            self._tree.verticalScrollBar().setValue(scroll)
+        current = next((row.name for row in rows if row.is_current), "")
+        if current != self._current:
+            self._current = current
+            self._select(current)
+        done = sum(row.labelled_frames for row in rows)
+        frames = sum(row.n_frames for row in rows)
+        words = f"{len(rows):,} clips · {done:,} of {frames:,} frames labelled"
+        self._summary.setText(words if rows else "No clips yet")
+
+    def _selected_name(self) -> str:
+        row = self._model.row_at(self._proxy.mapToSource(self._tree.currentIndex()))
+        return "" if row is None else row.name
+
+    def _patients(self) -> list[QModelIndex]:
+        return [self._proxy.index(i, 0) for i in range(self._proxy.rowCount())]
+
+    def _closed_patients(self) -> frozenset[str]:
+        return frozenset(str(i.data()) for i in self._patients() if not self._tree.isExpanded(i))
+
+    def _restore(self, selected: str, closed: frozenset[str]) -> None:
+        self._tree.expandAll()
+        for index in self._patients():
+            if index.data() in closed:
+                self._tree.collapse(index)
+        self._select(selected)
+
+    def _select(self, name: str) -> None:
+        index = self._proxy.mapFromSource(self._model.clip_index(name))
+        if index.isValid():
+            self._tree.setCurrentIndex(index)
+            self._tree.scrollTo(index)
+
+    def _apply_filter(self) -> None:
+        self._typing.stop()
+        closed = self._closed_patients()
+        self._proxy.setFilterFixedString(self._filter.text().strip())
+        self._restore(self._current, frozenset() if self._filter.text() else closed)
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        row = self._model.row_at(self._proxy.mapToSource(index))
+        if row is not None:
+            self.clip_activated.emit(row.name)

@@ -1,0 +1,138 @@
+"""What to label next, with the reason; no widget per line."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
+
+from annotator.ui.style import GAP, PALETTE, TIGHT, label
+from annotator.viewer.state import QueueRow
+
+_ROW_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 1
+_NO_INDEX: Final = QModelIndex()
+
+
+class QueueModel(QAbstractListModel):
+    """The lines of the queue."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.rows: tuple[QueueRow, ...] = ()
+
+    def set_rows(self, rows: tuple[QueueRow, ...]) -> None:
+        """Take new lines; the selection follows Qt's reset."""
+        if rows != self.rows:
+            self.beginResetModel()
+            self.rows = rows
+            self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _NO_INDEX) -> int:
+        """How many lines."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
+        """Text for tooltip and screen reader, and the row itself."""
+        if not index.isValid():
+            return None
+        row = self.rows[index.row()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole | Qt.ItemDataRole.ToolTipRole:
+                return f"{row.structure_name} in {row.clip}, frame {row.frame + 1}: {row.reason}"
+            case _ if role == _ROW_ROLE:
+                return row
+        return None
+
+
+class QueueDelegate(QStyledItemDelegate):
+    """Paints a colour chip, the structure with its frame, the clip, and the reason."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Three lines of text."""
+        return QSize(200, 3 * option.fontMetrics.height() + 12)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Paint one line of the queue."""
+        row: QueueRow = index.data(_ROW_ROLE)
+        rect: QRect = option.rect
+        painter.save()
+        painter.setFont(option.font)
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, QColor(PALETTE.chosen))
+        elif option.state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, QColor(PALETTE.raised))
+        metrics = painter.fontMetrics()
+        line = metrics.height()
+        area = rect.adjusted(GAP, 6, -GAP, -6)
+        painter.fillRect(area.left(), area.top() + 1, 6, area.height() - 2, QColor(row.colour))
+        area.setLeft(area.left() + 6 + GAP)
+        texts = (
+            (f"{row.structure_name} · frame {row.frame + 1}", PALETTE.text, Qt.TextElideMode.ElideRight),
+            (row.clip, PALETTE.quiet, Qt.TextElideMode.ElideMiddle),
+            (row.reason, PALETTE.quiet, Qt.TextElideMode.ElideRight),
+        )
+        for i, (text, colour, mode) in enumerate(texts):
+            painter.setPen(QColor(colour))
+            place = QRect(area.left(), area.top() + i * line, area.width(), line)
+            left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+            painter.drawText(place, left, metrics.elidedText(text, mode, area.width()))
+        painter.setPen(QColor(PALETTE.line))
+        painter.drawLine(rect.left(), rect.bottom(), rect.right(), rect.bottom())
+        painter.restore()
+
+
+class NextUpList(QWidget):
+    """The queue.
+
+    Signals
+    -------
+    activated(int)
+        Position of the line that was clicked, or on which Enter was pressed.
+    """
+
+    activated = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("nextUp")
+        self._model = QueueModel(self)
+        self._list = QListView()
+        self._list.setModel(self._model)
+        self._list.setItemDelegate(QueueDelegate(self._list))
+        self._list.setMouseTracking(True)
+        self._list.setUniformItemSizes(True)
+        self._list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.setAccessibleName("What to label next")
+        self._list.clicked.connect(self._on_chosen)
+        self._list.activated.connect(self._on_chosen)
+        self._empty = label("Nothing is waiting. Label a structure, and the model will say where it needs you.")
+        self._empty.setProperty("role", "quiet")
+        self._empty.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(GAP, GAP, GAP, GAP)
+        layout.setSpacing(TIGHT)
+        layout.addWidget(self._empty)
+        layout.addWidget(self._list, 1)
+        self._list.hide()
+
+    def show_state(self, rows: tuple[QueueRow, ...]) -> None:
+        """Show these lines; selection and scroll position stay where the line is still there."""
+        if rows == self._model.rows:
+            return
+        scroll = self._list.verticalScrollBar().value()
+        at = self._list.currentIndex().row()
+        chosen = self._model.rows[at] if at >= 0 else None
+        self._model.set_rows(rows)
+        if chosen in rows:
+            self._list.setCurrentIndex(self._model.index(rows.index(chosen), 0))
+        self._list.verticalScrollBar().setValue(scroll)
+        self._list.setVisible(bool(rows))
+        self._empty.setVisible(not rows)
+
+    def _on_chosen(self, index: QModelIndex) -> None:
+        self.activated.emit(index.row())

@@ -1,0 +1,125 @@
+"""The timeline under the canvas: what is known of each frame, and the way to move."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qtpy.QtCore import QRect, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from annotator.ui.cell_looks import CELL_LOOKS, paint_cell
+from annotator.ui.style import GAP, PALETTE, TIGHT, label, tool_button
+from annotator.ui.timeline_canvas import TimelineCanvas
+from annotator.viewer.state import TimelineState
+
+_SPEEDS: Final = {"¼ speed": 0.25, "½ speed": 0.5, "True speed": 1.0, "2× speed": 2.0}
+
+
+class Legend(QWidget):
+    """Every state's cell with its word, in as many columns as fit; hidden parts are in the tooltip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Legend of the timeline")
+        self.setToolTip("\n".join(f"{look.word}: {look.meaning}" for look in CELL_LOOKS.values()))
+
+    def sizeHint(self) -> QSize:
+        """One line."""
+        return QSize(200, 20)
+
+    def minimumSizeHint(self) -> QSize:
+        """May shrink; words that do not fit are left out whole."""
+        return QSize(40, 20)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint cells and words while they fit."""
+        painter = QPainter(self)
+        font = painter.font()
+        font.setPixelSize(11)
+        painter.setFont(font)
+        x = 0
+        for state, look in CELL_LOOKS.items():
+            width = painter.fontMetrics().horizontalAdvance(look.word)
+            if x + 14 + width > self.width():
+                break
+            paint_cell(painter, QRect(x, 4, 10, 12), state)
+            painter.setPen(QColor(PALETTE.quiet))
+            area = QRect(x + 14, 0, width + 2, 20)
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), look.word)
+            x += 14 + width + GAP + 2
+
+
+class Timeline(QWidget):
+    """Rows of cells, with play, speed and frame number.
+
+    Signals
+    -------
+    frame_requested(int)
+        Go to this frame, counted from 0.
+    structure_selected(str)
+        Select this structure.
+    play_toggled(bool)
+        Play, or stop.
+    speed_changed(float)
+        Times the true rate.
+    """
+
+    frame_requested = Signal(int)
+    structure_selected = Signal(str)
+    play_toggled = Signal(bool)
+    speed_changed = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("timeline")
+        self.canvas = TimelineCanvas()
+        self.canvas.frame_requested.connect(self.frame_requested)
+        self.canvas.structure_selected.connect(self.structure_selected)
+        self._play = tool_button("play", "Play or stop", checked="pause")
+        self._play.setCheckable(True)
+        self._play.clicked.connect(self.play_toggled)
+        self._speed = QComboBox()
+        self._speed.addItems(list(_SPEEDS))
+        self._speed.setCurrentText("True speed")
+        self._speed.setAccessibleName("Playing speed")
+        self._speed.activated.connect(self._on_speed)
+        self._number = label()
+        self._number.setMinimumWidth(self._number.fontMetrics().horizontalAdvance("Frame 8888 of 8888 · 88888 ms"))
+        bar = QHBoxLayout()
+        bar.setSpacing(GAP)
+        bar.addWidget(self._play)
+        bar.addWidget(self._speed)
+        bar.addWidget(self._number)
+        bar.addWidget(Legend(), 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(GAP, TIGHT, GAP, TIGHT)
+        layout.setSpacing(TIGHT)
+        layout.addLayout(bar)
+        layout.addWidget(self.canvas, 1)
+        self._play.setEnabled(False)
+
+    def show_state(self, state: TimelineState) -> None:
+        """Show a clip's cells and where the cursor is."""
+        self.canvas.show_state(state)
+        self._play.setEnabled(state.n_frames > 1)
+        if not state.n_frames:
+            self._number.clear()
+            return
+        text = f"Frame {state.current + 1} of {state.n_frames}"
+        if len(state.frame_times_ms) == state.n_frames:
+            text += f" · {state.frame_times_ms[state.current]:.0f} ms"
+        self._number.setText(text)
+
+    def set_playing(self, *, is_playing: bool) -> None:
+        """Show whether the clip plays; emits nothing."""
+        self._play.setChecked(is_playing)
+
+    def set_shortcuts(self, shortcuts: dict[str, str]) -> None:
+        """Name the key of ``"play"`` in the tooltip."""
+        key = shortcuts.get("play")
+        self._play.setToolTip(f"Play or stop ({key})" if key else "Play or stop")
+
+    def _on_speed(self) -> None:
+        self.speed_changed.emit(_SPEEDS[self._speed.currentText()])

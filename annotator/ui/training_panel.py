@@ -1,0 +1,161 @@
+"""What the background learner does, with its curves; refreshed about twice a second without flicker."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pyqtgraph as pg
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from annotator.ui.style import GAP, PALETTE, TIGHT, label, push_button
+from annotator.viewer.state import Curve, TrainingView
+
+_WIDTH: Final = 2
+_DASHES: Final = (
+    Qt.PenStyle.SolidLine,
+    Qt.PenStyle.DashLine,
+    Qt.PenStyle.DotLine,
+    Qt.PenStyle.DashDotLine,
+    Qt.PenStyle.DashDotDotLine,
+)
+
+
+class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
+    """A small plot whose lines are updated in place; colour and dash tell them apart."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(background=PALETTE.sunken)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumHeight(84)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setMenuEnabled(False)
+        self.setMouseEnabled(x=False, y=False)
+        self.hideButtons()
+        item = self.getPlotItem()
+        item.showGrid(x=False, y=True, alpha=0.15)
+        for side in ("left", "bottom"):
+            axis = item.getAxis(side)
+            axis.setPen(PALETTE.edge)
+            axis.setTextPen(PALETTE.quiet)
+            axis.setStyle(tickLength=-3, tickTextOffset=3)
+        item.getAxis("left").setWidth(34)
+        item.getAxis("bottom").setHeight(18)
+        self._lines: dict[str, Any] = {}
+        self._shown: dict[str, Curve] = {}
+
+    def sizeHint(self) -> QSize:
+        """Small: the panel stands beside others."""
+        return QSize(240, 104)
+
+    def show_curves(self, curves: tuple[Curve, ...]) -> None:
+        """Show these curves; a curve that did not change is not touched."""
+        for name in self._lines.keys() - {curve.name for curve in curves}:
+            self.removeItem(self._lines.pop(name))
+            del self._shown[name]
+        for i, curve in enumerate(curves):
+            before = self._shown.get(curve.name)
+            if before == curve:
+                continue
+            line = self._lines.get(curve.name)
+            if line is None:
+                line = self._lines[curve.name] = self.plot()
+            if before is None or before.colour != curve.colour:
+                line.setPen(pg.mkPen(curve.colour, width=_WIDTH, style=_DASHES[i % len(_DASHES)]))
+            line.setSymbol("o" if len(curve.points) == 1 else None)
+            line.setSymbolSize(5)
+            line.setData([p.step for p in curve.points], [p.value for p in curve.points])
+            self._shown[curve.name] = curve
+
+
+class TrainingPanel(QWidget):
+    """Headline, facts, curves and buttons.
+
+    Signals
+    -------
+    pause(), resume(), retry()
+        The button of that name.
+    """
+
+    pause = Signal()
+    resume = Signal()
+    retry = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("trainingPanel")
+        self._view: TrainingView | None = None
+        self._headline = label("The model has not started yet.", is_wrapped=True)
+        self._facts = label(role="quiet", is_wrapped=True)
+        self._loss = CurvePlot("Training loss over steps")
+        self._loss_text = label("Loss", role="quiet")
+        self._dice = CurvePlot("Dice on held-out patients over steps")
+        self._dice.setYRange(0, 1, padding=0.02)
+        self._dice_text = QLabel("Dice on held-out patients")
+        self._dice_text.setProperty("role", "quiet")
+        self._dice_text.setWordWrap(True)
+        self._pause = push_button("Pause", icon_name="pause")
+        self._pause.clicked.connect(self.pause)
+        self._resume = push_button("Resume", icon_name="play")
+        self._resume.clicked.connect(self.resume)
+        self._retry = push_button("Retry", icon_name="retry", role="primary")
+        self._retry.clicked.connect(self.retry)
+        self._lay_out()
+        for button in (self._pause, self._resume):
+            button.setEnabled(False)
+        self._retry.hide()
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.setSpacing(TIGHT)
+        for button in (self._pause, self._resume, self._retry):
+            buttons.addWidget(button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(GAP, GAP, GAP, GAP)
+        layout.setSpacing(TIGHT)
+        layout.addWidget(self._headline)
+        layout.addLayout(buttons)
+        layout.addWidget(self._facts)
+        layout.addWidget(self._dice_text)
+        layout.addWidget(self._dice, 1)
+        layout.addWidget(self._loss_text)
+        layout.addWidget(self._loss, 1)
+
+    def show_state(self, view: TrainingView) -> None:
+        """Show this view; what did not change is not touched."""
+        if view == self._view:
+            return
+        self._view = view
+        _set(self._headline, view.headline)
+        _set(self._facts, "\n".join(view.facts))
+        self._pause.setEnabled(view.can_pause)
+        self._resume.setEnabled(view.can_resume)
+        self._retry.setVisible(view.can_retry)
+        self._loss.show_curves((view.loss,))
+        self._dice.show_curves(view.dice)
+        last = view.loss.points[-1].value if view.loss.points else None
+        _set(self._loss_text, "Loss" if last is None else f"Loss {last:.3f}")
+        _set(self._dice_text, _dice_words(view.dice))
+
+
+def _set(target: QLabel, text: str) -> None:
+    if target.text() != text:
+        target.setText(text)
+
+
+def _dice_words(curves: tuple[Curve, ...]) -> str:
+    """The legend as rich text: one coloured dot, name and last value per structure."""
+    known = [curve for curve in curves if curve.points]
+    if not known:
+        return "Dice on held-out patients: not measured yet"
+    parts = (
+        f'<span style="white-space:nowrap"><span style="color:{c.colour}">●</span> '
+        f"{_escaped(c.name)}&nbsp;<b>{c.points[-1].value:.2f}</b></span>"
+        for c in known
+    )
+    return "Dice on held-out patients<br>" + "&nbsp; ".join(parts)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(" ", "&nbsp;")
