@@ -1,0 +1,123 @@
+"""How strongly each sample of the polar grid reflects: blood, muscle, valves, pericardium, shadows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from annotator_echo.motion import Material
+from annotator_echo.outlines import Outlines
+from annotator_echo.scanner import Map, PolarGrid
+from annotator_echo.vendors import Setting
+
+_LINES = {
+    "lateral-pericardium": (5.0, 2.6), "septal-endocardium": (-7.0, 1.2), "lateral-endocardium": (-8.0, 1.2),
+    "right-wall": (1.0, 3.4), "atrial-wall": (-1.0, 2.4), "right-atrial-wall": (0.0, 3.0),
+    "mitral-first": (-2.0, 1.6), "mitral-second": (-4.0, 1.6),
+    "tricuspid-first": (-6.0, 1.2), "tricuspid-second": (-6.0, 1.2),
+}  # fmt: skip
+"""Level in dB and thickness in mm of each bright line."""
+
+_MUSCLE_DB = -13.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reflectivity:
+    """Amplitudes, 1 is 0 dB.
+
+    Parameters
+    ----------
+    tissue
+        (R, B) float32 of what moves with the heart.
+    blood
+        (R, B) float32 of what is carried away from frame to frame.
+    """
+
+    tissue: Map
+    blood: Map
+
+
+def amplitude(decibel: float) -> float:
+    """Linear amplitude of a level."""
+    return float(10 ** (decibel / 20))
+
+
+def fibres(rng: np.random.Generator) -> Map:
+    """(64, 96) log-normal echogenicity over side (-1.6..1.6) and level (-0.3..1.5): streaks along the wall."""
+    noise = rng.standard_normal((64, 96), dtype=np.float32)
+    streaks = cv2.GaussianBlur(noise, (0, 0), sigmaX=5.0, sigmaY=0.9)
+    return np.asarray(np.exp(0.6 * streaks / streaks.std()), dtype=np.float32)
+
+
+def reflectivity(
+    grid: PolarGrid, outlines: Outlines, material: Material, *, streaks: Map, setting: Setting
+) -> Reflectivity:
+    """The reflectivity of one frame; ``streaks`` are those of :func:`fibres`."""
+    shape = (grid.ranges.size, grid.angles.size)
+    tissue = np.full(shape, amplitude(setting.surroundings_db), dtype=np.float32)
+    blood = np.zeros(shape, dtype=np.float32)
+    _bands_of_fat(tissue, grid, material)
+    muscle = amplitude(_MUSCLE_DB)
+    faint = amplitude(_MUSCLE_DB - setting.contrast_db)
+    for name in ("right-wall", "right-atrial-wall", "atrial-wall"):
+        grid.stroke(tissue, outlines.lines[name], amplitude(_LINES[name][0]), _LINES[name][1])
+    for name in ("ra", "rv", "la"):
+        grid.fill(tissue, outlines.chambers[name], 0.15 * muscle if name == "rv" else 0.04 * muscle)
+        grid.fill(blood, outlines.chambers[name], faint)
+    grid.fill(tissue, outlines.outer, muscle)
+    grid.fill(blood, outlines.outer, 0.0)
+    grid.fill(tissue, outlines.chambers["lv"], 0.03 * muscle)
+    grid.fill(blood, outlines.chambers["lv"], faint)
+    grid.fill(tissue, outlines.papillary, 1.1 * muscle)
+    for name, (level, thickness) in _LINES.items():
+        if name not in ("right-wall", "right-atrial-wall", "atrial-wall"):
+            grid.stroke(tissue, outlines.lines[name], amplitude(level), thickness)
+    across, along = (material.side + 1.6) * 20, (material.level + 0.3) * (95 / 1.8)
+    tissue *= cv2.remap(streaks, along, across, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    _lose_walls(tissue, material, setting)
+    return Reflectivity(cv2.GaussianBlur(tissue, (0, 0), 0.8), cv2.GaussianBlur(blood, (0, 0), 0.8))
+
+
+def _bands_of_fat(tissue: Map, grid: PolarGrid, material: Material) -> None:
+    """Brighter tissue behind the atria and at the annulus, darker lung beside the apex."""
+    deep = np.clip((material.level - 0.85) / 0.5, 0, 1)
+    beside = np.clip((np.abs(material.side) - 1.2) / 1.2, 0, 1) * np.clip(1 - material.level, 0, 1)
+    tissue *= 10 ** ((7 * deep - 9 * beside) / 20)
+
+
+def _lose_walls(tissue: Map, material: Material, setting: Setting) -> None:
+    """Dropout of stretches of wall, which run along the beam; the septum stays brighter than the free wall."""
+    for which, level, width, loss in setting.dropouts:
+        on_side = np.clip((material.side if which else -material.side) * 2, 0, 1)
+        tissue *= 10 ** (-loss * on_side * np.exp(-(((material.level - level) / width) ** 2)) / 20)
+    near_septum = np.exp(-(((material.side + 0.85) / 0.3) ** 2)) * np.clip(material.level * 2, 0, 1)
+    tissue *= 10 ** (4.0 * near_septum / 20)
+
+
+def gain_map(grid: PolarGrid, setting: Setting) -> Map:
+    """(R, B) amplitude left by attenuation after time-gain compensation and by acoustic shadows."""
+    share = (grid.ranges / setting.depth_mm - 0.5)[:, None]
+    level = setting.slope_db * share + np.zeros((1, grid.angles.size), dtype=np.float32)
+    for centre, half_width, start, loss in setting.shadows:
+        across = np.exp(-(((grid.angles - centre) / half_width) ** 4))
+        level = level - loss * across[None] * np.clip((grid.ranges - start) / 12, 0, 1)[:, None]
+    # Elements near the edge of the aperture see less: every sector scanner darkens towards its sides.
+    level = level - 5 * (np.abs(grid.angles) / setting.half_angle)[None] ** 4
+    return np.asarray(10 ** (level / 20), dtype=np.float32)
+
+
+def clutter_map(grid: PolarGrid, setting: Setting) -> Map:
+    """(R, B) amplitude of near-field haze and of reverberations between probe and chest wall."""
+    depth = grid.ranges[:, None]
+    bands = 1 + 1.5 * np.cos(np.pi * depth / 7.5) ** 8
+    haze = amplitude(setting.haze_db) * np.exp(-depth / 22) * bands
+    skin = amplitude(-4.0) * np.exp(-((depth / 5) ** 2))
+    return np.asarray(haze + skin + np.zeros((1, grid.angles.size), dtype=np.float32), dtype=np.float32)
+
+
+def noise_map(grid: PolarGrid, setting: Setting) -> Map:
+    """(R, 1) amplitude of the receiver's noise, which compensation raises with depth."""
+    level = setting.noise_db + 12 * (grid.ranges / setting.depth_mm - 0.5)
+    return np.asarray(10 ** (level / 20), dtype=np.float32)[:, None]
