@@ -1,0 +1,58 @@
+"""Where the learner computes: device, precision, threads, and what running out of memory looks like."""
+
+from __future__ import annotations
+
+import torch
+
+from annotator.core.errors import AnnotatorError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device called ``name``; ``"auto"`` takes CUDA, then Apple's, then the CPU.
+
+    Raises
+    ------
+    AnnotatorError
+        Where this machine does not have it.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise AnnotatorError(f"This machine has no device '{name}'; choose 'auto' or 'cpu'.") from None
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """Such as ``"CPU, 2 threads"`` or the name of the GPU."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        return f"CPU, {threads} thread{'s' if threads != 1 else ''}"
+    return device.type.upper()
+
+
+def low_precision(device: torch.device) -> torch.dtype | None:
+    """bfloat16 where the hardware multiplies it natively, else ``None``."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+    if device.type == "cpu":
+        # Emulated bfloat16 is slower than float32; native, it halves the step.
+        return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
+    return None
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an exception says that a device, or the machine, has no memory left."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def held_mib(device: torch.device) -> float:
+    """MiB that torch holds on a GPU; 0 on the CPU, where the process's own figure tells."""
+    return torch.cuda.memory_reserved(device) / 2**20 if device.type == "cuda" else 0.0

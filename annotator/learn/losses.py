@@ -1,0 +1,135 @@
+"""Losses on allowed sets: what is not known of a pixel never pulls it anywhere.
+
+Marginal cross entropy: Shi et al., "Marginal loss and exclusion loss for partially supervised multi-organ
+segmentation", MedIA 2021. For logits z and allowed set S of a pixel, with probabilities p,
+
+    L = logsumexp(z) - logsumexp over S(z),        dL/dz_k = p_k - [k in S] p_k / sum_S p.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+MASKED = -1e9
+"""Logit of a class that cannot be: finite, since infinities make NaN gradients, and exp() of it is exactly 0."""
+
+_SMALL = 1e-6
+
+
+def allowed_sets(bitmaps: Tensor, n_classes: int) -> Tensor:
+    """(B, H, W) integer bitmaps to (B, K+1, H, W) bool."""
+    bits = torch.arange(n_classes, device=bitmaps.device, dtype=bitmaps.dtype).view(1, -1, 1, 1)
+    return (bitmaps.unsqueeze(1) >> bits) & 1 == 1
+
+
+def mask_inactive(logits: Tensor, active: Tensor) -> Tensor:
+    """Logits (B, K+1, H, W) in float32 with the classes that have no label yet made impossible.
+
+    Parameters
+    ----------
+    logits
+        (B, K+1, H, W) of any floating type.
+    active
+        (K+1,) bool; background is always active.
+    """
+    wide = logits if logits.dtype is torch.float64 else logits.float()
+    return wide.masked_fill(~active.view(1, -1, 1, 1), MASKED)
+
+
+def informative(allowed: Tensor, active: Tensor) -> Tensor:
+    """(B, H, W) bool: where the allowed set leaves some active class out."""
+    return (~allowed & active.view(1, -1, 1, 1)).any(dim=1)
+
+
+def marginal_cross_entropy(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
+    """Mean marginal cross entropy over the pixels that say something; 0 where none does.
+
+    Parameters
+    ----------
+    logits
+        (B, K+1, H, W) floating; inactive classes already masked.
+    allowed
+        (B, K+1, H, W) bool, at least one active class per pixel.
+    active
+        (K+1,) bool.
+    """
+    says = informative(allowed, active)
+    inside = logits.masked_fill(~allowed, MASKED)
+    loss = torch.logsumexp(logits, dim=1) - torch.logsumexp(inside, dim=1)
+    return (loss * says).sum() / says.sum().clamp(min=1)
+
+
+def partial_dice(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
+    """Soft Dice loss per structure over the pixels that decide it, averaged over the structures with a positive pixel.
+
+    A pixel is positive for *c* where S = {c}, negative where *c* is not in S, and left out otherwise. The sums run
+    over the batch, so that a small or absent structure does not make a loss of its own.
+
+    Parameters
+    ----------
+    logits
+        (B, K+1, H, W) floating; inactive classes already masked.
+    allowed
+        (B, K+1, H, W) bool.
+    active
+        (K+1,) bool.
+    """
+    probability = torch.softmax(logits, dim=1)[:, 1:]
+    positive = (allowed & (allowed.sum(dim=1, keepdim=True) == 1))[:, 1:]
+    decided = positive | ~allowed[:, 1:]
+    sums = (0, 2, 3)
+    overlap = (probability * positive).sum(sums)
+    total = (probability * decided).sum(sums) + positive.sum(sums)
+    counted = (positive.sum(sums) > 0) & active[1:]
+    dice = (2 * overlap + _SMALL) / (total + _SMALL)
+    return ((1 - dice) * counted).sum() / counted.sum().clamp(min=1)
+
+
+def soft_target(logits: Tensor, allowed: Tensor) -> Tensor:
+    """The teacher's probabilities restricted to S and renormalised, (B, K+1, H, W), without gradient.
+
+    Restricting makes the teacher unable to contradict the annotator.
+    """
+    return torch.softmax(logits.detach().masked_fill(~allowed, MASKED), dim=1)
+
+
+def consistency(logits: Tensor, target: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
+    """KL(q || p) on the pixels where more than one active class is left, balanced by one detached weight per pixel.
+
+    The weight of a pixel is sum_c q_c / sqrt(mean q_c), normalised to mean 1: rare classes count more, while the
+    optimum stays p = q (weights apart for positives and negatives would move it, and the teacher would run away).
+
+    Parameters
+    ----------
+    logits
+        (B, K+1, H, W) floating, the student's; inactive classes already masked.
+    target
+        (B, K+1, H, W) from :func:`soft_target`.
+    allowed
+        (B, K+1, H, W) bool.
+    active
+        (K+1,) bool.
+    """
+    undecided = (allowed & active.view(1, -1, 1, 1)).sum(dim=1) > 1
+    count = undecided.sum().clamp(min=1)
+    open_target = target * undecided.unsqueeze(1)
+    share = open_target.sum(dim=(0, 2, 3)) / count
+    rarity = torch.rsqrt(share.clamp(min=1e-3))
+    weight = (open_target * rarity.view(1, -1, 1, 1)).sum(dim=1)
+    weight = weight * (count / weight.sum().clamp(min=_SMALL))
+    log_p = torch.log_softmax(logits, dim=1)
+    divergence = (torch.xlogy(open_target, open_target) - open_target * log_p).sum(dim=1)
+    return (divergence * weight).sum() / count
+
+
+def unknown_as_background(bitmaps: Tensor) -> Tensor:
+    """The naive reading, for comparison: every pixel that is not decided becomes background.
+
+    Parameters
+    ----------
+    bitmaps
+        (B, H, W) integer.
+    """
+    decided = (bitmaps & (bitmaps - 1)) == 0
+    return torch.where(decided, bitmaps, torch.ones_like(bitmaps))

@@ -1,0 +1,97 @@
+"""Who is held aside for validation, and which snapshots may serve suggestions: pure decisions, no state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from annotator.learn.validation import Validation
+
+FEWEST_PATIENTS = 4
+"""Below this many labelled patients nothing is held aside."""
+
+HELD_SHARE = 0.2
+TOLERANCE = 0.005
+"""Dice by which a validation may be lower and still count as 'not worse': its noise from one look to the next."""
+
+
+def hold_aside(labelled: Mapping[str, Collection[str]], held: Collection[str] = ()) -> tuple[str, ...]:
+    """Patients whose labels validate and never train: about one in five, at least one, and held for good.
+
+    Patients are chosen so that as many structures as possible are validated while each structure keeps a training
+    patient; ties go by name, so the same labels give the same choice.
+
+    Parameters
+    ----------
+    labelled
+        Patient to the structures with a finished label in any of its frames.
+    held
+        Patients already held aside; they stay, even where their labels are gone.
+
+    Returns
+    -------
+    tuple of str
+        Sorted; empty below :data:`FEWEST_PATIENTS` labelled patients where nothing was held before.
+    """
+    chosen = set(held)
+    if len(labelled) < FEWEST_PATIENTS:
+        return tuple(sorted(chosen))
+    wanted = max(1, math.floor(HELD_SHARE * len(labelled) + 0.5))
+    while len(chosen & set(labelled)) < wanted:
+        free = sorted(p for p in labelled if p not in chosen and _others_remain(p, labelled, chosen))
+        if not free:
+            break
+        covered = {s: sum(s in labelled[p] for p in chosen if p in labelled) for p in labelled for s in labelled[p]}
+        chosen.add(min(free, key=lambda p: (-_need(labelled[p], covered), p)))
+    return tuple(sorted(chosen))
+
+
+def _need(structures: Collection[str], covered: Mapping[str, int]) -> float:
+    return sum(1.0 / (1 + covered[s]) ** 2 for s in structures)
+
+
+def _others_remain(patient: str, labelled: Mapping[str, Collection[str]], held: Collection[str]) -> bool:
+    training = [set(s) for p, s in labelled.items() if p != patient and p not in held]
+    return all(any(s in of for of in training) for s in labelled[patient])
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to publish, and why, in one plain sentence."""
+
+    publish: bool
+    is_validated: bool
+    sentence: str
+
+
+def decide(now: Validation | None, best: Mapping[str, float] | None) -> Decision:
+    """Whether the teacher of this moment may replace the model that serves.
+
+    Parameters
+    ----------
+    now
+        Its validation; ``None`` (or one without a figure) where nothing is held aside.
+    best
+        Structure to Dice of the model that serves; ``None`` where none is validated yet.
+    """
+    if now is None or not now.dice:
+        return Decision(
+            publish=True,
+            is_validated=False,
+            sentence="Published on schedule; not validated, since no patient is held aside yet.",
+        )
+    mean = sum(now.dice.values()) / len(now.dice)
+    figure = f"mean Dice {mean:.3f} on {now.n_patients} held patient{'s' if now.n_patients != 1 else ''}"
+    shared = [s for s in now.dice if best and s in best]
+    if not best or not shared:
+        return Decision(publish=True, is_validated=True, sentence=f"Published: {figure}.")
+    before = sum(best[s] for s in shared) / len(shared)
+    after = sum(now.dice[s] for s in shared) / len(shared)
+    if after >= before - TOLERANCE:
+        return Decision(publish=True, is_validated=True, sentence=f"Published: {figure}, {before:.3f} before.")
+    return Decision(
+        publish=False,
+        is_validated=True,
+        sentence=f"Kept back: {figure}, worse than {before:.3f} of the model that serves.",
+    )

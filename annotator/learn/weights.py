@@ -1,0 +1,251 @@
+"""Model files: safetensors with everything in the metadata that prediction needs, and nothing to execute."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+
+from annotator.core.errors import AnnotatorError, IncompatibleWeights
+from annotator.core.identity import Spacing
+from annotator.core.plugin_types import NetworkFactory
+from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
+from annotator.learn.augment import normalise
+from annotator.learn.losses import mask_inactive
+from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD, Fit
+
+FORMAT_VERSION = 1
+_KEY = "annotator"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsHeader:
+    """What a model file says of itself.
+
+    Parameters
+    ----------
+    protocol
+        Structures in class order, with views and derived structures.
+    values
+        Structure id to its value in an indexed mask.
+    image_size
+        Side of the square input, in pixels.
+    network, options
+        Factory name and the options it was called with.
+    active
+        Structures that ever had a positive label; the others are never predicted.
+    recipe
+        The whole recipe, as plain data.
+    step
+        Training steps behind these weights.
+    facts
+        Further plain data for a model card (data revision, metrics).
+    """
+
+    protocol: LabelProtocol
+    values: Mapping[str, int]
+    image_size: int
+    network: str
+    options: Mapping[str, Any]
+    active: tuple[str, ...]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    step: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """Probabilities of one frame at native size, (K+1, H, W) float32."""
+
+    probabilities: NDArray[np.float32]
+
+    @property
+    def classes(self) -> NDArray[np.uint8]:
+        """(H, W) uint8, the most probable class."""
+        return np.asarray(self.probabilities.argmax(axis=0), dtype=np.uint8)
+
+
+class Predictor:
+    """A loaded model that segments native frames.
+
+    Parameters
+    ----------
+    header
+        What the file says.
+    network
+        On its device, in evaluation mode.
+    """
+
+    def __init__(self, header: WeightsHeader, network: torch.nn.Module) -> None:
+        self.header = header
+        self.network = network.eval()
+        self._device = next(network.parameters()).device
+        self.active = active_mask(header.protocol, header.active).to(self._device)
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Structure ids in class order."""
+        return self.header.protocol.ids
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """Value of each structure in an indexed mask."""
+        return self.header.values
+
+    def predict(self, frame: NDArray[np.uint8], spacing: Spacing | None = None) -> Prediction:
+        """Segment one frame.
+
+        Parameters
+        ----------
+        frame
+            (H, W) or (H, W, 3) uint8.
+        spacing
+            mm/px, where known and trusted.
+        """
+        height, width = frame.shape[:2]
+        fit = Fit.of((height, width), self.header.image_size, spacing=spacing)
+        return Prediction(fit.unfit_probabilities(self.predict_fitted(fit.fit_image(frame)[None])[0]))
+
+    def predict_fitted(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, S, S) uint8 to probabilities (B, K+1, S, S) float32."""
+        return probabilities(self.network, torch.from_numpy(images).to(self._device), self.active)
+
+
+@torch.inference_mode()
+def probabilities(network: torch.nn.Module, images: torch.Tensor, active: torch.Tensor) -> NDArray[np.float32]:
+    """Softmax over the active classes.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode.
+    images
+        (B, S, S) uint8 on the network's device.
+    active
+        (K+1,) bool.
+
+    Returns
+    -------
+    (B, K+1, S, S) float32
+    """
+    logits = mask_inactive(network(normalise(images)), active)
+    return np.asarray(torch.softmax(logits, dim=1).cpu().numpy(), dtype=np.float32)
+
+
+def active_mask(protocol: LabelProtocol, active: tuple[str, ...]) -> torch.Tensor:
+    """(K+1,) bool with background always active."""
+    return torch.tensor([True, *(s in active for s in protocol.ids)])
+
+
+def save(header: WeightsHeader, network: torch.nn.Module) -> bytes:
+    """A model as safetensors bytes.
+
+    The metadata key ``annotator`` holds the header as JSON; ``format`` is ``"pt"`` for other tools.
+    """
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    document = {
+        "format_version": FORMAT_VERSION,
+        "preprocessing": {
+            "image_size": header.image_size,
+            "letterbox": "centred, zero padding, square in mm where the pixel size is known, else square pixels",
+            "grey": "ITU-R BT.601 luminance",
+            "mean": INPUT_MEAN,
+            "std": INPUT_STD,
+        },
+        **asdict(header),
+    }
+    return save_tensors(tensors, metadata={"format": "pt", _KEY: json.dumps(document, sort_keys=True)})
+
+
+def read_header(path: Path) -> WeightsHeader:
+    """The header of a model file.
+
+    Raises
+    ------
+    IncompatibleWeights
+        Where the file is damaged, made by another program, or of a newer version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise IncompatibleWeights(f"{path}: the weights cannot be read ({error}); export them again.") from None
+    if _KEY not in metadata:
+        raise IncompatibleWeights(f"{path}: these weights were made by another program; give weights exported here.")
+    document = json.loads(metadata[_KEY])
+    version = document.get("format_version")
+    if version != FORMAT_VERSION:
+        raise IncompatibleWeights(
+            f"{path}: the weights have format version {version} and this program reads {FORMAT_VERSION}; update it."
+        )
+    return _header(document, path)
+
+
+def _header(document: dict[str, Any], path: Path) -> WeightsHeader:
+    try:
+        said = document["protocol"]
+        protocol = LabelProtocol(
+            name=said["name"],
+            title=said["title"],
+            structures=tuple(Structure(**s) for s in said["structures"]),
+            derived=tuple(DerivedStructure(**{**d, "members": tuple(d["members"])}) for d in said["derived"]),
+            views=tuple(said["views"]),
+        )
+        names = ("values", "image_size", "network", "options", "recipe", "step", "facts")
+        return WeightsHeader(protocol, active=tuple(document["active"]), **{n: document[n] for n in names})
+    except (KeyError, TypeError, AnnotatorError) as error:
+        raise IncompatibleWeights(f"{path}: the header of the weights is damaged ({error}); export again.") from None
+
+
+def load(
+    path: Path,
+    factories: Mapping[str, NetworkFactory],
+    *,
+    protocol: LabelProtocol | None = None,
+    device: torch.device | None = None,
+) -> Predictor:
+    """Read a model file and build its network.
+
+    Parameters
+    ----------
+    path
+        A file that :func:`save` wrote.
+    factories
+        Network name to factory.
+    protocol
+        Refuse weights whose structures differ from this one's.
+    device
+        The CPU where not given.
+
+    Raises
+    ------
+    IncompatibleWeights
+        Where the file is damaged, its network is not installed, or its structures are others.
+    """
+    header = read_header(path)
+    if protocol is not None and header.protocol.ids != protocol.ids:
+        raise IncompatibleWeights(
+            f"{path}: the weights know {', '.join(header.protocol.ids)} and the project labels "
+            f"{', '.join(protocol.ids)}; choose weights of protocol '{protocol.name}'."
+        )
+    if header.network not in factories:
+        raise IncompatibleWeights(f"{path}: the weights need the network '{header.network}'; install its plugin.")
+    network = factories[header.network].build(
+        in_channels=1, n_classes=header.protocol.n_classes, options=header.options
+    )
+    try:
+        with safe_open(path, framework="pt") as file:
+            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (SafetensorError, RuntimeError, OSError):
+        raise IncompatibleWeights(
+            f"{path}: the weights do not fit the network '{header.network}' that is installed; export them again."
+        ) from None
+    return Predictor(header, network.to(device or torch.device("cpu")))
