@@ -1,0 +1,147 @@
+"""Reader for AVI, MP4 and MOV through OpenCV."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from annotator.plugin import BadInput, ClipHeader, Frame, Pseudonymiser, Recording, safe_stem
+from annotator_formats.pixels import check_size, has_colour, sentences, to_grey
+
+REMEDY: Final = "export the video again as AVI or MP4"
+_STILL_BRANDS: Final = (b"avif", b"heic", b"heix", b"mif1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What a first pass over the whole video found."""
+
+    n_frames: int
+    shape: tuple[int, int]
+    is_colour: bool
+    rate: float
+    declared: int
+
+
+class VideoReader:
+    """Video clips; frames are counted by decoding them, since containers guess."""
+
+    name = "video"
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the file starts as AVI or as MP4 and MOV do."""
+        return _kind(path) is not None
+
+    def read(self, path: Path, pseudonymiser: Pseudonymiser) -> Sequence[Recording]:
+        """The clip of the file; the patient is the folder's name.
+
+        Raises
+        ------
+        BadInput
+            Where the video cannot be decoded or ends before its declared end.
+        """
+        with sentences(path, REMEDY):
+            survey = _survey(path)
+            is_timed = math.isfinite(survey.rate) and 1 <= survey.rate <= 1000 and survey.n_frames > 1
+            header = ClipHeader(
+                stem=safe_stem(path.stem),
+                patient=pseudonymiser.key(path.resolve().parent.name),
+                n_frames=survey.n_frames,
+                height=survey.shape[0],
+                width=survey.shape[1],
+                channels=3 if survey.is_colour else 1,
+                frame_times_ms=tuple(1000 * i / survey.rate for i in range(survey.n_frames)) if is_timed else (),
+                format=_kind(path) or "video",
+            )
+        return (Recording(header, _Frames(path, survey)),)
+
+    def read_masks(self, path: Path) -> NDArray[np.integer[Any]]:
+        """Refuse: video compression changes the integers of a mask.
+
+        Raises
+        ------
+        BadInput
+            Always.
+        """
+        raise BadInput(path, "a video cannot hold labels", "name an indexed PNG, NIfTI or MetaImage")
+
+
+class _Frames:
+    """The frames of a video, decoded while they are read."""
+
+    def __init__(self, path: Path, survey: _Survey) -> None:
+        self._path, self._survey = path, survey
+
+    def __iter__(self) -> Iterator[Frame]:
+        n_frames = 0
+        with sentences(self._path, REMEDY):
+            for frame in _decoded(self._path):
+                if n_frames == self._survey.n_frames:
+                    break
+                n_frames += 1
+                yield frame if self._survey.is_colour else to_grey(frame)
+            if n_frames < self._survey.n_frames:
+                raise BadInput(self._path, f"it ended after {n_frames} frames this time", "import it again")
+
+
+def _kind(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(16)
+    except OSError:
+        return None
+    if start[:4] == b"RIFF" and start[8:12] == b"AVI ":
+        return "avi"
+    return "mp4" if start[4:8] in (b"ftyp", b"moov", b"wide") and start[8:12] not in _STILL_BRANDS else None
+
+
+@contextmanager
+def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
+    # FFmpeg prints what it thinks of a damaged file; the sentence raised here says it once.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        if not capture.isOpened():
+            raise BadInput(path, "no video can be read from it", REMEDY)
+        yield capture
+    finally:
+        capture.release()
+
+
+def _decoded(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """(H, W, 3) uint8 RGB frames."""
+    with _capture(path) as capture:
+        width, height = (int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        check_size(path, 1, (height, width), 3)
+        while True:
+            is_read, frame = capture.read()
+            if not is_read:
+                return
+            yield np.ascontiguousarray(frame[..., ::-1])
+
+
+def _survey(path: Path) -> _Survey:
+    with _capture(path) as capture:
+        rate, declared = float(capture.get(cv2.CAP_PROP_FPS)), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    n_frames, is_colour, shape = 0, False, (0, 0)
+    for frame in _decoded(path):
+        shape = (frame.shape[0], frame.shape[1])
+        is_colour = is_colour or (n_frames % 8 == 0 and has_colour(frame))
+        n_frames += 1
+    if n_frames == 0:
+        raise BadInput(path, "it holds no frame", REMEDY)
+    # Containers round their frame count; a loss of more than a few frames is a truncated file.
+    if declared - n_frames > max(3, 0.05 * declared):
+        raise BadInput(path, f"it ends after {n_frames} of {declared} frames", REMEDY)
+    check_size(path, n_frames, shape, 3)
+    return _Survey(n_frames, shape, is_colour, rate, declared)
