@@ -1,4 +1,4 @@
-"""Augmentation of whole batches on the device: one geometry for teacher and student, strong intensities for the student.
+"""Augmentation of whole batches on the device: one geometry for both, strong intensities for the student alone.
 
 There is no vertical flip: the probe is at the top of an ultrasound image.
 """

@@ -10,7 +10,7 @@ import torch
 def teacher_of(student: torch.nn.Module) -> torch.nn.Module:
     """A frozen copy of the student, in evaluation mode."""
     teacher = copy.deepcopy(student)
-    teacher.requires_grad_(False)
+    teacher.requires_grad_(requires_grad=False)
     return teacher.eval()
 
 

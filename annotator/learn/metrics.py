@@ -1,0 +1,73 @@
+"""Overlap and surface distance of masks, and honest intervals over patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from annotator.core.identity import Spacing
+from annotator.core.packing import Mask
+
+
+def dice(first: Mask, second: Mask) -> float:
+    """Dice overlap 2 |A and B| / (|A| + |B|); NaN where both are empty, since nothing was measured.
+
+    Parameters
+    ----------
+    first, second
+        (H, W) bool.
+    """
+    size = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
+    return 2.0 * int(np.count_nonzero(first & second)) / size if size else float("nan")
+
+
+def hd95_mm(first: Mask, second: Mask, spacing: Spacing) -> float:
+    """95th percentile of the distances between two contours, both ways, in mm; NaN where one is empty.
+
+    Parameters
+    ----------
+    first, second
+        (H, W) bool.
+    spacing
+        mm/px; may differ between rows and columns.
+    """
+    if not first.any() or not second.any():
+        return float("nan")
+    edges = [mask & ~ndimage.binary_erosion(mask) for mask in (first, second)]
+    to_second, to_first = (
+        ndimage.distance_transform_edt(~edge, sampling=(spacing.y, spacing.x)) for edge in edges[::-1]
+    )
+    return float(np.percentile(np.concatenate([to_second[edges[0]], to_first[edges[1]]]), 95))
+
+
+def by_patient(values: Mapping[str, Sequence[float]]) -> NDArray[np.float64]:
+    """One mean per patient, NaN values left out; patients without any value are left out."""
+    kept = [[v for v in of if np.isfinite(v)] for of in values.values()]
+    return np.array([np.mean(of) for of in kept if of], dtype=np.float64)
+
+
+def bootstrap_ci(
+    patient_means: NDArray[np.float64], *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean over patients (frames of one patient are not independent).
+
+    Parameters
+    ----------
+    patient_means
+        (N,) float64; NaN for N = 0.
+    level
+        Coverage, 0..1.
+    resamples
+        Number of resamples.
+    seed
+        The same seed gives the same interval.
+    """
+    if not len(patient_means):
+        return float("nan"), float("nan")
+    picks = np.random.default_rng(seed).integers(0, len(patient_means), size=(resamples, len(patient_means)))
+    tail = 50.0 * (1.0 - level)
+    low, high = np.percentile(patient_means[picks].mean(axis=1), [tail, 100.0 - tail])
+    return float(low), float(high)
