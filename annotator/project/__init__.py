@@ -1,1 +1,27 @@
 """Storage: frames in HDF5, annotations in SQL, undo, lineage, migrations."""
+
+from annotator.project.project import Project
+from annotator.project.values import (
+    Added,
+    Cell,
+    CheckReport,
+    Commit,
+    CommitKind,
+    Counts,
+    Removed,
+    Salvaged,
+    Snapshot,
+)
+
+__all__ = [
+    "Added",
+    "Cell",
+    "CheckReport",
+    "Commit",
+    "CommitKind",
+    "Counts",
+    "Project",
+    "Removed",
+    "Salvaged",
+    "Snapshot",
+]

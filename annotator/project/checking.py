@@ -1,0 +1,108 @@
+"""Reads every file and row of a project."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Clip, FrameKey
+from annotator.project import schema
+from annotator.project.frames import verify
+from annotator.project.rows import label_from_rows, read_label
+from annotator.project.session import Session
+from annotator.project.snapshots import read_snapshots
+from annotator.project.state import State
+from annotator.project.values import CheckReport
+
+
+def check(session: Session, clips: Sequence[Clip], state: State) -> CheckReport:
+    """Compare every file with its hash, unpack every mask, and ask the database for its own check."""
+    problems: list[str] = []
+    sound_clips = [clip for clip in clips if _is_clip_sound(session, clip, problems)]
+    labels = 0
+    try:
+        _check_database(session, problems)
+        labels = _check_masks(session, clips, state, problems)
+        _check_current(session, clips, state, problems)
+        snapshots = _check_snapshots(session, problems)
+    except AnnotatorError as error:
+        problems.append(str(error))
+        snapshots = 0
+    frames = sum(clip.header.n_frames for clip in sound_clips)
+    return CheckReport(not problems, tuple(problems), len(sound_clips), frames, labels, snapshots)
+
+
+def _is_clip_sound(session: Session, clip: Clip, problems: list[str]) -> bool:
+    problem = verify(session.clip_file(clip.content_hash))
+    if problem is not None:
+        problems.append(f"Clip '{clip.name}': {problem}")
+    return problem is None
+
+
+def _check_database(session: Session, problems: list[str]) -> None:
+    if not session.database.is_sqlite:
+        return
+    for (finding,) in session.database.pragma("PRAGMA integrity_check"):
+        if finding != "ok":
+            problems.append(f"annotations.sqlite: {finding}.")
+    broken = len(session.database.pragma("PRAGMA foreign_key_check"))
+    if broken:
+        problems.append(f"annotations.sqlite: {broken} rows refer to rows that are missing.")
+
+
+def _check_masks(session: Session, clips: Sequence[Clip], state: State, problems: list[str]) -> int:
+    """Unpack the masks of every revision, old ones too; the number of sound rows."""
+    shapes = {state.ids[clip.name]: (clip.name, clip.header.shape) for clip in clips}
+    count = 0
+    with session.database.read() as connection:
+        for row in connection.execution_options(yield_per=500).execute(sa.select(schema.labels)):
+            name, shape = shapes.get(row.clip_id, ("?", (0, 0)))
+            problem = _row_problem(row, shape)
+            if problem is None:
+                count += 1
+            else:
+                problems.append(f"Frame {row.frame} of '{name}', '{row.structure}', revision {row.revision}: {problem}")
+    return count
+
+
+def _row_problem(row: Any, shape: tuple[int, int]) -> str | None:
+    try:
+        label_from_rows(shape, [row])
+    except (AnnotatorError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _check_current(session: Session, clips: Sequence[Clip], state: State, problems: list[str]) -> None:
+    """Put each frame's current labels together: no pixel may be claimed twice."""
+    shapes = {clip.name: clip.header.shape for clip in clips}
+    with session.database.read() as connection:
+        for clip, frames in state.cells.items():
+            for frame in frames:
+                cells = state.frame_cells(FrameKey(clip, frame))
+                rows = read_label(connection, state.ids[clip], frame, cells)
+                if len(rows) != len(cells):
+                    problems.append(f"Frame {frame} of '{clip}': a current label is missing from the database.")
+                try:
+                    label_from_rows(shapes[clip], rows.values())
+                except AnnotatorError as error:
+                    problems.append(f"Frame {frame} of '{clip}': {error}")
+
+
+def _check_snapshots(session: Session, problems: list[str]) -> int:
+    count = 0
+    for snapshot in read_snapshots(session):
+        try:
+            found = hashlib.sha256(snapshot.file.read_bytes()).hexdigest()
+        except OSError as error:
+            problems.append(f"Snapshot {snapshot.id}: its file cannot be read ({error.strerror}).")
+            continue
+        if found != snapshot.sha256:
+            problems.append(f"Snapshot {snapshot.id}: its file is not the one that was published.")
+        else:
+            count += 1
+    return count

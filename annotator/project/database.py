@@ -1,0 +1,133 @@
+"""The annotation database: connections, durability settings and transactions.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a commit returns after its fsync. On a network share WAL's
+shared memory does not work, so the rollback journal is used there.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from annotator.project.durable import storage_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a database is opened; ``url`` is None for the SQLite file in the project folder."""
+
+    url: str | None = None
+    is_read_only: bool = False
+    is_on_share: bool = False
+
+
+class Database:
+    """Transactions on the annotations of one project folder; any thread may use it."""
+
+    def __init__(self, folder: Path, access: Access) -> None:
+        self.folder = folder
+        self.access = access
+        self.file = folder / "annotations.sqlite"
+        self.is_sqlite = access.url is None
+        self._writing = threading.RLock()
+        self._engine = self._make_engine()
+
+    def _make_engine(self) -> Engine:
+        if self.access.url is not None:
+            return sa.create_engine(self.access.url)
+        engine = sa.create_engine("sqlite://", creator=self._connect, poolclass=sa.pool.QueuePool)
+        sa.event.listen(engine, "begin", _begin)
+        return engine
+
+    def _connect(self) -> sqlite3.Connection:
+        quoted = self.file.absolute().as_uri()
+        mode = "ro" if self.access.is_read_only else "rwc"
+        has_log = self.file.with_name(self.file.name + "-wal").exists()
+        if self.access.is_read_only and not has_log:
+            # A folder that cannot be written has no room for WAL's shared memory; without a log none is needed.
+            mode += "&immutable=1" if not _can_write(self.folder) else ""
+        raw = sqlite3.connect(f"{quoted}?mode={mode}", uri=True, check_same_thread=False, timeout=20)
+        raw.isolation_level = None
+        journal = "DELETE" if self.access.is_on_share else "WAL"
+        if not self.access.is_read_only:
+            raw.execute(f"PRAGMA journal_mode={journal}")
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cache_size=-16000"):
+            raw.execute(f"PRAGMA {pragma}")
+        return raw
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading.
+
+        Raises
+        ------
+        ProjectError
+            Where the database is damaged or refuses.
+        """
+        with storage_errors(self.folder), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction; it is on disk when the block ends, or nothing of it is.
+
+        Raises
+        ------
+        ProjectError
+            Where the database is damaged, the disk is full, or it refuses.
+        """
+        with self._writing, storage_errors(self.folder):
+            writer = self._engine.execution_options(is_writing=True)
+            with writer.begin() as connection:
+                yield connection
+
+    def pragma(self, text: str) -> list[tuple[Any, ...]]:
+        """Rows of a SQLite pragma or maintenance statement, run outside a transaction.
+
+        Raises
+        ------
+        ProjectError
+            Where the database is damaged or refuses.
+        """
+        with self._writing, storage_errors(self.folder), self._engine.connect() as connection:
+            raw = connection.connection.dbapi_connection
+            if not isinstance(raw, sqlite3.Connection):
+                return []
+            try:
+                return [tuple(row) for row in raw.execute(text)]
+            except sqlite3.Error as error:
+                raise sa.exc.DatabaseError(text, None, error) from error
+
+    def shrink(self) -> None:
+        """Give freed pages back and empty the log, so that deleted rows are in no file any more.
+
+        Raises
+        ------
+        ProjectError
+            Where the disk is full or refuses.
+        """
+        if self.is_sqlite:
+            self.pragma("VACUUM")
+            self.pragma("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _begin(connection: Connection) -> None:
+    is_writing = connection.get_execution_options().get("is_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _can_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK)

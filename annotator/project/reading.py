@@ -1,0 +1,282 @@
+"""The reading half of a project."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from annotator.core.errors import AnnotatorError, UnknownName
+from annotator.core.identity import Clip, FrameKey, Pseudonymiser, Split
+from annotator.core.indexed import complete_values
+from annotator.core.labels import PartialLabel
+from annotator.core.plugin_types import Frame
+from annotator.core.protocols import UNSURE, LabelProtocol
+from annotator.core.status import Origin, Provenance
+from annotator.project import schema
+from annotator.project.history import sentence
+from annotator.project.rows import label_from_rows, provenance_from_row, read_label
+from annotator.project.session import Session
+from annotator.project.snapshots import read_snapshots
+from annotator.project.state import FrameCells, State, load_state
+from annotator.project.values import Cell, Counts, Snapshot
+
+_CACHED_LABELS: Final = 32
+
+
+class ProjectReader:
+    """Everything that can be asked of a project; any thread may ask."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.RLock()
+        self._labels: OrderedDict[FrameKey, PartialLabel] = OrderedDict()
+        with session.database.read() as connection:
+            self._state: State = load_state(connection)
+        self._values = complete_values(self.protocol, json.loads(self.read_fact("values") or "{}"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close files and connections; the project may then be opened by others."""
+        with self._lock:
+            self._session.close()
+
+    @property
+    def path(self) -> Path:
+        """The project folder."""
+        return self._session.path
+
+    @property
+    def protocol(self) -> LabelProtocol:
+        """Structures and views, as stored in the project."""
+        return self._session.marker.protocol
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """Value of each structure in an indexed mask."""
+        return dict(self._values)
+
+    @property
+    def pseudonymiser(self) -> Pseudonymiser:
+        """The project's own, with its secret salt."""
+        return self._session.pseudonymiser
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether this process may only read."""
+        return self._session.is_read_only
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences: who else has the project, what a network share costs, a migration's backup."""
+        return self._session.notes
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the learner keeps its checkpoint."""
+        return self.path / "training" / "checkpoint.pt"
+
+    @property
+    def data_revision(self) -> int:
+        """Revision of the last change."""
+        return self._state.revision
+
+    @property
+    def undo_sentence(self) -> str | None:
+        """What :meth:`Project.undo` would undo."""
+        return self._stack_sentence(self._state.stacks.undo)
+
+    @property
+    def redo_sentence(self) -> str | None:
+        """What :meth:`Project.redo` would do again."""
+        return self._stack_sentence(self._state.stacks.redo)
+
+    def clips(self) -> tuple[Clip, ...]:
+        """All clips in the order of their import."""
+        return tuple(self._state.clips.values())
+
+    def clip(self, name: str) -> Clip:
+        """The clip of a name.
+
+        Raises
+        ------
+        UnknownName
+            Where there is none.
+        """
+        found = self._state.clips.get(name)
+        if found is None:
+            raise UnknownName("clip", name)
+        return found
+
+    def read_frame(self, key: FrameKey) -> Frame:
+        """(H, W) or (H, W, 3) uint8, read-only.
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such clip.
+        AnnotatorError
+            Where the clip has no such frame.
+        CorruptProject
+            Where its file is damaged.
+        """
+        return self._session.frames.frame(self._refuse_missing(key).content_hash, key.frame)
+
+    def read_frames(self, clip: str, start: int, stop: int) -> NDArray[np.uint8]:
+        """(T, H, W) or (T, H, W, 3) uint8, read-only; frames ``start`` to ``stop`` (exclusive).
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such clip.
+        CorruptProject
+            Where its file is damaged.
+        """
+        return self._session.frames.frames(self.clip(clip).content_hash, start, stop)
+
+    def label(self, key: FrameKey) -> PartialLabel:
+        """Everything that is known of a frame now.
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such clip.
+        AnnotatorError
+            Where the clip has no such frame.
+        CorruptProject
+            Where a stored mask is damaged.
+        """
+        shape = self._refuse_missing(key).header.shape
+        with self._lock:
+            cells = self._state.frame_cells(key)
+            known = self._labels.get(key)
+        if known is not None:
+            return known
+        label = label_from_rows(shape, self._rows(key, cells).values()) if cells else PartialLabel(shape)
+        with self._lock:
+            if self._state.frame_cells(key) is cells:
+                self._remember(key, label)
+        return label
+
+    def provenance(self, key: FrameKey) -> Mapping[str, Provenance]:
+        """Who made each current label of a frame, when and how; the unsure brush included.
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such clip.
+        AnnotatorError
+            Where the clip has no such frame.
+        """
+        self._refuse_missing(key)
+        cells = self._state.frame_cells(key)
+        return {s: provenance_from_row(row, Origin) for s, row in self._rows(key, cells).items()} if cells else {}
+
+    def statuses(self, clip: str) -> Mapping[int, Mapping[str, Cell]]:
+        """Frame to structure to current cell, without masks; frames of which nothing is said are left out."""
+        return {frame: _without_unsure(cells) for frame, cells in self._state.cells.get(clip, {}).items()}
+
+    def all_statuses(self) -> Mapping[FrameKey, Mapping[str, Cell]]:
+        """The same for every frame of the project."""
+        return {
+            FrameKey(clip, frame): _without_unsure(cells)
+            for clip, frames in tuple(self._state.cells.items())
+            for frame, cells in frames.items()
+        }
+
+    def labelled_keys(self, *, splits: Collection[Split] = tuple(Split)) -> tuple[FrameKey, ...]:
+        """Frames with at least one finished label, sorted; only of clips in ``splits``."""
+        clips = self._state.clips
+        return tuple(
+            sorted(
+                key
+                for key, cells in self.all_statuses().items()
+                if clips[key.clip].split in splits and any(c.status.is_finished for c in cells.values())
+            )
+        )
+
+    def counts(self) -> Counts:
+        """How much there is, by structure, status, domain, author and origin."""
+        clips = self.clips()
+        labels: dict[Split, dict[str, Counter[str]]] = {s: {i: Counter() for i in self.protocol.ids} for s in Split}
+        domains: dict[str, Counter[str]] = {}
+        authors, origins = Counter[str](), Counter[str]()
+        for clip in clips:
+            domains.setdefault(clip.header.domain, Counter()).update(clips=1, frames=clip.header.n_frames, labels=0)
+        for key, cells in self.all_statuses().items():
+            clip = self._state.clips[key.clip]
+            for structure, cell in cells.items():
+                labels[clip.split][structure][cell.status.value] += 1
+                if cell.status.is_finished:
+                    domains[clip.header.domain]["labels"] += 1
+                if cell.status.is_finished and clip.split is not Split.TEST:
+                    authors[cell.author] += 1
+                    origins[cell.origin.value] += 1
+        learnt = {s: labels[Split.TRAIN][s] + labels[Split.VALIDATION][s] for s in self.protocol.ids}
+        frames = sum(c.header.n_frames for c in clips)
+        tested = {s: dict(n) for s, n in labels[Split.TEST].items()}
+        by_domain = {d: dict(n) for d, n in domains.items()}
+        by_structure = {s: dict(n) for s, n in learnt.items()}
+        return Counts(len(clips), frames, by_structure, tested, by_domain, dict(authors), dict(origins))
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Published models, oldest first."""
+        return read_snapshots(self._session)
+
+    def latest_snapshot(self) -> Snapshot | None:
+        """The newest published model that saw no removed patient."""
+        return next((s for s in reversed(self.snapshots()) if not s.is_tainted), None)
+
+    def read_fact(self, name: str) -> str | None:
+        """A small stored text, or None."""
+        with self._session.database.read() as connection:
+            found = connection.execute(sa.select(schema.facts.c.value).where(schema.facts.c.name == name)).scalar()
+        return None if found is None else str(found)
+
+    def _refuse_missing(self, key: FrameKey) -> Clip:
+        clip = self.clip(key.clip)
+        if not 0 <= key.frame < clip.header.n_frames:
+            raise AnnotatorError(f"Clip '{key.clip}' has frames 0 to {clip.header.n_frames - 1}, not {key.frame}.")
+        return clip
+
+    def _rows(self, key: FrameKey, cells: FrameCells) -> dict[str, Any]:
+        with self._session.database.read() as connection:
+            return read_label(connection, self._state.ids[key.clip], key.frame, cells)
+
+    def _remember(self, key: FrameKey, label: PartialLabel) -> None:
+        self._labels[key] = label
+        self._labels.move_to_end(key)
+        if len(self._labels) > _CACHED_LABELS:
+            self._labels.popitem(last=False)
+
+    def _stack_sentence(self, stack: list[int]) -> str | None:
+        return self._operation_sentence(stack[-1]) if stack else None
+
+    def _operation_sentence(self, revision: int) -> str:
+        labels, details, operations = schema.labels.c, schema.clip_details.c, schema.operations.c
+        written = sa.select(labels.clip_id, labels.frame, labels.structure).where(labels.revision == revision)
+        with self._session.database.read() as connection:
+            action = connection.execute(sa.select(operations.action).where(operations.revision == revision)).scalar()
+            cells = connection.execute(written).all()
+            edited = connection.execute(sa.select(details.clip_id).where(details.revision == revision)).scalars().all()
+        names = self._state.names
+        if not cells:
+            return "Changed the details of " + ", ".join(f"'{names[i]}'" for i in edited)
+        keys = tuple(sorted({FrameKey(names[clip], frame) for clip, frame, _ in cells}))
+        return sentence(self.protocol, str(action), sorted({c.structure for c in cells}), keys)
+
+
+def _without_unsure(cells: FrameCells) -> FrameCells:
+    return {s: c for s, c in cells.items() if s != UNSURE} if UNSURE in cells else cells

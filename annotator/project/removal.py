@@ -1,0 +1,114 @@
+"""A patient leaves for good: frames, labels, history, and a mark on every model that saw them.
+
+Rows go in one transaction that also lists the files to delete, so that a crash between the two is made good
+when the project is opened again. ``secure_delete`` and VACUUM leave nothing in the database's free pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from annotator.core.errors import UnknownName
+from annotator.core.identity import Clip, Split
+from annotator.project import schema
+from annotator.project.durable import fsync_folder, storage_errors
+from annotator.project.history import add_operation
+from annotator.project.rows import utc_now
+from annotator.project.session import Session
+from annotator.project.values import Removed
+
+
+def clips_of(session: Session, clips: Sequence[Clip], patient: str) -> tuple[Clip, ...]:
+    """Clips of a patient, by original key or pseudonym.
+
+    Raises
+    ------
+    UnknownName
+        Where there is none.
+    """
+    wanted = {patient, session.pseudonymiser.key(patient)}
+    found = tuple(c for c in clips if c.header.patient in wanted)
+    if not found:
+        raise UnknownName("patient", patient)
+    return found
+
+
+def erase(session: Session, clips: Sequence[Clip], *, revision: int, author: str) -> Removed:
+    """Delete every row of some clips and mark the snapshots that saw them.
+
+    Raises
+    ------
+    ProjectError
+        Where the disk is full or refuses; nothing was changed.
+    """
+    names = tuple(sorted(c.name for c in clips))
+    with session.database.write() as connection:
+        table = schema.clips.c
+        ids = connection.execute(sa.select(table.id).where(table.name.in_(names))).scalars().all()
+        tainted = _mark_snapshots(connection, ids)
+        operations = _operations_of(connection, ids)
+        labels = connection.execute(sa.delete(schema.labels).where(schema.labels.c.clip_id.in_(ids))).rowcount
+        connection.execute(sa.delete(schema.clip_details).where(schema.clip_details.c.clip_id.in_(ids)))
+        connection.execute(sa.delete(schema.clips).where(table.id.in_(ids)))
+        _delete_empty(connection, operations)
+        add_operation(connection, revision, "remove", is_undoable=False, author=author, time=utc_now())
+        files = [{"file": session.clip_file(c.content_hash).name} for c in clips]
+        connection.execute(sa.insert(schema.erasures), files)
+    return Removed(names, sum(c.header.n_frames for c in clips), labels, tainted)
+
+
+def _mark_snapshots(connection: Connection, ids: Sequence[int]) -> tuple[int, ...]:
+    """Mark snapshots younger than the first time that one of the clips was no test clip."""
+    details, snapshots = schema.clip_details.c, schema.snapshots.c
+    seen = sa.select(sa.func.min(details.revision)).where(details.clip_id.in_(ids), details.split != Split.TEST.value)
+    first = connection.execute(seen).scalar()
+    if first is None:
+        return ()
+    saw = snapshots.data_revision >= first
+    marked = connection.execute(sa.select(snapshots.id).where(saw).order_by(snapshots.id)).scalars().all()
+    connection.execute(sa.update(schema.snapshots).where(saw).values(is_tainted=True))
+    return tuple(marked)
+
+
+def _operations_of(connection: Connection, ids: Sequence[int]) -> set[int]:
+    found: set[int] = set()
+    for table in (schema.labels, schema.clip_details):
+        query = sa.select(table.c.revision).where(table.c.clip_id.in_(ids)).distinct()
+        found |= set(connection.execute(query).scalars())
+    return found
+
+
+def _delete_empty(connection: Connection, revisions: set[int]) -> None:
+    for table in (schema.labels, schema.clip_details):
+        left = connection.execute(sa.select(table.c.revision).distinct()).scalars()
+        revisions = revisions - set(left)
+    rows = [{"gone": revision} for revision in sorted(revisions)]
+    if rows:
+        connection.execute(
+            sa.delete(schema.operations).where(schema.operations.c.revision == sa.bindparam("gone")), rows
+        )
+
+
+def finish_erasures(session: Session) -> None:
+    """Delete the files of removed patients and shrink the database; does nothing where nothing waits.
+
+    Raises
+    ------
+    ProjectError
+        Where the disk refuses; it is tried again when the project is opened.
+    """
+    with session.database.read() as connection:
+        files = connection.execute(sa.select(schema.erasures.c.file)).scalars().all()
+    if not files:
+        return
+    folder = session.path / "clips"
+    with storage_errors(folder):
+        for name in files:
+            (folder / name).unlink(missing_ok=True)
+        fsync_folder(folder)
+    session.database.shrink()
+    with session.database.write() as connection:
+        connection.execute(sa.delete(schema.erasures))

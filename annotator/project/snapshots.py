@@ -1,0 +1,89 @@
+"""Model snapshots: a safetensors file, then a row with its lineage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from annotator.project import schema
+from annotator.project.durable import write_whole
+from annotator.project.rows import utc_now
+from annotator.project.session import Session
+from annotator.project.values import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a snapshot came from; see :class:`~annotator.project.values.Snapshot`."""
+
+    step: int
+    data_revision: int
+    recipe: str
+    metrics: Mapping[str, Any]
+    is_validated: bool
+
+
+def read_snapshots(session: Session) -> tuple[Snapshot, ...]:
+    """All snapshots, oldest first.
+
+    Raises
+    ------
+    ProjectError
+        Where the database is damaged or refuses.
+    """
+    with session.database.read() as connection:
+        rows = connection.execute(sa.select(schema.snapshots).order_by(schema.snapshots.c.id)).all()
+    return tuple(_from_row(session.path / "snapshots", row) for row in rows)
+
+
+def _from_row(folder: Path, row: Any) -> Snapshot:
+    return Snapshot(
+        row.id,
+        row.step,
+        row.data_revision,
+        row.recipe,
+        json.loads(row.metrics),
+        row.is_validated,
+        folder / row.file,
+        row.sha256,
+        row.time.replace(tzinfo=UTC),
+        row.is_tainted,
+    )
+
+
+def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
+    """Write a snapshot's file, then its row; a crash between the two leaves a file that nothing names.
+
+    Raises
+    ------
+    ProjectError
+        Where the disk is full or refuses.
+    """
+    table = schema.snapshots
+    with session.database.read() as connection:
+        last = connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0
+    file = session.path / "snapshots" / f"{last + 1:05d}-step-{lineage.step}.safetensors"
+    write_whole(file, data)
+    row = {
+        "id": last + 1,
+        "step": lineage.step,
+        "data_revision": lineage.data_revision,
+        "recipe": lineage.recipe,
+        "metrics": json.dumps(dict(lineage.metrics)),
+        "is_validated": lineage.is_validated,
+        "file": file.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "time": utc_now(),
+        "is_tainted": False,
+    }
+    with session.database.write() as connection:
+        connection.execute(sa.insert(table).values(**row))
+        stored = connection.execute(sa.select(table).where(table.c.id == last + 1)).one()
+    return _from_row(file.parent, stored)

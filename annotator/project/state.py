@@ -1,0 +1,146 @@
+"""What is kept in memory of a project: clips, current cells without masks, and the undo stacks.
+
+Frames' cells are replaced, never changed, so a reader in another thread needs no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from annotator.core.identity import Clip, FrameKey, Split
+from annotator.core.status import LabelStatus, Origin
+from annotator.project import schema
+from annotator.project.headers import parse_header
+from annotator.project.values import Cell
+
+FrameCells = Mapping[str, Cell]
+"""Structure id to its current cell; the unsure brush included."""
+
+NO_CELLS: Final[FrameCells] = MappingProxyType({})
+
+_STATUS: Final = {s.value: s for s in LabelStatus}
+_ORIGIN: Final = {o.value: o for o in Origin}
+
+
+@dataclass(slots=True)
+class Stacks:
+    """Revisions that can be undone and redone, the next one last."""
+
+    undo: list[int] = field(default_factory=list)
+    redo: list[int] = field(default_factory=list)
+
+    def push(self, kind: str, revision: int, target: int | None) -> None:
+        """Follow one operation."""
+        if kind == "undo" and target in self.undo:
+            self.undo.remove(target)
+            self.redo.append(target)
+        elif kind == "redo" and target in self.redo:
+            self.redo.remove(target)
+            self.undo.append(target)
+        elif kind not in ("undo", "redo"):
+            self.undo.append(revision)
+            self.redo.clear()
+
+
+@dataclass(slots=True)
+class State:
+    """The project in memory."""
+
+    revision: int = 0
+    clips: dict[str, Clip] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    cells: dict[str, dict[int, FrameCells]] = field(default_factory=dict)
+    stacks: Stacks = field(default_factory=Stacks)
+
+    def frame_cells(self, key: FrameKey) -> FrameCells:
+        """Current cells of a frame, the unsure brush included."""
+        return self.cells.get(key.clip, {}).get(key.frame, NO_CELLS)
+
+    def put_clip(self, clip_id: int, clip: Clip) -> None:
+        """Add or replace a clip."""
+        self.clips = {**self.clips, clip.name: clip}
+        self.ids[clip.name] = clip_id
+        self.names[clip_id] = clip.name
+
+    def put_cells(self, clip: str, frame: int, changes: Mapping[str, Cell]) -> None:
+        """Replace some cells of a frame; unknown ones vanish."""
+        cells = {**self.frame_cells(FrameKey(clip, frame)), **changes}
+        kept = {s: c for s, c in cells.items() if c.status is not LabelStatus.UNKNOWN}
+        frames = dict(self.cells.get(clip, {}))
+        if kept:
+            frames[frame] = MappingProxyType(kept)
+        else:
+            frames.pop(frame, None)
+        self.cells[clip] = frames
+
+
+def load_state(connection: Connection) -> State:
+    """Read everything but masks.
+
+    Raises
+    ------
+    CorruptProject
+        Where a clip's details are damaged.
+    """
+    state = State()
+    _load_clips(connection, state)
+    _load_cells(connection, state)
+    _load_operations(connection, state)
+    return state
+
+
+def _load_clips(connection: Connection, state: State) -> None:
+    clips, details = schema.clips, schema.clip_details
+    query = (
+        sa.select(clips.c.id, clips.c.name, clips.c.content_hash, details.c.split, details.c.header)
+        .join(details, details.c.clip_id == clips.c.id)
+        .order_by(clips.c.id, details.c.revision)
+    )
+    found: dict[int, Any] = {row.id: row for row in connection.execute(query)}
+    for row in found.values():
+        state.clips[row.name] = Clip(row.name, parse_header(row.header), Split(row.split), row.content_hash)
+        state.ids[row.name] = row.id
+        state.names[row.id] = row.name
+
+
+def _load_cells(connection: Connection, state: State) -> None:
+    table = schema.labels
+    query = sa.select(*cell_columns()).order_by(table.c.clip_id, table.c.frame, table.c.structure, table.c.revision)
+    gathered: dict[int, dict[int, dict[str, Cell]]] = {}
+    for clip_id, frame, structure, cell in read_cells(connection.execute(query)):
+        gathered.setdefault(clip_id, {}).setdefault(frame, {})[structure] = cell
+    for clip_id, frames in gathered.items():
+        kept: dict[int, FrameCells] = {}
+        for frame, cells in frames.items():
+            known = {s: c for s, c in cells.items() if c.status is not LabelStatus.UNKNOWN}
+            if known:
+                kept[frame] = MappingProxyType(known)
+        state.cells[state.names[clip_id]] = kept
+
+
+def cell_columns() -> tuple[sa.Column[Any], ...]:
+    """The columns of a cell: all of them are in one index, so that no mask is read."""
+    c = schema.labels.c
+    return c.clip_id, c.frame, c.structure, c.revision, c.status, c.origin, c.snapshot_id, c.author
+
+
+def read_cells(rows: Iterable[Any]) -> Iterable[tuple[int, int, str, Cell]]:
+    """(clip id, frame, structure, cell) from rows of :func:`cell_columns`."""
+    for clip_id, frame, structure, revision, status, origin, snapshot, author in rows:
+        yield clip_id, frame, structure, Cell(_STATUS[status], _ORIGIN[origin], snapshot, revision, author)
+
+
+def _load_operations(connection: Connection, state: State) -> None:
+    c = schema.operations.c
+    query = sa.select(c.revision, c.kind, c.target, c.is_undoable).order_by(c.revision)
+    for revision, kind, target, is_undoable in connection.execute(query):
+        if is_undoable:
+            state.stacks.push(kind, revision, target)
+        state.revision = revision

@@ -1,0 +1,172 @@
+"""What the project hands out: frozen values, safe to send between threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from annotator.core.identity import Clip, FrameKey
+from annotator.core.status import LabelStatus, Origin
+
+CommitKind = Literal["edit", "undo", "redo", "clip", "import", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A change that is on disk.
+
+    Parameters
+    ----------
+    revision
+        The project's revision after it.
+    kind
+        ``"clip"`` is a change of a clip's details; ``"import"`` brought clips or labels.
+    keys
+        Frames whose labels changed, sorted; empty where nothing changed.
+    structures
+        Structures whose labels changed, sorted; the unsure brush is ``"unsure"``.
+    clips
+        Clips that were touched, sorted.
+    sentence
+        What happened, for the status line.
+    """
+
+    revision: int
+    kind: CommitKind
+    keys: tuple[FrameKey, ...]
+    structures: tuple[str, ...]
+    clips: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The current label of one structure in one frame, without its masks."""
+
+    status: LabelStatus
+    origin: Origin
+    snapshot: int | None = None
+    revision: int = 0
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of adding a recording; ``is_new`` is False where the project had its content already."""
+
+    clip: Clip
+    is_new: bool
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What went with a patient: clips by name, and how many frames, label revisions and marked snapshots."""
+
+    clips: tuple[str, ...]
+    frames: int
+    labels: int
+    tainted_snapshots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is.
+
+    Parameters
+    ----------
+    clips, frames
+        Of the whole project.
+    labels
+        Structure to status to number of frames, over training and validation clips.
+    test_labels
+        The same over test clips, which enter no training.
+    by_domain
+        Domain to ``{"clips", "frames", "labels"}``; labels are finished ones.
+    by_author, by_origin
+        Finished labels of training and validation clips.
+    """
+
+    clips: int
+    frames: int
+    labels: Mapping[str, Mapping[str, int]]
+    test_labels: Mapping[str, Mapping[str, int]]
+    by_domain: Mapping[str, Mapping[str, int]]
+    by_author: Mapping[str, int]
+    by_origin: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A published model and where it came from.
+
+    Parameters
+    ----------
+    id
+        Number within the project, from 1.
+    step
+        Training step at which it was published.
+    data_revision
+        Revision of the labels that it was trained on.
+    recipe
+        The recipe, as text.
+    metrics
+        Plain JSON values.
+    is_validated
+        Whether held-aside patients judged it.
+    file
+        The safetensors file.
+    sha256
+        Of the file, hexadecimal.
+    time
+        UTC.
+    is_tainted
+        Whether it saw a patient who was removed since.
+    """
+
+    id: int
+    step: int
+    data_revision: int
+    recipe: str
+    metrics: Mapping[str, Any]
+    is_validated: bool
+    file: Path
+    sha256: str
+    time: datetime
+    is_tainted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The result of reading every file and row.
+
+    Parameters
+    ----------
+    is_sound
+        Whether there was no problem.
+    problems
+        One plain sentence each.
+    clips, frames, labels, snapshots
+        What was read and found good.
+    """
+
+    is_sound: bool
+    problems: tuple[str, ...]
+    clips: int
+    frames: int
+    labels: int
+    snapshots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What was copied out of a damaged project, and what was lost in plain sentences."""
+
+    path: Path
+    clips: int
+    labels: int
+    snapshots: int
+    lost: tuple[str, ...]
