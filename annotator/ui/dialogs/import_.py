@@ -1,0 +1,141 @@
+"""Which files to import, and what is known of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QListWidget, QPlainTextEdit, QWidget
+
+from annotator.ui.dialogs.form import FormDialog, asked
+from annotator.ui.style import TIGHT, label, push_button
+
+_FROM_FILE = "as the file says"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """Files and folders; ``domain`` and ``view`` are empty where the files shall decide."""
+
+    paths: tuple[Path, ...]
+    domain: str
+    view: str
+
+
+class ImportDialog(FormDialog):
+    """Collects files and folders, and shows the warnings that they caused.
+
+    Parameters
+    ----------
+    domains, views
+        What to choose from; a domain may also be typed.
+    paths
+        Files that are already known, such as dropped ones.
+    """
+
+    def __init__(
+        self,
+        domains: tuple[str, ...],
+        views: tuple[str, ...],
+        *,
+        paths: tuple[Path, ...] = (),
+        parent: QWidget | None = None,
+    ) -> None:
+        intro = "DICOM, NIfTI, MetaImage, AVI, MP4 and pictures. Patient names and dates are never stored."
+        super().__init__("Import clips", intro, accept="Import", parent=parent)
+        self.list = QListWidget()
+        self.list.setMinimumHeight(96)
+        self.list.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
+        self.add_field("Files and folders", self.list)
+        self.fields.addLayout(self._make_buttons())
+        self.domain = QComboBox()
+        self.domain.setEditable(True)
+        self.domain.addItems([_FROM_FILE, *domains])
+        self.domain.setToolTip("Scanner, vendor or hospital: what the model must not mistake for anatomy")
+        self.add_field("Domain (scanner, vendor or hospital)", self.domain)
+        self.view = QComboBox()
+        self.view.addItems([_FROM_FILE, *views])
+        self.add_field("View", self.view)
+        self._warnings = QPlainTextEdit()
+        self._warnings.setReadOnly(True)
+        self._warnings.setMaximumHeight(96)
+        self._warnings.setAccessibleName("Warnings")
+        self._warnings_heading = label("Worth knowing", role="heading")
+        self.fields.addWidget(self._warnings_heading)
+        self.fields.addWidget(self._warnings)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list, self._on_remove)
+        self.show_warnings(())
+        self.add_paths(paths)
+
+    def _make_buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(TIGHT)
+        for text, name, slot in (
+            ("Add files…", "add", self._on_files),
+            ("Add a folder…", "folder", self._on_folder),
+            ("Remove", "clear", self._on_remove),
+        ):
+            button = push_button(text, icon_name=name)
+            button.setAutoDefault(False)
+            button.clicked.connect(slot)
+            row.addWidget(button)
+        row.addStretch(1)
+        return row
+
+    def paths(self) -> tuple[Path, ...]:
+        """What is listed."""
+        return tuple(Path(self.list.item(i).text()) for i in range(self.list.count()))
+
+    def add_paths(self, paths: tuple[Path, ...]) -> None:
+        """List more files and folders; what is listed already stays once."""
+        known = set(self.paths())
+        self.list.addItems([str(p) for p in dict.fromkeys(paths) if p not in known])
+        self.refresh()
+
+    def show_warnings(self, warnings: tuple[str, ...]) -> None:
+        """Show sentences that the user should read before going on."""
+        self._warnings.setPlainText("\n".join(warnings))
+        self._warnings.setVisible(bool(warnings))
+        self._warnings_heading.setVisible(bool(warnings))
+
+    def problem(self) -> str:
+        """Something that exists must be listed."""
+        if not self.list.count():
+            return "Add the files or the folder to import."
+        missing = next((p for p in self.paths() if not p.exists()), None)
+        return f"'{missing}' does not exist." if missing is not None else ""
+
+    def value(self) -> ImportRequest:
+        """What was chosen."""
+        domain = self.domain.currentText().strip()
+        view = self.view.currentText() if self.view.currentIndex() > 0 else ""
+        return ImportRequest(self.paths(), "" if domain == _FROM_FILE else domain, view)
+
+    def _on_files(self) -> None:
+        files, _ = QFileDialog.getOpenFileNames(self, "Add files")
+        self.add_paths(tuple(Path(f) for f in files))
+
+    def _on_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Add a folder")
+        self.add_paths((Path(folder),) if folder else ())
+
+    def _on_remove(self) -> None:
+        for item in self.list.selectedItems():
+            self.list.takeItem(self.list.row(item))
+        self.refresh()
+
+    @classmethod
+    def ask(
+        cls,
+        domains: tuple[str, ...],
+        views: tuple[str, ...],
+        *,
+        paths: tuple[Path, ...] = (),
+        warnings: tuple[str, ...] = (),
+        parent: QWidget | None = None,
+    ) -> ImportRequest | None:
+        """Ask what to import."""
+        dialog = cls(domains, views, paths=paths, parent=parent)
+        dialog.show_warnings(warnings)
+        return asked(dialog, dialog.value)

@@ -1,0 +1,137 @@
+"""The pixel size: confirmed, typed, or worked out from a distance that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QGroupBox, QHBoxLayout, QWidget
+
+from annotator.core.identity import Spacing
+from annotator.ui.dialogs.form import FormDialog, asked
+from annotator.ui.style import TIGHT, label, push_button
+
+
+@dataclass(frozen=True, slots=True)
+class SpacingQuestion:
+    """What is known of a clip's pixel size.
+
+    Parameters
+    ----------
+    why
+        One sentence: why it has to be confirmed.
+    proposed
+        mm/px, ``None`` where nothing is proposed.
+    size
+        (H, W) of a frame in pixels, so that the field of view can be shown in centimetres.
+    """
+
+    why: str
+    proposed: Spacing | None
+    size: tuple[int, int]
+
+
+def spacing_from_distance(pixels: float, mm: float) -> Spacing:
+    """Square pixels of which ``pixels`` make ``mm`` millimetres; both must be positive.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the quotient is not positive and finite.
+    """
+    return Spacing(mm / pixels, mm / pixels)
+
+
+class ConfirmSpacingDialog(FormDialog):
+    """Shows the proposal and what it would mean for the size of the picture."""
+
+    def __init__(self, question: SpacingQuestion, *, parent: QWidget | None = None) -> None:
+        super().__init__("Pixel size", question.why, accept="Use this size", parent=parent)
+        self._size = question.size
+        self.mm_y = self._make_box(question.proposed.y if question.proposed else 0.0, "Millimetres per pixel, down")
+        self.mm_x = self._make_box(question.proposed.x if question.proposed else 0.0, "Millimetres per pixel, across")
+        grid = QGridLayout()
+        grid.setSpacing(TIGHT)
+        grid.addWidget(label("Down (mm/px)", role="heading"), 0, 0)
+        grid.addWidget(label("Across (mm/px)", role="heading"), 0, 1)
+        grid.addWidget(self.mm_y, 1, 0)
+        grid.addWidget(self.mm_x, 1, 1)
+        self.fields.addLayout(grid)
+        self._meaning = label(role="quiet", is_wrapped=True)
+        self.fields.addWidget(self._meaning)
+        self.fields.addSpacing(TIGHT)
+        self.fields.addWidget(self._make_distance())
+        self.mm_y.valueChanged.connect(self.refresh)
+        self.mm_x.valueChanged.connect(self.refresh)
+        self.refresh()
+
+    @staticmethod
+    def _make_box(value: float, name: str) -> QDoubleSpinBox:
+        box = QDoubleSpinBox()
+        box.setDecimals(4)
+        box.setRange(0.0, 50.0)
+        box.setSingleStep(0.01)
+        box.setSpecialValueText("not set")
+        box.setValue(value)
+        box.setAccessibleName(name)
+        return box
+
+    def _make_distance(self) -> QGroupBox:
+        group = QGroupBox("Or from a distance that you know, such as two marks of the depth scale")
+        self.pixels = QDoubleSpinBox()
+        self.pixels.setRange(0.0, 20000.0)
+        self.pixels.setDecimals(1)
+        self.pixels.setAccessibleName("Distance in pixels")
+        self.mm = QDoubleSpinBox()
+        self.mm.setRange(0.0, 1000.0)
+        self.mm.setDecimals(1)
+        self.mm.setValue(50.0)
+        self.mm.setAccessibleName("Distance in millimetres")
+        self.work_out = push_button("Work out")
+        self.work_out.setAutoDefault(False)
+        self.work_out.setEnabled(False)
+        self.work_out.clicked.connect(self._on_work_out)
+        self.pixels.valueChanged.connect(self._on_distance)
+        self.mm.valueChanged.connect(self._on_distance)
+        row = QHBoxLayout(group)
+        row.setSpacing(TIGHT)
+        for widget in (self.pixels, label("px are"), self.mm, label("mm")):
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self.work_out)
+        return group
+
+    def problem(self) -> str:
+        """Both sizes must be given."""
+        return "" if self.mm_y.value() > 0 and self.mm_x.value() > 0 else "Enter how many millimetres a pixel is."
+
+    def refresh(self) -> None:
+        """Say what the size would mean."""
+        height, width = self._size
+        tall, wide = height * self.mm_y.value() / 10, width * self.mm_x.value() / 10
+        words = f"The whole picture would be {tall:.1f} cm high and {wide:.1f} cm wide."
+        self._meaning.setText("" if self.problem() else words)
+        super().refresh()
+
+    def value(self) -> Spacing:
+        """The size in mm/px.
+
+        Raises
+        ------
+        AnnotatorError
+            Where a size is not positive; the accepting button is disabled then.
+        """
+        return Spacing(self.mm_y.value(), self.mm_x.value())
+
+    def _on_distance(self) -> None:
+        self.work_out.setEnabled(self.pixels.value() > 0 and self.mm.value() > 0)
+
+    def _on_work_out(self) -> None:
+        spacing = spacing_from_distance(self.pixels.value(), self.mm.value())
+        self.mm_y.setValue(spacing.y)
+        self.mm_x.setValue(spacing.x)
+
+    @classmethod
+    def ask(cls, question: SpacingQuestion, *, parent: QWidget | None = None) -> Spacing | None:
+        """Ask for the pixel size."""
+        dialog = cls(question, parent=parent)
+        return asked(dialog, dialog.value)
