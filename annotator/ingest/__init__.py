@@ -1,1 +1,16 @@
-"""Bytes from outside to core values."""
+"""Bytes from outside to core values: files, folders and the CSV manifest."""
+
+from annotator.ingest.manifest import Manifest, read_manifest
+from annotator.ingest.paths import Overrides, Read, Reading, read_paths
+from annotator.ingest.readers import reader_of, stem_of
+
+__all__ = [
+    "Manifest",
+    "Overrides",
+    "Read",
+    "Reading",
+    "read_manifest",
+    "read_paths",
+    "reader_of",
+    "stem_of",
+]

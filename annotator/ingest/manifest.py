@@ -1,0 +1,215 @@
+"""The CSV manifest: bulk import of images with what is known of them.
+
+One row speaks of a frame or of a whole file; all rows of a file make one clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from annotator.core.errors import AnnotatorError, BadInput
+from annotator.core.identity import Pseudonymiser, SpacingStatus, Split, safe_stem
+from annotator.core.indexed import complete_values
+from annotator.core.plugin_types import Reader, Recording
+from annotator.core.protocols import LabelProtocol
+from annotator.ingest.manifest_labels import LabelSource, labels_of, merged
+from annotator.ingest.manifest_rows import Row, read_rows
+from annotator.ingest.paths import STEM_SENTENCE
+from annotator.ingest.readers import reader_of, stem_of
+
+
+@dataclass(frozen=True, slots=True)
+class _ClipRows:
+    """All rows of one file, which agree on everything but frames and labels."""
+
+    image: Path
+    rows: tuple[Row, ...]
+
+    def said(self, field: str) -> Any:
+        """The one value that the rows give to a field; None where none does."""
+        return next((value for row in self.rows if (value := getattr(row, field)) is not None), None)
+
+    @property
+    def patient(self) -> str:
+        """The patient as written, else the folder's name."""
+        found: str | None = self.said("patient")
+        return found or self.image.resolve().parent.name
+
+    @property
+    def split(self) -> Split:
+        """Part of the data; training where no row says."""
+        found: Split | None = self.said("split")
+        return found or Split.TRAIN
+
+
+class Manifest:
+    """The clips of a manifest; iterating reads them one by one as ``(Recording, Split)``, ``len`` counts them.
+
+    Parameters
+    ----------
+    clips
+        Rows by clip.
+    source
+        How label files are read.
+    pseudonymiser
+        The project's.
+    warnings
+        Plain sentences on the whole manifest.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[_ClipRows],
+        source: LabelSource,
+        pseudonymiser: Pseudonymiser,
+        warnings: tuple[str, ...],
+    ) -> None:
+        self._clips, self._source, self._pseudonymiser = tuple(clips), source, pseudonymiser
+        self.warnings = warnings
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """Mask value of every structure: those given, and the next free ones for the others."""
+        return self._source.values
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __iter__(self) -> Iterator[tuple[Recording, Split]]:
+        """Read clip after clip.
+
+        Raises
+        ------
+        BadInput
+            Where an image or label file is damaged, or they do not fit together.
+        """
+        for clip in self._clips:
+            yield self._recording(clip), clip.split
+
+    def check(self, on_clip: Callable[[int, int], None] | None = None) -> None:
+        """Read every header and label file, so that an import that starts also ends.
+
+        Parameters
+        ----------
+        on_clip
+            Called with the clips done and in all; may raise to cancel.
+
+        Raises
+        ------
+        BadInput
+            As iterating does, frames that turn out to be damaged aside.
+        """
+        for done, clip in enumerate(self._clips):
+            if on_clip is not None:
+                on_clip(done, len(self._clips))
+            self._recording(clip)
+
+    def _recording(self, clip: _ClipRows) -> Recording:
+        recordings = reader_of(clip.image, self._source.readers).read(clip.image, self._pseudonymiser)
+        if len(recordings) != 1:
+            held = f"{len(recordings)} clips" if recordings else "no image"
+            raise BadInput(
+                clip.image, f"it holds {held}, and a manifest's row speaks of one", "name a file of one clip"
+            )
+        recording = recordings[0]
+        changes: dict[str, Any] = {
+            "stem": stem_of(clip.image),
+            "patient": self._pseudonymiser.key(clip.patient),
+        }
+        if (view := clip.said("view")) is not None:
+            changes["view"] = view
+        if (domain := clip.said("domain")) is not None:
+            changes["domain"] = safe_stem(domain)
+        if (spacing := clip.said("spacing")) is not None:
+            changes.update(spacing=spacing, spacing_status=SpacingStatus.TRUSTED, proposed_spacing=None)
+        header = replace(recording.header, **changes)
+        labels = labels_of(clip.rows, header, self._source)
+        for frame, own in recording.labels.items():
+            labels[frame] = merged(own, labels[frame], clip.rows[0], clip.image) if frame in labels else own
+        return replace(recording, header=header, labels=labels)
+
+
+def read_manifest(
+    csv_path: Path,
+    protocol: LabelProtocol,
+    *,
+    values: Mapping[str, int] | None,
+    readers: Mapping[str, Reader],
+    pseudonymiser: Pseudonymiser,
+) -> Manifest:
+    """Check a manifest without decoding anything; :meth:`Manifest.check` goes on to headers and labels.
+
+    Parameters
+    ----------
+    csv_path
+        The CSV; paths in it are relative to it.
+    protocol
+        Whose structures it labels.
+    values
+        Mask values that ``--values`` names; None for the protocol's own order.
+    readers
+        Readers by name, for images and label files.
+    pseudonymiser
+        The project's.
+
+    Raises
+    ------
+    BadInput
+        Where a column or cell is wrong, a file is missing or of no known format, rows of one file
+        contradict each other, or a patient is in two splits.
+    """
+    try:
+        complete = complete_values(protocol, values)
+    except AnnotatorError as error:
+        raise BadInput("--values", str(error).rstrip("."), "correct it") from None
+    starred = tuple(s for s in protocol.ids if s in values) if values else protocol.ids
+    rows = read_rows(csv_path, protocol, starred=starred)
+    clips = _grouped(rows, csv_path)
+    _refuse_shared_patients(clips, csv_path)
+    for row in rows:
+        reader_of(row.image, readers)
+        if row.labels is not None:
+            reader_of(row.labels, readers)
+    source = LabelSource(csv_path, readers, complete)
+    return Manifest(clips, source, pseudonymiser, _warnings(rows, clips, protocol))
+
+
+def _grouped(rows: Sequence[Row], csv_path: Path) -> list[_ClipRows]:
+    by_image: dict[Path, list[Row]] = {}
+    for row in rows:
+        by_image.setdefault(row.image.resolve(), []).append(row)
+    clips = [_ClipRows(group[0].image, tuple(group)) for group in by_image.values()]
+    for clip in clips:
+        for field in ("patient", "view", "domain", "spacing", "split"):
+            first = clip.said(field)
+            for row in clip.rows:
+                if getattr(row, field) not in (None, first):
+                    what = f"line {row.line}: another {field} of {row.image.name} than line {clip.rows[0].line} says"
+                    raise BadInput(csv_path, what, "give all rows of one file the same")
+    return clips
+
+
+def _refuse_shared_patients(clips: Sequence[_ClipRows], csv_path: Path) -> None:
+    splits: dict[str, Split] = {}
+    for clip in clips:
+        if splits.setdefault(clip.patient, clip.split) is not clip.split:
+            what = f"patient '{clip.patient}' is in two splits, {splits[clip.patient]} and {clip.split}"
+            raise BadInput(csv_path, what, "put each patient wholly into one")
+
+
+def _warnings(rows: Sequence[Row], clips: Sequence[_ClipRows], protocol: LabelProtocol) -> tuple[str, ...]:
+    sentences = [STEM_SENTENCE]
+    n_folders = sum(clip.said("patient") is None for clip in clips)
+    if n_folders:
+        sentences.append(f"{n_folders} images have no patient; their folder's name counts as the patient.")
+    n_unread = sum(row.labels is not None and not row.known for row in rows)
+    if n_unread:
+        sentences.append(f"{n_unread} rows have labels and no known structure, so nothing is taken from them.")
+    strange = sorted({row.view for row in rows if row.view and protocol.views and row.view not in protocol.views})
+    if strange:
+        views = ", ".join(protocol.views)
+        sentences.append(f"The view '{strange[0]}' is none of protocol '{protocol.name}', which has {views}.")
+    return tuple(sentences)

@@ -1,0 +1,226 @@
+"""The text of a manifest: a CSV checked cell by cell, nothing opened but the CSV itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from annotator.core.errors import BadInput
+from annotator.core.identity import Spacing, Split
+from annotator.core.protocols import LabelProtocol
+
+COLUMNS: Final = (
+    "image",
+    "frame",
+    "patient",
+    "view",
+    "domain",
+    "spacing_y_mm",
+    "spacing_x_mm",
+    "labels",
+    "known",
+    "absent",
+    "split",
+)
+"""Every column that a manifest may have."""
+
+_REMEDY: Final = "correct the manifest"
+_VIEW: Final = re.compile(r"^[\w.\-]{1,32}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row, its paths resolved and its numbers read.
+
+    Parameters
+    ----------
+    line
+        Line of the CSV, for messages.
+    image
+        Path of the image or clip.
+    frame
+        Frame index, or None where the row speaks of the whole file.
+    patient
+        The patient as written, or None; its folder stands for it then.
+    view, domain, spacing, split
+        None where the cell is empty; mm/px.
+    labels
+        Path of the label file, or None.
+    known, absent
+        Structure ids.
+    """
+
+    line: int
+    image: Path
+    frame: int | None
+    patient: str | None
+    view: str | None
+    domain: str | None
+    spacing: Spacing | None
+    split: Split | None
+    labels: Path | None
+    known: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of one row, with where they stand."""
+
+    csv_path: Path
+    line: int
+    cells: Mapping[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+    def error(self, what: str) -> BadInput:
+        return BadInput(self.csv_path, f"line {self.line}: {what}", _REMEDY)
+
+    def path(self, column: str) -> Path:
+        """The existing file that a cell names, relative to the CSV."""
+        path = self.csv_path.parent / Path(self[column].replace("\\", "/"))
+        try:
+            exists = path.exists()
+        except OSError:
+            exists = False
+        if not exists:
+            raise self.error(f"there is no file '{self[column]}' ({column})")
+        return path
+
+
+def read_rows(csv_path: Path, protocol: LabelProtocol, *, starred: tuple[str, ...]) -> list[Row]:
+    """All rows of a manifest.
+
+    Parameters
+    ----------
+    csv_path
+        The manifest; UTF-8, commas or semicolons.
+    protocol
+        Whose structures ``known`` and ``absent`` name.
+    starred
+        The structures that ``*`` stands for.
+
+    Raises
+    ------
+    BadInput
+        Where a column is unknown, a cell is malformed, or a file does not exist.
+    """
+    rows = [_row(cells, protocol, starred) for cells in _cells(csv_path)]
+    if not rows:
+        raise BadInput(csv_path, "it has no rows", "name at least one image")
+    return rows
+
+
+def _cells(csv_path: Path) -> list[_Cells]:
+    try:
+        text = csv_path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput(csv_path, "it is not UTF-8 text", "save it as CSV in UTF-8") from None
+    except OSError as error:
+        raise BadInput(csv_path, f"it cannot be read ({error.strerror})", "check the path") from None
+    head = text.split("\n", 1)[0]
+    delimiter = ";" if ";" in head and "," not in head else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        columns = [cell.strip() for cell in next(reader, [])]
+        _check_columns(csv_path, columns)
+        found = []
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if not any(stripped):
+                continue
+            if len(stripped) > len(columns) and any(stripped[len(columns) :]):
+                what = f"line {reader.line_num}: it has {len(stripped)} cells and there are {len(columns)} columns"
+                raise BadInput(csv_path, what, _REMEDY)
+            found.append(_Cells(csv_path, reader.line_num, dict(zip(columns, stripped, strict=False))))
+    except csv.Error as error:
+        raise BadInput(csv_path, f"line {reader.line_num}: {error}", _REMEDY) from None
+    return found
+
+
+def _check_columns(csv_path: Path, columns: list[str]) -> None:
+    unknown = [column for column in columns if column not in COLUMNS]
+    if unknown or "image" not in columns:
+        what = f"there is no column called '{unknown[0]}'" if unknown else "it has no column 'image'"
+        raise BadInput(csv_path, what, f"use the columns {', '.join(COLUMNS)}, of which only image is required")
+    repeated = [column for column in columns if columns.count(column) > 1]
+    if repeated:
+        raise BadInput(csv_path, f"the column '{repeated[0]}' is there twice", _REMEDY)
+
+
+def _row(cells: _Cells, protocol: LabelProtocol, starred: tuple[str, ...]) -> Row:
+    if not cells["image"]:
+        raise cells.error("it names no image")
+    image = cells.path("image")
+    known = starred if cells["known"] == "*" else _structures(cells, "known", protocol)
+    return Row(
+        line=cells.line,
+        image=image,
+        frame=_frame(cells),
+        patient=cells["patient"] or None,
+        view=_view(cells),
+        domain=cells["domain"][:64] or None,
+        spacing=_spacing(cells),
+        split=_split(cells),
+        labels=cells.path("labels") if cells["labels"] else None,
+        known=known,
+        absent=_structures(cells, "absent", protocol),
+    )
+
+
+def _structures(cells: _Cells, column: str, protocol: LabelProtocol) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(cells[column].split()))
+    for name in names:
+        if name not in protocol.ids:
+            ids = ", ".join(protocol.ids)
+            raise cells.error(f"'{name}' ({column}) is no structure of the protocol, which has {ids}")
+    return names
+
+
+def _frame(cells: _Cells) -> int | None:
+    text = cells["frame"]
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise cells.error(f"'{text}' (frame) is no frame index, which counts from 0")
+    return int(text)
+
+
+def _view(cells: _Cells) -> str | None:
+    text = cells["view"]
+    if text and not _VIEW.match(text):
+        raise cells.error(f"'{text}' (view) is no view id, such as a4c")
+    return text or None
+
+
+def _spacing(cells: _Cells) -> Spacing | None:
+    texts = {column: cells[column] for column in ("spacing_y_mm", "spacing_x_mm")}
+    if not any(texts.values()):
+        return None
+    sizes = []
+    for column, text in texts.items():
+        try:
+            size = float(text)
+        except ValueError:
+            size = math.nan
+        if not (math.isfinite(size) and size > 0):
+            raise cells.error(f"'{text}' ({column}) is no pixel size in mm")
+        sizes.append(size)
+    return Spacing(sizes[0], sizes[1])
+
+
+def _split(cells: _Cells) -> Split | None:
+    text = cells["split"].lower()
+    if not text:
+        return None
+    try:
+        return Split(text)
+    except ValueError:
+        raise cells.error(f"'{text}' (split) is none of {', '.join(Split)}") from None

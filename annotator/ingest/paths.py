@@ -1,0 +1,190 @@
+"""Files and folders to recordings, one file at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from annotator.core.errors import AnnotatorError, BadInput
+from annotator.core.identity import Pseudonymiser, safe_stem
+from annotator.core.plugin_types import Reader, Recording
+from annotator.ingest.readers import reader_of, recognised, stem_of
+
+STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
+FOLDER_SENTENCE = "Files that name no patient count as one patient per folder, by the folder's name."
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the user says of all files of an import.
+
+    Parameters
+    ----------
+    view, domain
+        In place of what the files say; None leaves it to them.
+    patient_from
+        What tells the patient: the file's own word, its folder's name, or its stem.
+    """
+
+    view: str | None = None
+    domain: str | None = None
+    patient_from: Literal["file", "folder", "stem"] = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One file that was read: its clips, and plain sentences on the file or the import (those of clips apart)."""
+
+    path: Path
+    recordings: tuple[Recording, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    path: Path
+    reader: Reader
+    is_explicit: bool
+
+
+class Reading:
+    """The files of an import, read while they are iterated; ``len`` counts the files."""
+
+    def __init__(
+        self, found: Sequence[_Found], passed_over: Sequence[Path], pseudonymiser: Pseudonymiser, overrides: Overrides
+    ) -> None:
+        self._found, self._passed_over = tuple(found), tuple(passed_over)
+        self._pseudonymiser, self._overrides = pseudonymiser, overrides
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Read]:
+        """Read the files in order.
+
+        Raises
+        ------
+        BadInput
+            Where a file is damaged, or no file holds an image.
+        """
+        said: set[str] = set()
+        n_recordings = 0
+        for index, found in enumerate(self._found):
+            recordings = tuple(found.reader.read(found.path, self._pseudonymiser))
+            if not recordings and found.is_explicit:
+                raise BadInput(found.path, "it holds no image", "name a file with an image or clip")
+            warnings = [] if recordings else [f"{found.path.name} holds no image and was passed over."]
+            warnings += _passed_over_sentence(self._passed_over) if index == 0 else []
+            warnings += [s for s in self._identity_sentences(found.path, recordings) if s not in said]
+            said.update(warnings)
+            n_recordings += len(recordings)
+            yield Read(found.path, tuple(self._named(found.path, r) for r in recordings), tuple(warnings))
+        if not n_recordings:
+            raise BadInput(self._found[0].path.parent, "no file in it holds an image", "name a folder with images")
+
+    def _identity_sentences(self, path: Path, recordings: Sequence[Recording]) -> list[str]:
+        headers = [r.header for r in recordings]
+        folder = self._pseudonymiser.key(path.resolve().parent.name)
+        sentences = [STEM_SENTENCE] if any(h.stem == stem_of(path) for h in headers) else []
+        if self._overrides.patient_from == "file" and any(h.patient == folder for h in headers):
+            sentences.append(FOLDER_SENTENCE)
+        return sentences
+
+    def _named(self, path: Path, recording: Recording) -> Recording:
+        chosen = self._overrides
+        changes: dict[str, Any] = {}
+        if chosen.view is not None:
+            changes["view"] = chosen.view
+        if chosen.domain is not None:
+            changes["domain"] = safe_stem(chosen.domain)
+        match chosen.patient_from:
+            case "folder":
+                changes["patient"] = self._pseudonymiser.key(path.resolve().parent.name)
+            case "stem":
+                changes["patient"] = self._pseudonymiser.key(stem_of(path))
+            case "file":
+                pass
+        return replace(recording, header=replace(recording.header, **changes)) if changes else recording
+
+
+def read_paths(
+    paths: Sequence[Path],
+    readers: Mapping[str, Reader],
+    pseudonymiser: Pseudonymiser,
+    *,
+    overrides: Overrides | None = None,
+) -> Reading:
+    """Find the files to read; nothing is decoded before the result is iterated.
+
+    Folders are walked in sorted order, hidden files aside. A file that no reader recognises is an error
+    where it was named, and passed over with a sentence where it was found in a folder; the same holds for
+    a DICOM file without image.
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    readers
+        Readers by name; the first that recognises a file takes it.
+    pseudonymiser
+        The project's.
+    overrides
+        What the user says of all files.
+
+    Returns
+    -------
+    Reading
+        Iterable over :class:`Read`, with a length.
+
+    Raises
+    ------
+    BadInput
+        Where a path does not exist, a named file is of no known format, or a folder holds none.
+    """
+    if not paths:
+        raise BadInput("import", "no file or folder was named", "name at least one")
+    found: list[_Found] = []
+    passed_over: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir() and recognised(path, readers) is None:
+            here = [(file, recognised(file, readers)) for file in _files(path)]
+            taken = [_Found(file, reader, is_explicit=False) for file, reader in here if reader is not None]
+            if not taken:
+                what = "it holds no file of a known format" if here else "it is empty"
+                raise BadInput(path, what, f"name a folder with {', '.join(sorted(readers))} files")
+            found += taken
+            passed_over += [file for file, reader in here if reader is None]
+        else:
+            found.append(_Found(path, reader_of(path, readers), is_explicit=True))
+    unique = {entry.path.resolve(): entry for entry in reversed(found)}
+    ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
+    return Reading(ordered, passed_over, pseudonymiser, overrides or Overrides())
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files below a folder in sorted order, without hidden ones and what lies in hidden folders.
+
+    Raises
+    ------
+    BadInput
+        Where the folder may not be listed.
+    """
+    try:
+        inside = sorted(folder.rglob("*"))
+    except (OSError, AnnotatorError) as error:
+        raise BadInput(folder, f"it cannot be listed ({error})", "check its permissions") from None
+    return [
+        path
+        for path in inside
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _passed_over_sentence(paths: Sequence[Path]) -> list[str]:
+    if not paths:
+        return []
+    names = ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+    count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+    return [f"{count} of no known format passed over: {names}."]

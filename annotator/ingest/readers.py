@@ -1,0 +1,38 @@
+"""Which reader takes a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from annotator.core.errors import BadInput
+from annotator.core.identity import safe_stem
+from annotator.core.plugin_types import Reader
+
+
+def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
+    """The first reader that recognises a file (or folder).
+
+    Raises
+    ------
+    BadInput
+        Where the path does not exist or no reader recognises it; the message lists the formats.
+    """
+    if not path.exists():
+        raise BadInput(path, "there is no such file or folder", "check the path")
+    found = recognised(path, readers)
+    if found is None:
+        formats = ", ".join(sorted(readers))
+        raise BadInput(path, "its content is of no known format", f"use one of {formats}")
+    return found
+
+
+def recognised(path: Path, readers: Mapping[str, Reader]) -> Reader | None:
+    """The first reader that recognises a path, else None."""
+    return next((reader for reader in readers.values() if reader.recognises(path)), None)
+
+
+def stem_of(path: Path) -> str:
+    """A clip name from a file's name without its suffix (``.nii.gz`` is one)."""
+    name = path.name[:-3] if path.suffix.lower() == ".gz" else path.name
+    return safe_stem(Path(name).stem)
