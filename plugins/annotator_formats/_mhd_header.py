@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from annotator.plugin import BadInput
 from annotator_formats._volumes import DEFLATE_RATIO, check_size
 
 _HEAD: Final = 1 << 16
+_CHUNK: Final = 1 << 20
 _BYTES: Final = {
     "MET_CHAR": 1, "MET_UCHAR": 1, "MET_SHORT": 2, "MET_USHORT": 2, "MET_INT": 4, "MET_UINT": 4,
     "MET_LONG": 4, "MET_ULONG": 4, "MET_LONG_LONG": 8, "MET_ULONG_LONG": 8, "MET_FLOAT": 4, "MET_DOUBLE": 8,
@@ -69,7 +71,20 @@ def read_header(path: Path) -> MhdHeader:
         needed = math.prod(sizes) * channels * 2 - 1
     is_packed = fields.get("CompressedData", "False").lower() in ("true", "1")
     check_size(data_file, sizes, needed, stored * DEFLATE_RATIO if is_packed else stored)
+    if is_packed:
+        _check_packed(data_file, offset + skipped, needed)
     return MhdHeader(sizes, channels, "ElementSpacing" in fields or "ElementSize" in fields)
+
+
+def _check_packed(path: Path, offset: int, needed: int) -> None:
+    """Unpack once, keeping nothing: ITK takes a damaged stream for pixels and only prints that it is one."""
+    unpacker, count = zlib.decompressobj(), 0
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        while not unpacker.eof and (chunk := unpacker.unconsumed_tail or stream.read(_HEAD)):
+            count += len(unpacker.decompress(chunk, _CHUNK))
+    if count != needed or not unpacker.eof:
+        raise BadInput(path, f"its pixels unpack to {count} of {needed} bytes", "copy or export it again, whole")
 
 
 def _fields(path: Path) -> tuple[Mapping[str, str], int]:

@@ -108,7 +108,8 @@ def read_header(path: Path) -> NiftiHeader:
         offset=offset,
         slope=slope if is_scaled else 1.0,
         intercept=intercept if is_scaled and math.isfinite(intercept) else 0.0,
-        steps_mm=tuple(step * _MM.get(units & 7, 1.0) for step in steps),
+        # NIfTI-1 keeps single precision: 0.308 mm comes back as 0.30799999833107.
+        steps_mm=tuple(float(f"{step * _MM.get(units & 7, 1.0):.7g}") for step in steps),
         frame_ms=step_ms if math.isfinite(step_ms) and step_ms > 0 else None,
         is_row_first=_is_row_first(header),
         has_unit=units & 7 in (1, 2, 3),

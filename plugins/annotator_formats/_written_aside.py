@@ -13,10 +13,17 @@ from annotator.plugin import write_failure
 
 
 @contextmanager
-def written_aside(target: Path) -> Iterator[Path]:
+def written_aside(target: Path, written: list[Path] | None = None) -> Iterator[Path]:
     """A path to write to, with ``target``'s name in a hidden folder beside it; renamed when the block ends well.
 
     Side files written beside the path, such as a header's pixels, are moved too, before it.
+
+    Parameters
+    ----------
+    target
+        Where the file shall be.
+    written
+        Gets the path of every file that was put in place.
 
     Raises
     ------
@@ -33,6 +40,8 @@ def written_aside(target: Path) -> Iterator[Path]:
         for file in sorted(aside.iterdir(), key=lambda found: found.name == target.name):
             _sync(file)
             file.replace(target.parent / file.name)
+            if written is not None:
+                written.append(target.parent / file.name)
     except (OSError, RuntimeError) as error:
         raise write_failure(error, target) from None
     finally:

@@ -6,7 +6,7 @@ Where the transform sends the first axis to y and the second to x, the file is s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
-from annotator.plugin import BadInput, Pseudonymiser, Recording
+from annotator.plugin import BadInput, ExportContext, LabelledClip, Pseudonymiser, Recording, WriteReport
+from annotator_formats._mask_volumes import MaskVolume, write_volumes
 from annotator_formats._mhd_header import is_mhd, read_header
 from annotator_formats._side_files import phase_marks
 from annotator_formats._volumes import Volume, plane_axes, reading, swaps_rows, to_frames, to_integers, to_recording
@@ -54,6 +55,29 @@ class MetaImageReader:
         """
         with reading(path):
             return to_integers(_read_volume(path).pixels, path)
+
+
+class MetaImageWriter:
+    """Writes one ``<clip>.mhd`` with its ``<clip>.zraw`` of mask values a clip, x first, in mm."""
+
+    name = "metaimage"
+    is_lossless = False
+
+    def write(self, clips: Iterable[LabelledClip], context: ExportContext, out: Path) -> WriteReport:
+        """Write the masks, and ``legend.json`` with the meaning of each value.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the disk does not take a file.
+        """
+        return write_volumes(clips, context, out, suffix=".mhd", save=_save)
+
+
+def _save(volume: MaskVolume, path: Path) -> None:
+    image = _ITK.GetImageFromArray(volume.mask)
+    image.SetSpacing((volume.spacing.x, volume.spacing.y, 1.0))
+    _ITK.WriteImage(image, str(path), useCompression=True)
 
 
 def _read_volume(path: Path) -> Volume:

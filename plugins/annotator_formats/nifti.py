@@ -6,17 +6,21 @@ Where the affine sends the first axis to y and the second to x, the file is stor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from annotator.plugin import Pseudonymiser, Recording
+from annotator.plugin import ExportContext, LabelledClip, Pseudonymiser, Recording, WriteReport
+from annotator_formats._mask_volumes import MaskVolume, write_volumes
 from annotator_formats._nifti_header import magic_of, read_header, read_pixels
 from annotator_formats._side_files import phase_marks
 from annotator_formats._volumes import Volume, plane_axes, reading, to_frames, to_integers, to_recording
+
+_NIFTI: Any = nibabel.Nifti1Image  # nibabel is not annotated
 
 
 class NiftiReader:
@@ -51,6 +55,30 @@ class NiftiReader:
         """
         with reading(path):
             return to_integers(_read_volume(path).pixels, path)
+
+
+class NiftiWriter:
+    """Writes one ``<clip>.nii.gz`` of mask values a clip, x first, in mm and ms."""
+
+    name = "nifti"
+    is_lossless = False
+
+    def write(self, clips: Iterable[LabelledClip], context: ExportContext, out: Path) -> WriteReport:
+        """Write the masks, and ``legend.json`` with the meaning of each value.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the disk does not take a file.
+        """
+        return write_volumes(clips, context, out, suffix=".nii.gz", save=_save)
+
+
+def _save(volume: MaskVolume, path: Path) -> None:
+    steps = (volume.spacing.x, volume.spacing.y, 1.0)
+    image: Any = _NIFTI(np.transpose(volume.mask, (2, 1, 0)), np.diag([*steps, 1.0]))
+    image.header.set_xyzt_units("mm" if volume.is_calibrated else "unknown", "msec")
+    nibabel.save(image, path)
 
 
 def _read_volume(path: Path) -> Volume:

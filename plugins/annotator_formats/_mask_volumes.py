@@ -1,0 +1,116 @@
+"""Clips as volumes of mask values, for the formats that hold one integer a pixel and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotator.plugin import (
+    NOT_KNOWN,
+    ExportContext,
+    LabelledClip,
+    LabelledFrame,
+    LabelStatus,
+    Spacing,
+    WriteReport,
+    to_indexed,
+)
+from annotator_formats._written_aside import written_aside
+
+LEGEND_FILE: Final = "legend.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskVolume:
+    """Mask values of a clip.
+
+    Parameters
+    ----------
+    mask
+        (T, H, W) uint8, 255 where not known and in every frame without a finished label.
+    spacing
+        mm/px; 1 x 1 where the clip has none.
+    is_calibrated
+        Whether ``spacing`` is the clip's own.
+    """
+
+    mask: NDArray[np.uint8]
+    spacing: Spacing
+    is_calibrated: bool
+
+
+def write_volumes(
+    clips: Iterable[LabelledClip],
+    context: ExportContext,
+    out: Path,
+    *,
+    suffix: str,
+    save: Callable[[MaskVolume, Path], None],
+) -> WriteReport:
+    """Write one file a clip that has a finished label, and the legend; say what was left behind.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the disk does not take a file.
+    """
+    written: list[Path] = []
+    losses: dict[str, int] = {}
+    for entry in clips:
+        header = entry.clip.header
+        mask = np.full((header.n_frames, *header.shape), NOT_KNOWN, dtype=np.uint8)
+        has_finished = False
+        for frame in entry.frames:
+            _count_losses(frame, losses)
+            if frame.label.has_finished:
+                has_finished = True
+                mask[frame.frame] = to_indexed(frame.label, context.protocol, context.values)
+        if has_finished:
+            volume = MaskVolume(mask, header.spacing or Spacing(1.0, 1.0), header.spacing is not None)
+            with written_aside(out / f"{entry.clip.name}{suffix}", written) as aside:
+                save(volume, aside)
+    with written_aside(out / LEGEND_FILE, written) as aside:
+        aside.write_text(json.dumps(_legend(context), indent=1, ensure_ascii=False), encoding="utf-8")
+    return WriteReport(tuple(written), tuple(_sentence(what, count) for what, count in losses.items()))
+
+
+def _legend(context: ExportContext) -> Mapping[str, Any]:
+    structures = [
+        {"value": context.values[s.id], "id": s.id, "name": s.name, "colour": s.colour}
+        for s in context.protocol.structures
+    ]
+    background = {"value": 0, "id": "background", "name": "known to be none of these structures"}
+    return {
+        "format": "echo-annotator legend",
+        "version": 1,
+        "protocol": context.protocol.name,
+        "data_revision": context.data_revision,
+        "values": [background, *structures, {"value": NOT_KNOWN, "id": "not-known", "name": "not known"}],
+    }
+
+
+def _count_losses(frame: LabelledFrame, losses: dict[str, int]) -> None:
+    said = frame.label.structures.values()
+    counts = {
+        "who made {n} labels, when and how": len(frame.provenance),
+        "that a structure was looked for and is absent ({n} labels)": sum(s.status is LabelStatus.ABSENT for s in said),
+        "'is not' marks of {n} partial labels": sum(
+            s.status is LabelStatus.PARTIAL and s.outside is not None for s in said
+        ),
+        "{n} drafts": sum(s.status is LabelStatus.DRAFT for s in said),
+        "{n} rejected suggestions": sum(s.status is LabelStatus.REJECTED for s in said),
+        "the unsure brush of {n} frames, which is written as not known": int(frame.label.unsure is not None),
+    }
+    for what, count in counts.items():
+        if count:
+            losses[what] = losses.get(what, 0) + count
+
+
+def _sentence(what: str, count: int) -> str:
+    return f"The format cannot hold {what.format(n=count)}; export PNG + JSON or HDF5 to keep it."
