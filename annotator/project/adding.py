@@ -125,8 +125,8 @@ def insert_clip(
         with session.database.write() as connection:
             add_operation(connection, made.revision, "import", is_undoable=False, author=made.author, time=time)
             columns = {"name": clip.name, "patient": clip.header.patient, "content_hash": clip.content_hash}
-            added = connection.execute(sa.insert(schema.clips).values(**columns, added_revision=made.revision))
-            clip_id = int(added.inserted_primary_key[0])
+            connection.execute(sa.insert(schema.clips).values(**columns, added_revision=made.revision))
+            clip_id = int(connection.execute(sa.select(sa.func.max(schema.clips.c.id))).scalar_one())
             details = {"split": clip.split.value, "header": header_text(clip.header), "revision": made.revision}
             connection.execute(sa.insert(schema.clip_details).values(clip_id=clip_id, **details))
             labels = [row for make in rows for row in make(clip_id, time)]

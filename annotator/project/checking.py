@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,7 +62,7 @@ def _check_masks(session: Session, clips: Sequence[Clip], state: State, problems
     with session.database.read() as connection:
         for row in connection.execution_options(yield_per=500).execute(sa.select(schema.labels)):
             name, shape = shapes.get(row.clip_id, ("?", (0, 0)))
-            problem = _row_problem(row, shape)
+            problem = row_problem(row, shape)
             if problem is None:
                 count += 1
             else:
@@ -69,7 +70,8 @@ def _check_masks(session: Session, clips: Sequence[Clip], state: State, problems
     return count
 
 
-def _row_problem(row: Any, shape: tuple[int, int]) -> str | None:
+def row_problem(row: Any, shape: tuple[int, int]) -> str | None:
+    """What is wrong with a row of labels, in a frame of ``shape`` (H, W); None where it is sound."""
     try:
         label_from_rows(shape, [row])
     except (AnnotatorError, ValueError) as error:
@@ -94,15 +96,15 @@ def _check_current(session: Session, clips: Sequence[Clip], state: State, proble
 
 
 def _check_snapshots(session: Session, problems: list[str]) -> int:
-    count = 0
-    for snapshot in read_snapshots(session):
-        try:
-            found = hashlib.sha256(snapshot.file.read_bytes()).hexdigest()
-        except OSError as error:
-            problems.append(f"Snapshot {snapshot.id}: its file cannot be read ({error.strerror}).")
-            continue
-        if found != snapshot.sha256:
-            problems.append(f"Snapshot {snapshot.id}: its file is not the one that was published.")
-        else:
-            count += 1
-    return count
+    found = [snapshot_problem(s.id, s.file, s.sha256) for s in read_snapshots(session)]
+    problems += [problem for problem in found if problem is not None]
+    return found.count(None)
+
+
+def snapshot_problem(number: int, file: Path, sha256: str) -> str | None:
+    """What is wrong with a snapshot's file; None where it is the one that was published."""
+    try:
+        found = hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"Snapshot {number}: its file cannot be read ({error.strerror})."
+    return None if found == sha256 else f"Snapshot {number}: its file is not the one that was published."

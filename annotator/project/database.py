@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -91,7 +91,7 @@ class Database:
                 yield connection
 
     def pragma(self, text: str) -> list[tuple[Any, ...]]:
-        """Rows of a SQLite pragma or maintenance statement, run outside a transaction.
+        """Rows of a pragma or maintenance statement of SQLite, run outside a transaction.
 
         Raises
         ------
@@ -99,9 +99,7 @@ class Database:
             Where the database is damaged or refuses.
         """
         with self._writing, storage_errors(self.folder), self._engine.connect() as connection:
-            raw = connection.connection.dbapi_connection
-            if not isinstance(raw, sqlite3.Connection):
-                return []
+            raw = cast(sqlite3.Connection, connection.connection.dbapi_connection)
             try:
                 return [tuple(row) for row in raw.execute(text)]
             except sqlite3.Error as error:

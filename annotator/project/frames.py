@@ -102,7 +102,7 @@ def _write(part: Path, header: ClipHeader, frames: Iterable[Frame], text: str) -
         for frame in frames:
             _refuse_misfit(header, frame, count)
             pixels = np.ascontiguousarray(frame)
-            digest.update(pixels)
+            digest.update(pixels.data)
             data[count] = pixels
             count += 1
         if count != header.n_frames:
@@ -164,7 +164,7 @@ def verify(path: Path) -> str | None:
             data = store.dataset(path.stem)
             digest = hashlib.sha256(repr(tuple(int(n) for n in data.shape)).encode())
             for index in range(data.shape[0]):
-                digest.update(np.ascontiguousarray(data[index]))
+                digest.update(np.ascontiguousarray(data[index]).data)
             if digest.hexdigest() != path.stem or data.file.attrs["sha256"] != path.stem:
                 return f"{path.name}: the pixels are not those that were imported."
             json.loads(data.file.attrs["header"])
@@ -211,7 +211,7 @@ class FrameStore:
             if key in self._frames:
                 self._frames.move_to_end(key)
                 return self._frames[key]
-            frame = self.frames(content_hash, index, index + 1)[0]
+            frame: Frame = self.frames(content_hash, index, index + 1)[0]
             self._frames[key] = frame
             self._bytes += frame.nbytes
             while self._bytes > CACHED_BYTES and len(self._frames) > 1:

@@ -19,6 +19,9 @@ from annotator.core.protocols import UNSURE, LabelProtocol
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import schema
 
+Stamp = tuple[str, datetime]
+"""An author and a UTC time."""
+
 _VERBS: Final = {
     "drew": "Drew",
     "erased": "Erased",
@@ -61,10 +64,7 @@ def action_of(edits: Iterable[Edit], origin: Origin) -> str:
 def sentence(protocol: LabelProtocol, action: str, structures: Iterable[str], keys: tuple[FrameKey, ...]) -> str:
     """What an edit did, such as ``"Drew LV cavity in frame 3 of clip 'a4c'"``."""
     names = ", ".join("unsure pixels" if s == UNSURE else protocol.structure(s).name for s in structures)
-    if len(keys) == 1:
-        where = f"in frame {keys[0].frame} of '{keys[0].clip}'"
-    else:
-        where = f"in {len(keys)} frames"
+    where = f"in frame {keys[0].frame} of '{keys[0].clip}'" if len(keys) == 1 else f"in {len(keys)} frames"
     return f"{_VERBS.get(action, 'Changed')} {names or 'nothing'} {where}"
 
 

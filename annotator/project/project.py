@@ -1,46 +1,36 @@
-"""A project: clips, labels, history and model snapshots of one protocol.
-
-Every change is one transaction that is on disk before its method returns; ``committed`` emits afterwards, in
-the thread that made the change.
-"""
+"""A project: clips, labels, history and model snapshots of one protocol."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Self
 
-import psygnal
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
-from annotator.core.edits import Edit
-from annotator.core.errors import ReadOnlyProject, UnknownName
+from annotator.core.errors import CorruptProject
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
-from annotator.core.status import LabelStatus, Origin
+from annotator.core.status import Origin
 from annotator.project import adding, checking, removal, schema
-from annotator.project.headers import header_text, parse_header, refuse_fixed_changes
-from annotator.project.history import action_of, add_operation, copy_details, copy_labels, sentence
-from annotator.project.merging import merged
-from annotator.project.reading import ProjectReader
-from annotator.project.rows import FrameChange, plan_edits, plan_replacement, refuse_unknown_structures, utc_now
-from annotator.project.salvage import salvage
+from annotator.project.headers import header_text, refuse_fixed_changes
+from annotator.project.history import add_operation
+from annotator.project.rows import plan_replacement, utc_now
+from annotator.project.salvage import salvage, survey
 from annotator.project.session import make_folder, new_marker, open_session
 from annotator.project.snapshots import Lineage, store_snapshot
-from annotator.project.state import cell_columns, load_state, read_cells
-from annotator.project.values import Added, Cell, CheckReport, Commit, Removed, Salvaged, Snapshot
+from annotator.project.state import load_state
+from annotator.project.values import Added, CheckReport, Commit, Removed, Salvaged, Snapshot
+from annotator.project.writing import LabelWriter, touched
 
 
-class Project(ProjectReader):
+class Project(LabelWriter):
     """A project folder, open. Threads share one object: writes take turns, reads need no turn."""
-
-    committed: ClassVar[psygnal.Signal] = psygnal.Signal(Commit)
 
     @classmethod
     def create(
@@ -78,14 +68,19 @@ class Project(ProjectReader):
         CorruptProject
             Where the marker or the database is damaged.
         """
-        session = open_session(Path(path), read_only=read_only)
         try:
-            project = cls(session)
-        except BaseException:
-            session.close()
-            raise
-        if not session.is_read_only:
-            removal.finish_erasures(session)
+            session = open_session(Path(path), read_only=read_only)
+            try:
+                project = cls(session)
+                if not session.is_read_only:
+                    removal.finish_erasures(session)
+            except BaseException:
+                session.close()
+                raise
+        except CorruptProject as error:
+            if not isinstance(error.__cause__, DBAPIError):
+                raise
+            raise CorruptProject(f"{error} {survey(Path(path))}") from error
         return project
 
     @staticmethod
@@ -104,35 +99,6 @@ class Project(ProjectReader):
         with self._lock, self._session.database.read() as connection:
             self._state = load_state(connection)
             self._labels.clear()
-
-    def set_values(self, values: Mapping[str, int]) -> None:
-        """Store the value of structures in indexed masks; the others take the next free ones.
-
-        Raises
-        ------
-        UnknownName
-            Where a structure is not in the protocol.
-        AnnotatorError
-            Where a value is used twice or lies outside 1..254.
-        """
-        complete = complete_values(self.protocol, values)
-        self.write_fact("values", json.dumps(complete))
-        self._values = complete
-
-    def write_fact(self, name: str, value: str) -> None:
-        """Store a small text under a name.
-
-        Raises
-        ------
-        ReadOnlyProject
-            Where this process may only read.
-        ProjectError
-            Where the disk is full or refuses.
-        """
-        self._refuse_read_only()
-        with self._session.database.write() as connection:
-            connection.execute(sa.delete(schema.facts).where(schema.facts.c.name == name))
-            connection.execute(sa.insert(schema.facts).values(name=name, value=value))
 
     def add_clip(self, recording: Recording, *, author: str, split: Split = Split.TRAIN) -> Added:
         """Add a clip with the labels that it brings; content that is here already adds nothing.
@@ -169,7 +135,7 @@ class Project(ProjectReader):
         clip_id = adding.insert_clip(self._session, clip, staged, made=made, rows=[c.rows for c in changes])
         self._state.put_clip(clip_id, clip)
         self._adopt(made.revision, changes)
-        keys, structures = _touched(changes)
+        keys, structures = touched(changes)
         return Commit(made.revision, "import", keys, structures, (clip.name,), f"Imported clip '{clip.name}'")
 
     def update_clip(self, name: str, header: ClipHeader, *, author: str, split: Split | None = None) -> Commit:
@@ -249,109 +215,6 @@ class Project(ProjectReader):
         self.committed.emit(Commit(revision, "remove", keys, (), removed.clips, "Removed a patient"))
         return removed
 
-    def commit(
-        self,
-        key: FrameKey,
-        edits: Sequence[Edit],
-        *,
-        author: str,
-        origin: Origin = Origin.DRAWN,
-        snapshot: int | None = None,
-    ) -> Commit:
-        """Apply edits to one frame, durably, as one undo step; see :meth:`commit_many`.
-
-        Raises
-        ------
-        UnknownName, AnnotatorError
-            Where the clip, frame, structure or snapshot does not exist, or an edit does not fit.
-        ReadOnlyProject, ProjectError
-            Where the project cannot be written.
-        """
-        return self.commit_many([(key, edits)], author=author, origin=origin, snapshot=snapshot)
-
-    def commit_many(
-        self,
-        changes: Sequence[tuple[FrameKey, Sequence[Edit]]],
-        *,
-        author: str,
-        origin: Origin,
-        snapshot: int | None = None,
-    ) -> Commit:
-        """Apply edits to several frames, durably, as one undo step.
-
-        Structures that an edit names get ``origin`` and ``snapshot``; those that are only finished, or only
-        lose pixels to another, keep theirs. Where nothing changes, nothing is stored and nothing emitted.
-
-        Raises
-        ------
-        UnknownName, AnnotatorError
-            Where a clip, frame, structure or snapshot does not exist, or an edit does not fit.
-        ReadOnlyProject, ProjectError
-            Where the project cannot be written; nothing was changed.
-        """
-        self._refuse_read_only()
-        edits_of: dict[FrameKey, list[Edit]] = {}
-        for key, edits in changes:
-            refuse_unknown_structures(self.protocol, edits)
-            edits_of.setdefault(key, []).extend(edits)
-        with self._lock:
-            made = self._made(author, origin, snapshot)
-            plans = [
-                plan_edits(key, self.label(key), edits, cells=self._state.frame_cells(key), made=made)
-                for key, edits in edits_of.items()
-            ]
-            action = action_of((e for edits in edits_of.values() for e in edits), origin)
-            commit = self._store("edit", action, plans, made)
-        return self._emitted(commit)
-
-    def import_labels(
-        self, labels: Mapping[FrameKey, PartialLabel], *, author: str, values: Mapping[str, int] | None = None
-    ) -> Commit:
-        """Add labels from outside as one undo step; what is here already adds nothing.
-
-        Raises
-        ------
-        Contradiction
-            Where a label contradicts one that is here, with the number of pixels; nothing is stored.
-        UnknownName, AnnotatorError
-            Where a clip, frame or structure does not exist, or a mask has another size.
-        ReadOnlyProject, ProjectError
-            Where the project cannot be written.
-        """
-        self._refuse_read_only()
-        with self._lock:
-            made = self._made(author, Origin.IMPORTED, None)
-            plans = []
-            for key, label in sorted(labels.items()):
-                for structure in label.structures:
-                    self.protocol.index(structure)
-                before = self.label(key)
-                plans.append(plan_replacement(key, before, merged(self.protocol, key, before, label), made=made))
-            if values is not None:
-                self.set_values(values)
-            commit = self._store("import", "imported", plans, made)
-        return self._emitted(commit)
-
-    def undo(self, *, author: str) -> Commit | None:
-        """Take back the last operation as a new revision; None where there is none.
-
-        Raises
-        ------
-        ReadOnlyProject, ProjectError
-            Where the project cannot be written.
-        """
-        return self._step_history("undo", author)
-
-    def redo(self, *, author: str) -> Commit | None:
-        """Do again what was undone last, as a new revision; None where there is nothing.
-
-        Raises
-        ------
-        ReadOnlyProject, ProjectError
-            Where the project cannot be written.
-        """
-        return self._step_history("redo", author)
-
     def add_snapshot(
         self,
         data: bytes,
@@ -376,93 +239,3 @@ class Project(ProjectReader):
     def check(self) -> CheckReport:
         """Read every file and row and compare them with their hashes and with each other."""
         return checking.check(self._session, self.clips(), self._state)
-
-    def _step_history(self, kind: Literal["undo", "redo"], author: str) -> Commit | None:
-        self._refuse_read_only()
-        with self._lock:
-            stack = self._state.stacks.undo if kind == "undo" else self._state.stacks.redo
-            if not stack:
-                return None
-            target, revision = stack[-1], self.data_revision + 1
-            which: Literal["before", "after"] = "before" if kind == "undo" else "after"
-            text = f"{'Undid' if kind == 'undo' else 'Redid'}: {self._operation_sentence(target)}"
-            with self._session.database.write() as connection:
-                stamp = (author, utc_now())
-                add_operation(connection, revision, kind, target=target, author=author, time=stamp[1])
-                copy_labels(connection, target, which, revision=revision, stamp=stamp)
-                copy_details(connection, target, which, revision=revision)
-                cells, details = _written(connection, revision)
-            commit = self._follow_copies(revision, cells, details)
-            self._follow(kind, revision, target)
-        return self._emitted(replace(commit, kind=kind, sentence=text))
-
-    def _follow_copies(self, revision: int, cells: Sequence[Any], details: Sequence[Any]) -> Commit:
-        """Bring memory up to rows that the database copied for an undo or a redo."""
-        keys, structures, names = set(), set(), set()
-        for clip_id, frame, structure, cell in read_cells(cells):
-            key = FrameKey(self._state.names[clip_id], frame)
-            self._state.put_cells(key.clip, frame, {structure: cell})
-            self._labels.pop(key, None)
-            keys.add(key)
-            structures.add(structure)
-            names.add(key.clip)
-        for row in details:
-            name = self._state.names[row.clip_id]
-            clip = replace(self.clip(name), header=parse_header(row.header), split=Split(row.split))
-            self._state.put_clip(row.clip_id, clip)
-            names.add(name)
-        return Commit(revision, "undo", tuple(sorted(keys)), tuple(sorted(structures)), tuple(sorted(names)), "")
-
-    def _store(self, kind: Literal["edit", "import"], action: str, plans: Sequence[FrameChange], made: Cell) -> Commit:
-        plans = [plan for plan in plans if plan.cells]
-        if not plans:
-            return self._nothing(kind)
-        time = utc_now()
-        rows = [row for plan in plans for row in plan.rows(self._state.ids[plan.key.clip], time)]
-        with self._session.database.write() as connection:
-            add_operation(connection, made.revision, kind, action=action, author=made.author, time=time)
-            connection.execute(sa.insert(schema.labels), rows)
-        self._adopt(made.revision, plans)
-        self._state.stacks.push(kind, made.revision, None)
-        keys, structures = _touched(plans)
-        clips = tuple(sorted({key.clip for key in keys}))
-        return Commit(made.revision, kind, keys, structures, clips, sentence(self.protocol, action, structures, keys))
-
-    def _adopt(self, revision: int, plans: Sequence[FrameChange]) -> None:
-        for plan in plans:
-            self._state.put_cells(plan.key.clip, plan.key.frame, plan.cells)
-            self._remember(plan.key, plan.after)
-        self._state.revision = revision
-
-    def _follow(self, kind: str, revision: int, target: int | None) -> None:
-        self._state.stacks.push(kind, revision, target)
-        self._state.revision = revision
-
-    def _made(self, author: str, origin: Origin, snapshot: int | None) -> Cell:
-        if snapshot is not None and snapshot not in (s.id for s in self.snapshots()):
-            raise UnknownName("model snapshot", str(snapshot))
-        return Cell(LabelStatus.UNKNOWN, origin, snapshot, self.data_revision + 1, author)
-
-    def _nothing(self, kind: Literal["edit", "import", "clip"]) -> Commit:
-        return Commit(self.data_revision, kind, (), (), (), "Nothing changed")
-
-    def _emitted(self, commit: Commit) -> Commit:
-        if commit.keys or commit.clips:
-            self.committed.emit(commit)
-        return commit
-
-    def _refuse_read_only(self) -> None:
-        if self.is_read_only:
-            why = self.notes[0] if self.notes else "It was opened for reading only."
-            raise ReadOnlyProject(f"{self.path}: nothing can be changed here. {why}")
-
-
-def _written(connection: Connection, revision: int) -> tuple[Sequence[Any], Sequence[Any]]:
-    cells = connection.execute(sa.select(*cell_columns()).where(schema.labels.c.revision == revision)).all()
-    table = schema.clip_details
-    return cells, connection.execute(sa.select(table).where(table.c.revision == revision)).all()
-
-
-def _touched(plans: Sequence[FrameChange]) -> tuple[tuple[FrameKey, ...], tuple[str, ...]]:
-    keys = tuple(sorted(plan.key for plan in plans))
-    return keys, tuple(sorted({structure for plan in plans for structure in plan.cells}))

@@ -1,10 +1,207 @@
-"""Copies what can still be read of a damaged project."""
+"""Copies what can still be read of a damaged project into a new one; the damaged one is not touched.
 
+Rows are read one by one from a copy of the database; where a page is damaged, reading goes on behind it.
+Clips come from their files, which carry their details, so that they outlive the database.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
 
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import ClipHeader
+from annotator.project import schema
+from annotator.project.checking import row_problem, snapshot_problem
+from annotator.project.durable import storage_errors
+from annotator.project.frames import read_header_text, verify
+from annotator.project.headers import header_text, parse_header
+from annotator.project.rows import utc_now
+from annotator.project.session import Marker, make_folder, read_marker
 from annotator.project.values import Salvaged
+
+_LONGEST_GAP: Final = 2**20
+_DATABASE: Final = "annotations.sqlite"
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Harvest:
+    """Rows that could be read, by table, and what could not."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
 
 
 def salvage(path: Path, out: Path) -> Salvaged:
-    """Salvage."""
-    raise NotImplementedError
+    """Copy what can still be read of the project ``path`` into the new project ``out``.
+
+    Raises
+    ------
+    ProjectError
+        Where ``out`` has something in it, or the marker of ``path`` cannot be read.
+    """
+    marker = read_marker(path)
+    harvest = _harvest(path)
+    make_folder(out, Marker(marker.protocol, marker.salt))
+    with storage_errors(out):
+        headers = _copy_clips(path, out, harvest)
+        _keep_clips(harvest, headers)
+        _keep_snapshots(path, out, harvest)
+        _keep_labels(harvest, headers)
+        _keep_operations(harvest)
+        _insert(out / _DATABASE, harvest)
+    rows = harvest.rows
+    return Salvaged(out, len(rows["clips"]), len(rows["labels"]), len(rows["snapshots"]), tuple(harvest.lost))
+
+
+def survey(path: Path) -> str:
+    """What :func:`salvage` would find, as a sentence."""
+    harvest = _harvest(path)
+    files = tuple((path / "clips").glob("*.h5"))
+    sound = sum(verify(file) is None for file in files)
+    return f"{len(harvest.rows['labels'])} label revisions and {sound} of {len(files)} clip files can still be read."
+
+
+def _harvest(path: Path) -> _Harvest:
+    harvest = _Harvest({table.name: [] for table in schema.metadata.sorted_tables})
+    with tempfile.TemporaryDirectory() as scratch:
+        for suffix in ("", "-wal"):
+            if (path / (_DATABASE + suffix)).is_file():
+                shutil.copyfile(path / (_DATABASE + suffix), Path(scratch) / (_DATABASE + suffix))
+        with closing(sqlite3.connect(Path(scratch) / _DATABASE)) as raw:
+            for table in schema.metadata.sorted_tables:
+                harvest.rows[table.name].extend(_readable(raw, table.name, harvest.lost))
+    return harvest
+
+
+def _readable(raw: sqlite3.Connection, table: str, lost: list[str]) -> Iterator[Row]:
+    """Rows in order of their row number; behind a failure, reading goes on after a growing gap."""
+    last, gap = 0, 0
+    while gap < _LONGEST_GAP:
+        try:
+            cursor = raw.execute(
+                f'SELECT rowid AS "rowid_", * FROM "{table}" WHERE rowid > ? ORDER BY rowid', (last + gap,)
+            )
+            names = [column[0] for column in cursor.description]
+            for row in cursor:
+                last, gap = row[0], 0
+                yield dict(zip(names[1:], row[1:], strict=True))
+            return
+        except (sqlite3.Error, OverflowError) as error:
+            if gap == 0:
+                lost.append(f"Some rows of '{table}' could not be read ({error}).")
+            gap = max(1, gap * 2)
+
+
+def _copy_clips(path: Path, out: Path, harvest: _Harvest) -> dict[str, ClipHeader]:
+    """Copy sound clip files; their headers by content hash."""
+    headers: dict[str, ClipHeader] = {}
+    for file in sorted((path / "clips").glob("*.h5")):
+        problem = verify(file)
+        if problem is not None:
+            harvest.lost.append(problem)
+            continue
+        headers[file.stem] = parse_header(read_header_text(file))
+        shutil.copyfile(file, out / "clips" / file.name)
+    return headers
+
+
+def _keep_clips(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
+    """Keep rows whose frames are there; make rows for frames that have none."""
+    erased = {Path(row["file"]).stem for row in harvest.rows["erasures"]}
+    kept = [row for row in harvest.rows["clips"] if row["content_hash"] in headers]
+    lost = [row["name"] for row in harvest.rows["clips"] if row["content_hash"] not in headers]
+    harvest.lost += [f"Clip '{name}' and its labels: the frames cannot be read." for name in lost]
+    names, known = {row["name"] for row in kept}, {row["content_hash"] for row in kept}
+    orphans = [h for h in headers if h not in known and h not in erased]
+    # A label of a lost row must not fall to another clip, so new rows get numbers that no label has.
+    used = [row["id"] for row in harvest.rows["clips"]] + [row["clip_id"] for row in harvest.rows["labels"]]
+    for clip_id, content_hash in enumerate(orphans, start=max(used, default=0) + 1):
+        header = headers[content_hash]
+        name = _free_name(header.stem, names)
+        names.add(name)
+        row = {"id": clip_id, "name": name, "patient": header.patient, "content_hash": content_hash}
+        kept.append({**row, "added_revision": 1})
+        harvest.lost.append(f"Clip '{name}' was found again by its file; its labels are lost.")
+    details = {row["clip_id"] for row in harvest.rows["clip_details"]}
+    for row in kept:
+        if row["id"] not in details:
+            text = header_text(headers[str(row["content_hash"])])
+            harvest.rows["clip_details"].append(
+                {"clip_id": row["id"], "revision": row["added_revision"], "split": "train", "header": text}
+            )
+            harvest.lost.append(f"Clip '{row['name']}': its edited details and split are lost; it is in 'train'.")
+    ids = {row["id"] for row in kept}
+    harvest.rows["clips"] = kept
+    harvest.rows["clip_details"] = [row for row in harvest.rows["clip_details"] if row["clip_id"] in ids]
+
+
+def _free_name(stem: str, names: set[str]) -> str:
+    name, count = stem, 1
+    while name in names:
+        count += 1
+        name = f"{stem}~{count}"
+    return name
+
+
+def _keep_snapshots(path: Path, out: Path, harvest: _Harvest) -> None:
+    kept = []
+    for row in harvest.rows["snapshots"]:
+        source = path / "snapshots" / row["file"]
+        problem = snapshot_problem(row["id"], source, row["sha256"])
+        if problem is None:
+            shutil.copyfile(source, out / "snapshots" / row["file"])
+            kept.append(row)
+        else:
+            harvest.lost.append(problem)
+    harvest.rows["snapshots"] = kept
+
+
+def _keep_labels(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
+    shapes = {row["id"]: headers[row["content_hash"]].shape for row in harvest.rows["clips"]}
+    snapshots = {row["id"] for row in harvest.rows["snapshots"]}
+    kept, lost = [], Counter[str]()
+    for row in harvest.rows["labels"]:
+        if row["clip_id"] not in shapes:
+            lost["have lost their clip"] += 1
+        elif row_problem(SimpleNamespace(**row), shapes[row["clip_id"]]) is not None:
+            lost["are damaged"] += 1
+        else:
+            snapshot = row["snapshot_id"] if row["snapshot_id"] in snapshots else None
+            kept.append({**row, "snapshot_id": snapshot})
+    harvest.rows["labels"] = kept
+    harvest.lost += [f"{count} label revisions {why}." for why, count in lost.items()]
+
+
+def _keep_operations(harvest: _Harvest) -> None:
+    """Stand-ins for operations that were lost, so that the rows they wrote can be kept; they cannot be undone."""
+    known = {row["revision"] for row in harvest.rows["operations"]}
+    needed = {row["revision"] for name in ("labels", "clip_details") for row in harvest.rows[name]}
+    needed |= {row["added_revision"] for row in harvest.rows["clips"]}
+    for revision in sorted(needed - known):
+        row = {"revision": revision, "kind": "import", "action": "restored", "target": None, "is_undoable": 0}
+        harvest.rows["operations"].append({**row, "author": "salvage", "time": str(utc_now())})
+
+
+def _insert(file: Path, harvest: _Harvest) -> None:
+    order = [table.name for table in schema.metadata.sorted_tables]
+    try:
+        with closing(sqlite3.connect(file)) as raw, raw:
+            raw.execute("PRAGMA synchronous=FULL")
+            for name in order:
+                for row in harvest.rows[name]:
+                    columns = ", ".join(f'"{c}"' for c in row)
+                    marks = ", ".join("?" for _ in row)
+                    raw.execute(f'INSERT INTO "{name}" ({columns}) VALUES ({marks})', tuple(row.values()))
+    except sqlite3.Error as error:
+        raise AnnotatorError(f"{file.parent}: what was read cannot be written here ({error}).") from error
