@@ -69,18 +69,17 @@ def _paint_clip(painter: QPainter, area: QRect, row: ClipRow) -> None:
     metrics = painter.fontMetrics()
     line = metrics.height()
     right, left = int(Qt.AlignmentFlag.AlignRight), int(Qt.AlignmentFlag.AlignLeft)
-    count = f"{row.labelled_frames} / {row.n_frames}"
     painter.setPen(QColor(PALETTE.text))
-    painter.drawText(QRect(area.left(), area.top(), area.width(), line), right, count)
-    room = area.width() - metrics.horizontalAdvance(count) - GAP
-    name = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, room)
-    painter.drawText(QRect(area.left(), area.top(), room, line), left, name)
+    name = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, area.width())
+    painter.drawText(QRect(area.left(), area.top(), area.width(), line), left, name)
     second = QRect(area.left(), area.top() + line, area.width(), line)
-    room = area.width()
+    count = f"{row.labelled_frames} / {row.n_frames}"
+    painter.drawText(second, right, count)
+    room = area.width() - metrics.horizontalAdvance(count) - GAP
     if row.split in _SPLIT_BADGES:
         word, tint = _SPLIT_BADGES[row.split]
         painter.setPen(QColor(tint))
-        painter.drawText(second, right, word)
+        painter.drawText(second.adjusted(0, 0, room - area.width(), 0), right, word)
         room -= metrics.horizontalAdvance(word) + GAP
     painter.setPen(QColor(PALETTE.quiet))
     facts = " · ".join((row.view or "view not set", row.domain))
@@ -136,7 +135,7 @@ class ClipBrowser(QWidget):
         tree.setModel(self._proxy)
         tree.setItemDelegate(ClipDelegate(tree))
         tree.setHeaderHidden(True)
-        tree.setIndentation(14)
+        tree.setIndentation(12)
         tree.setMouseTracking(True)
         tree.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

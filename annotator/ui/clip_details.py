@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from annotator.core.identity import SpacingStatus
-from annotator.ui.style import GAP, TIGHT, label, push_button, refresh_style
+from annotator.ui.style import GAP, TIGHT, ElidedLabel, label, push_button, refresh_style
 from annotator.viewer.state import ClipDetails
 
 _NO_VIEW = "not set"
@@ -36,7 +36,8 @@ class ClipDetailsPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("clipDetails")
         self._domain = ""
-        self._title = label("No clip open", role="title")
+        self._title = ElidedLabel(Qt.TextElideMode.ElideMiddle, role="title")
+        self._title.setText("No clip open")
         self._facts = label(role="quiet", is_wrapped=True)
         self._view = QComboBox()
         self._view.setAccessibleName("View")
@@ -108,11 +109,10 @@ class ClipDetailsPanel(QWidget):
         self._show_spacing(details)
 
     def _show_title(self, details: ClipDetails) -> None:
-        metrics = self._title.fontMetrics()
-        self._title.setText(metrics.elidedText(details.name, Qt.TextElideMode.ElideMiddle, max(120, self.width() - 24)))
+        self._title.setText(details.name)
         self._title.setToolTip(details.name)
-        facts = (f"Patient {details.patient}", details.size, details.frame_rate)
-        self._facts.setText(" · ".join(fact for fact in facts if fact))
+        size = " · ".join(fact for fact in (details.size, details.frame_rate) if fact)
+        self._facts.setText(f"Patient {details.patient}\n{size}".rstrip())
 
     def _show_spacing(self, details: ClipDetails) -> None:
         is_doubted = details.spacing_status is SpacingStatus.DOUBTED

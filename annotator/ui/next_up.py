@@ -50,8 +50,8 @@ class QueueDelegate(QStyledItemDelegate):
     """Paints a colour chip, the structure with its frame, the clip, and the reason."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        """Three lines of text."""
-        return QSize(200, 3 * option.fontMetrics.height() + 12)
+        """A line for the structure, one for the clip, two for the reason."""
+        return QSize(200, 4 * option.fontMetrics.height() + 10)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -65,24 +65,26 @@ class QueueDelegate(QStyledItemDelegate):
             painter.fillRect(rect, QColor(PALETTE.chosen))
         elif option.state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, QColor(PALETTE.raised))
-        metrics = painter.fontMetrics()
-        line = metrics.height()
-        area = rect.adjusted(GAP, 6, -GAP, -6)
+        line = painter.fontMetrics().height()
+        area = rect.adjusted(GAP, 5, -GAP, -5)
         painter.fillRect(area.left(), area.top() + 1, 6, area.height() - 2, QColor(row.colour))
         area.setLeft(area.left() + 6 + GAP)
-        texts = (
-            (f"{row.structure_name} · frame {row.frame + 1}", PALETTE.text, Qt.TextElideMode.ElideRight),
-            (row.clip, PALETTE.quiet, Qt.TextElideMode.ElideMiddle),
-            (row.reason, PALETTE.quiet, Qt.TextElideMode.ElideRight),
-        )
-        for i, (text, colour, mode) in enumerate(texts):
-            painter.setPen(QColor(colour))
-            place = QRect(area.left(), area.top() + i * line, area.width(), line)
-            left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-            painter.drawText(place, left, metrics.elidedText(text, mode, area.width()))
+        title = f"{row.structure_name} · frame {row.frame + 1}"
+        painter.setPen(QColor(PALETTE.text))
+        _draw_line(painter, QRect(area.left(), area.top(), area.width(), line), title)
+        painter.setPen(QColor(PALETTE.quiet))
+        _draw_line(painter, QRect(area.left(), area.top() + line, area.width(), line), row.clip)
+        painter.setPen(QColor(PALETTE.accent))
+        wrapped = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
+        painter.drawText(QRect(area.left(), area.top() + 2 * line, area.width(), 2 * line), wrapped, row.reason)
         painter.setPen(QColor(PALETTE.line))
         painter.drawLine(rect.left(), rect.bottom(), rect.right(), rect.bottom())
         painter.restore()
+
+
+def _draw_line(painter: QPainter, place: QRect, text: str) -> None:
+    shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, place.width())
+    painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
 
 
 class NextUpList(QWidget):

@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from annotator.ui.cell_looks import CELL_LOOKS, cell_pixmap
-from annotator.ui.style import GAP, PALETTE, TIGHT, label, refresh_style, tool_button
+from annotator.ui.style import GAP, PALETTE, TIGHT, ElidedLabel, label, refresh_style, tool_button
 from annotator.viewer.state import StructureRow
 
 
@@ -53,7 +53,7 @@ class ConfidenceBar(QWidget):
 
     def sizeHint(self) -> QSize:
         """Room for the bar and '100 %'."""
-        return QSize(96, 18)
+        return QSize(88, 18)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint groove, bar and number."""
@@ -90,9 +90,9 @@ class StructureLine(QFrame):
         self._row: StructureRow | None = None
         self._swatch = Swatch()
         self._key = label(role="key")
-        self._name = label()
+        self._name = ElidedLabel()
         self._badge = label()
-        self._word = label(role="quiet")
+        self._word = ElidedLabel(role="quiet")
         self._bar = ConfidenceBar()
         self._eye = tool_button("eye_off", "Show or hide this structure", checked="eye")
         self._eye.setProperty("role", "plain")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from qtpy.QtCore import QByteArray, QRectF, Qt
-from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtCore import QByteArray, QRectF, QSize, Qt
+from qtpy.QtGui import QIcon, QPainter, QPaintEvent, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 from qtpy.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
@@ -57,6 +57,8 @@ _SIZES: Final = {
     "tight": f"{TIGHT}px",
     "gap": f"{GAP}px",
     "target": f"{TARGET}px",
+    # With padding and border a button is two pixels above the smallest target.
+    "inner": f"{TARGET - 6}px",
 }
 
 
@@ -70,7 +72,7 @@ def stylesheet() -> str:
         Where the installation lacks the style sheet or an icon.
     """
     words = {name: str(getattr(PALETTE, name)) for name in PALETTE.__slots__} | _SIZES
-    words |= {f"icon{n.title()}": resource(f"icons/{n}-light.svg").as_posix() for n in ("down", "right", "check")}
+    words |= {f"icon{n.title()}": resource(f"icons/{n}-light.svg").as_posix() for n in ("up", "down", "right", "check")}
     text = resource("style/dark.qss").read_text(encoding="utf-8")
     # Longest names first: '@accentDeep' must not be read as '@accent' + 'Deep'.
     for name in sorted(words, key=len, reverse=True):
@@ -137,6 +139,28 @@ def icon(name: str, *, colour: str = PALETTE.text, checked: str | None = None) -
     return result
 
 
+class ElidedLabel(QLabel):
+    """A line of plain text that gives way to its neighbours: what does not fit becomes '…', whole in the tooltip."""
+
+    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, *, role: str = "") -> None:
+        super().__init__()
+        self._mode = mode
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        if role:
+            self.setProperty("role", role)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a few letters."""
+        return QSize(self.fontMetrics().horizontalAdvance("mmm…"), super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint what fits."""
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        shown = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
+
+
 def label(text: str = "", *, role: str = "", is_wrapped: bool = False) -> QLabel:
     """A plain-text label; ``role`` is one of the style sheet's: title, heading, quiet, key, warning."""
     made = QLabel(text)
@@ -179,10 +203,3 @@ def refresh_style(widget: QWidget) -> None:
     """Let the style sheet see a changed property of a widget."""
     widget.style().unpolish(widget)
     widget.style().polish(widget)
-
-
-def colour(text: str, *, alpha: float = 1.0) -> QColor:
-    """A colour from ``"#rrggbb"`` with an opacity of 0..1."""
-    made = QColor(text)
-    made.setAlphaF(alpha)
-    return made

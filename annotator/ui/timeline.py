@@ -11,26 +11,34 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWi
 from annotator.ui.cell_looks import CELL_LOOKS, paint_cell
 from annotator.ui.style import GAP, PALETTE, TIGHT, label, tool_button
 from annotator.ui.timeline_canvas import TimelineCanvas
-from annotator.viewer.state import TimelineState
+from annotator.viewer.state import CellState, TimelineRow, TimelineState
 
 _SPEEDS: Final = {"¼ speed": 0.25, "½ speed": 0.5, "True speed": 1.0, "2× speed": 2.0}
 
 
 class Legend(QWidget):
-    """Every state's cell with its word, in as many columns as fit; hidden parts are in the tooltip."""
+    """The cell of each state that the clip has, with its word; the tooltip explains them all."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Legend of the timeline")
+        self._states: tuple[CellState, ...] = ()
         self.setToolTip("\n".join(f"{look.word}: {look.meaning}" for look in CELL_LOOKS.values()))
+
+    def show_states(self, states: frozenset[CellState]) -> None:
+        """Explain these states."""
+        ordered = tuple(state for state in CELL_LOOKS if state in states)
+        if ordered != self._states:
+            self._states = ordered
+            self.update()
 
     def sizeHint(self) -> QSize:
         """One line."""
         return QSize(200, 20)
 
     def minimumSizeHint(self) -> QSize:
-        """May shrink; words that do not fit are left out whole."""
+        """May shrink; words that do not fit are left out whole, and '…' says so."""
         return QSize(40, 20)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -40,12 +48,14 @@ class Legend(QWidget):
         font.setPixelSize(11)
         painter.setFont(font)
         x = 0
-        for state, look in CELL_LOOKS.items():
+        painter.setPen(QColor(PALETTE.quiet))
+        for i, state in enumerate(self._states):
+            look = CELL_LOOKS[state]
             width = painter.fontMetrics().horizontalAdvance(look.word)
-            if x + 14 + width > self.width():
+            if x + 14 + width + (16 if i + 1 < len(self._states) else 0) > self.width():
+                painter.drawText(QRect(x, 0, 16, 20), int(Qt.AlignmentFlag.AlignVCenter), "…")
                 break
             paint_cell(painter, QRect(x, 4, 10, 12), state)
-            painter.setPen(QColor(PALETTE.quiet))
             area = QRect(x + 14, 0, width + 2, 20)
             painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), look.word)
             x += 14 + width + GAP + 2
@@ -92,17 +102,22 @@ class Timeline(QWidget):
         bar.addWidget(self._play)
         bar.addWidget(self._speed)
         bar.addWidget(self._number)
-        bar.addWidget(Legend(), 1)
+        self._legend = Legend()
+        bar.addWidget(self._legend, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GAP, TIGHT, GAP, TIGHT)
         layout.setSpacing(TIGHT)
         layout.addLayout(bar)
         layout.addWidget(self.canvas, 1)
         self._play.setEnabled(False)
+        self._rows: tuple[TimelineRow, ...] = ()
 
     def show_state(self, state: TimelineState) -> None:
         """Show a clip's cells and where the cursor is."""
         self.canvas.show_state(state)
+        if state.rows != self._rows:
+            self._rows = state.rows
+            self._legend.show_states(frozenset(cell for row in state.rows for cell in row.cells))
         self._play.setEnabled(state.n_frames > 1)
         if not state.n_frames:
             self._number.clear()

@@ -168,9 +168,9 @@ class TimelineCanvas(QWidget):
         top = geometry.rows_bottom
         for frame, text in axis_ticks(geometry, self._state.frame_times_ms):
             x = geometry.frame_left(frame)
-            painter.drawLine(x, top, x, top + 3)
+            painter.drawLine(x, top + 1, x, top + 4)
             if x + 44 <= self.width():
-                painter.drawText(QRect(x + 3, top + 1, 62, AXIS - 2), int(Qt.AlignmentFlag.AlignLeft), text)
+                painter.drawText(QRect(x, top + 6, 62, AXIS - 6), int(Qt.AlignmentFlag.AlignLeft), text)
 
     def _paint_marks(self, painter: QPainter, geometry: Geometry) -> None:
         font = painter.font()
@@ -194,7 +194,8 @@ class TimelineCanvas(QWidget):
         painter.drawRect(left - 1, HEADER - 2, width + 1, geometry.rows_bottom - HEADER + 2)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(QColor(PALETTE.text))
-        y = geometry.rows_bottom + 7
+        painter.setPen(Qt.PenStyle.NoPen)
+        y = geometry.rows_bottom + 6
         painter.drawPolygon(QPolygonF([QPointF(middle, y - 6), QPointF(middle - 5, y), QPointF(middle + 5, y)]))
 
     def _ask(self, frame: int) -> None:

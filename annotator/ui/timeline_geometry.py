@@ -7,7 +7,7 @@ from typing import Final
 
 HEADER: Final = 16
 """Height of the strip with the ED and ES marks, in pixels."""
-AXIS: Final = 18
+AXIS: Final = 22
 """Height of the time axis, in pixels."""
 ROW_GAP: Final = 2
 """Between two rows, in pixels."""

@@ -104,7 +104,8 @@ class TrainingPanel(QWidget):
         self._lay_out()
         for button in (self._pause, self._resume):
             button.setEnabled(False)
-        self._retry.hide()
+        for hidden in (self._retry, self._loss, self._dice):
+            hidden.hide()
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
@@ -121,6 +122,7 @@ class TrainingPanel(QWidget):
         layout.addWidget(self._dice, 1)
         layout.addWidget(self._loss_text)
         layout.addWidget(self._loss, 1)
+        layout.addStretch()
 
     def show_state(self, view: TrainingView) -> None:
         """Show this view; what did not change is not touched."""
@@ -132,10 +134,12 @@ class TrainingPanel(QWidget):
         self._pause.setEnabled(view.can_pause)
         self._resume.setEnabled(view.can_resume)
         self._retry.setVisible(view.can_retry)
+        self._loss.setVisible(bool(view.loss.points))
+        self._dice.setVisible(any(curve.points for curve in view.dice))
         self._loss.show_curves((view.loss,))
         self._dice.show_curves(view.dice)
         last = view.loss.points[-1].value if view.loss.points else None
-        _set(self._loss_text, "Loss" if last is None else f"Loss {last:.3f}")
+        _set(self._loss_text, "Loss: no step yet" if last is None else f"Loss {last:.3f}")
         _set(self._dice_text, _dice_words(view.dice))
 
 
