@@ -1,0 +1,96 @@
+"""The checkpoint file: what the session knows, then the trainer's bytes, checked by a hash, written atomically."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from annotator.core.errors import CorruptProject
+
+_MAGIC: Final = b"annotator-checkpoint-1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What a restarted session must know beside the trainer's state.
+
+    Parameters
+    ----------
+    recipe
+        Name of the recipe that the trainer ran.
+    labels
+        Hexadecimal fingerprint of the labels that it trained on.
+    is_asleep
+        Whether it slept on a plateau; with the same labels it goes on sleeping.
+    schedule
+        State of :class:`~annotator.engine.schedule.Schedule` as plain numbers.
+    dice, dice_by_domain
+        Of the last validation.
+    served_dice
+        Of the model that serves, on the present validation frames; empty where not known.
+    """
+
+    recipe: str = ""
+    labels: str = ""
+    is_asleep: bool = False
+    schedule: Mapping[str, float | None] = field(default_factory=dict)
+    dice: Mapping[str, float] = field(default_factory=dict)
+    dice_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    served_dice: Mapping[str, float] = field(default_factory=dict)
+
+
+def write_checkpoint(path: Path, facts: SessionFacts, trainer: bytes) -> None:
+    """Write a checkpoint aside, flush it to disk and rename it into place.
+
+    Raises
+    ------
+    OSError
+        Where the disk is full or the folder cannot be written; the former checkpoint is then as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = json.dumps(asdict(facts)).encode() + b"\n"
+    body = header + trainer
+    aside = path.with_suffix(".tmp")
+    try:
+        with aside.open("wb") as file:
+            file.write(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n")
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def read_checkpoint(path: Path) -> tuple[SessionFacts, bytes] | None:
+    """The session's facts and the trainer's bytes; ``None`` where there is no checkpoint.
+
+    Raises
+    ------
+    CorruptProject
+        Where the file is damaged, of another version, or cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CorruptProject(f"The training checkpoint cannot be read ({error.strerror}).") from None
+    digest, newline, body = data.removeprefix(_MAGIC).partition(b"\n")
+    if not data.startswith(_MAGIC) or not newline or hashlib.sha256(body).hexdigest().encode() != digest:
+        raise CorruptProject("The training checkpoint is damaged.")
+    header, _, trainer = body.partition(b"\n")
+    return _facts(json.loads(header)), trainer
+
+
+def _facts(text: Mapping[str, Any]) -> SessionFacts:
+    try:
+        return SessionFacts(**text)
+    except TypeError:
+        raise CorruptProject("The training checkpoint was written by another version.") from None

@@ -1,0 +1,324 @@
+"""The frames of a training session: which ones the trainer should hold, and loading them in small pieces.
+
+Everything here that touches the project's files happens between steps, a few frames at a time, so that
+neither a step nor the window waits for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotator.core.allowed import Bitmap, allowed_bitmap
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Clip, FrameKey
+from annotator.engine.holding import held_patients
+from annotator.engine.roles import Plan, plan_frames
+from annotator.engine.trainer_protocol import TrainerProtocol, Workshop
+
+if TYPE_CHECKING:
+    from annotator.learn.dataset import TrainingFrame
+    from annotator.project import Project
+
+_LOG = logging.getLogger(__name__)
+
+SHELF_BYTES: Final = 256 * 2**20
+
+
+class ImageShelf:
+    """Fitted images by frame, read from the project once and bounded by memory.
+
+    Parameters
+    ----------
+    project
+        Where frames come from.
+    workshop
+        Fits them.
+    """
+
+    def __init__(self, project: Project, workshop: Workshop) -> None:
+        self._project = project
+        self._workshop = workshop
+        self._bytes = 0
+        self._kept: OrderedDict[FrameKey, NDArray[np.uint8]] = OrderedDict()
+
+    def image(self, key: FrameKey, clip: Clip) -> NDArray[np.uint8]:
+        """(S, S) uint8 of a frame.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the project cannot read the frame.
+        """
+        found = self._kept.get(key)
+        if found is None:
+            found = self._workshop.image(self._project.read_frame(key), clip.header)
+            self._kept[key] = found
+            self._bytes += found.nbytes
+            while self._bytes > SHELF_BYTES and len(self._kept) > 1:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        else:
+            self._kept.move_to_end(key)
+        return found
+
+    def forget_clips(self, clips: Iterable[str]) -> None:
+        """Drop the images of some clips."""
+        names = set(clips)
+        for key in [k for k in self._kept if k.clip in names]:
+            self._bytes -= self._kept.pop(key).nbytes
+
+
+class FrameBook:
+    """Keeps a trainer's frames equal to what the project's labels ask for.
+
+    Parameters
+    ----------
+    project
+        The one source of clips and labels.
+    workshop
+        Fits frames.
+    shelf
+        Shared with whoever predicts.
+    """
+
+    def __init__(self, project: Project, workshop: Workshop, shelf: ImageShelf) -> None:
+        self._project = project
+        self._workshop = workshop
+        self._shelf = shelf
+        self._clips: dict[str, Clip] = {}
+        self._finished: dict[FrameKey, frozenset[str]] = {}
+        self._dirty: deque[FrameKey] = deque()
+        self._digests: dict[FrameKey, bytes] = {}
+        self._held: dict[FrameKey, bytes] = {}
+        self._checked: dict[FrameKey, TrainingFrame] = {}
+        self._validation_is_stale = False
+        self._waiting: deque[FrameKey] = deque()
+        self._plan = Plan()
+        self._troubles: list[str] = []
+
+    @property
+    def plan(self) -> Plan:
+        """The part of every frame."""
+        return self._plan
+
+    @property
+    def clips(self) -> dict[str, Clip]:
+        """All clips by name, as of the last survey."""
+        return self._clips
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether there is a labelled frame to train on."""
+        return bool(self._plan.labelled)
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are frames of held patients to validate on."""
+        return bool(self._checked)
+
+    @property
+    def validation_frames(self) -> tuple[TrainingFrame, ...]:
+        """Frames of held patients, in order."""
+        return tuple(self._checked[key] for key in sorted(self._checked))
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether any frame is still to be loaded or released."""
+        return bool(self._waiting) or self._validation_is_stale
+
+    def take_troubles(self) -> list[str]:
+        """Plain sentences on frames that could not be read, since the last call."""
+        troubles, self._troubles = self._troubles, []
+        return troubles
+
+    @property
+    def awaits_labels(self) -> bool:
+        """Whether a frame with finished labels is still to be loaded."""
+        return bool(self._waiting) and self._is_labelled(self._waiting[0])
+
+    @property
+    def loaded_labelled(self) -> int:
+        """Labelled training frames that the trainer holds."""
+        return sum(1 for digest in self._held.values() if digest)
+
+    @property
+    def loaded_unlabelled(self) -> int:
+        """Unlabelled frames that the trainer holds."""
+        return len(self._held) - self.loaded_labelled
+
+    def survey(self) -> None:
+        """Read all clips and which frames have finished labels, and plan anew.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the project cannot be read.
+        """
+        self._clips = {clip.name: clip for clip in self._project.clips()}
+        said = {
+            key: frozenset(s for s, cell in cells.items() if cell.status.is_finished)
+            for key, cells in self._project.all_statuses().items()
+        }
+        self._finished = {key: structures for key, structures in said.items() if structures}
+        self._replan()
+
+    def note_change(self, keys: Iterable[FrameKey], clips: Sequence[str]) -> None:
+        """Remember that labels of frames, or clips themselves, changed.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the project cannot be read.
+        """
+        now = {clip.name: clip for clip in self._project.clips()} if clips else self._clips
+        if now != self._clips:
+            touched = {n for n in {*now, *self._clips} if now.get(n) != self._clips.get(n)}
+            self._shelf.forget_clips(touched)
+            for key in [k for k in {*self._held, *self._checked} if k.clip in touched]:
+                self._digests.pop(key, None)
+            self.survey()
+        self._dirty.extend(keys)
+
+    def examine(self, count: int) -> bool:
+        """Read the labels of up to ``count`` changed frames; whether there were any.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the project cannot be read.
+        """
+        if not self._dirty:
+            return False
+        changed = False
+        for _ in range(min(count, len(self._dirty))):
+            changed |= self._examine(self._dirty.popleft())
+        if changed:
+            self._replan()
+        return True
+
+    def _examine(self, key: FrameKey) -> bool:
+        label = self._project.label(key) if key.clip in self._clips else None
+        was = self._finished.pop(key, None)
+        digest = self._digests.get(key)
+        if label is None or not label.has_finished:
+            self._digests.pop(key, None)
+            return was is not None
+        said = frozenset(s for s, v in label.structures.items() if v.status.is_finished)
+        self._finished[key] = said
+        if said == was and digest == _digest(allowed_bitmap(label, self._project.protocol)):
+            return False
+        self._digests.pop(key, None)
+        return True
+
+    def _allowed(self, key: FrameKey) -> Bitmap | None:
+        label = self._project.label(key)
+        return allowed_bitmap(label, self._project.protocol) if label.has_finished else None
+
+    def _replan(self) -> None:
+        held = held_patients(self._project, tuple(self._clips.values()), self._finished)
+        self._plan = plan_frames(tuple(self._clips.values()), self._finished, held=held)
+        wanted = [*self._plan.labelled, *self._plan.validation, *self._plan.unlabelled]
+        self._waiting = deque(key for key in wanted if not self._is_in_place(key))
+
+    def _is_labelled(self, key: FrameKey) -> bool:
+        return key in self._finished
+
+    def _is_in_place(self, key: FrameKey) -> bool:
+        if not self._is_labelled(key):
+            return self._held.get(key) == b""
+        digest = self._digests.get(key)
+        if digest is None:
+            return False
+        return (
+            key in self._checked
+            if self._clips[key.clip].header.patient in self._plan.held
+            else (self._held.get(key) == digest)
+        )
+
+    def release(self, trainer: TrainerProtocol) -> bool:
+        """Take out of the trainer what the plan no longer has; whether the validation frames changed too."""
+        training = {*self._plan.labelled, *self._plan.unlabelled}
+        gone = [key for key in self._held if key not in training]
+        if gone:
+            trainer.forget(gone)
+            for key in gone:
+                del self._held[key]
+        checked = set(self._plan.validation)
+        for key in [k for k in self._checked if k not in checked]:
+            del self._checked[key]
+            self._validation_is_stale = True
+        if self._validation_is_stale and not any(key in checked for key in self._waiting):
+            self._validation_is_stale = False
+            trainer.set_validation(self.validation_frames)
+            return True
+        return False
+
+    def load(self, trainer: TrainerProtocol, count: int) -> int:
+        """Put up to ``count`` waiting frames into the trainer, labelled ones first.
+
+        Returns
+        -------
+        int
+            How many of them had new labels.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the database cannot be read; a frame that cannot be read is left out, see :meth:`take_troubles`.
+        """
+        frames: list[TrainingFrame] = []
+        new = 0
+        checked = set(self._plan.validation)
+        for _ in range(min(count, len(self._waiting))):
+            key = self._waiting.popleft()
+            made = self._made(key)
+            if made is None:
+                continue
+            new += made.bitmap is not None
+            if key in checked:
+                self._checked[key] = made
+                self._validation_is_stale = True
+            else:
+                self._held[key] = self._digests.get(key, b"") if made.bitmap is not None else b""
+                frames.append(made)
+        if frames:
+            trainer.put(frames)
+        return new
+
+    def _made(self, key: FrameKey) -> TrainingFrame | None:
+        clip = self._clips[key.clip]
+        allowed = self._allowed(key) if self._is_labelled(key) else None
+        if allowed is not None:
+            self._digests[key] = _digest(allowed)
+        try:
+            image = self._shelf.image(key, clip)
+        except AnnotatorError as error:
+            _LOG.exception("Frame %s is left out of training.", key)
+            self._troubles.append(f"A frame was left out of training: {error}")
+            return None
+        return self._workshop.training_frame(key, clip.header, image=image, allowed=allowed)
+
+    def start_over(self) -> None:
+        """Everything must be loaded again, since the trainer is a new one."""
+        self._held.clear()
+        self._checked.clear()
+        self._digests.clear()
+        self._validation_is_stale = False
+        self._replan()
+
+    def fingerprint(self) -> str:
+        """Hexadecimal hash of every label that is loaded, by which a restart knows that nothing is new."""
+        digest = hashlib.sha256()
+        for key in sorted(self._digests):
+            digest.update(f"{key.clip}\0{key.frame}\0".encode() + self._digests[key])
+        return digest.hexdigest()
+
+
+def _digest(allowed: Bitmap) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(allowed).tobytes(), digest_size=16).digest()

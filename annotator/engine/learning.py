@@ -1,0 +1,317 @@
+"""The trainer's side of a session: loading, steps, checks, publication and checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from annotator.core.errors import AnnotatorError
+from annotator.engine.checkpoints import SessionFacts, read_checkpoint, write_checkpoint
+from annotator.engine.frames import FrameBook
+from annotator.engine.messages import RunState, SnapshotPublished, TrainingStatus, Trouble
+from annotator.engine.schedule import Schedule
+from annotator.engine.status import Meter
+from annotator.engine.trainer_protocol import ServedModel, TrainerProtocol, Workshop
+
+if TYPE_CHECKING:
+    from annotator.learn.validation import Validation
+    from annotator.project import Project, Snapshot
+
+_LOG = logging.getLogger(__name__)
+
+SAVE_EVERY_S: Final = 60.0
+
+
+class Learning:
+    """Owns the trainer.
+
+    Parameters
+    ----------
+    project
+        Where checkpoints and snapshots go.
+    workshop
+        Makes trainers.
+    book
+        Which frames the trainer should hold.
+    starting_weights
+        Where a fresh project starts from.
+    """
+
+    def __init__(
+        self, project: Project, workshop: Workshop, book: FrameBook, *, starting_weights: Path | None = None
+    ) -> None:
+        self._project = project
+        self._workshop = workshop
+        self._book = book
+        self._starting_weights = starting_weights
+        self._trainer: TrainerProtocol | None = None
+        self._restored = SessionFacts()
+        self._schedule = Schedule()
+        self._dice: Mapping[str, float] = {}
+        self._dice_by_domain: Mapping[str, Mapping[str, float]] = {}
+        self._served_dice: Mapping[str, float] = {}
+        self._troubles: list[Trouble] = []
+        self._notes_told = 0
+        self._saved_at = time.perf_counter()
+        self._data_revision = 0
+        self._cannot_save = False
+        self.meter = Meter()
+        self.step = 0
+
+    # --- the trainer ----------------------------------------------------------------------------------
+
+    def start_over(self) -> None:
+        """Make a new trainer at the next load, after a failure."""
+        self._trainer = None
+        self._cannot_save = False
+        self._book.start_over()
+
+    def wake(self) -> None:
+        """Train on although nothing is new."""
+        self._restored = SessionFacts()
+        self._schedule = self._schedule.after_labels()
+
+    def _ready(self) -> TrainerProtocol:
+        if self._trainer is None:
+            trainer = self._workshop.trainer()
+            self._restore(trainer)
+            self._trainer = trainer
+            self._notes_told = 0
+        return self._trainer
+
+    def _restore(self, trainer: TrainerProtocol) -> None:
+        """Go on from the checkpoint, else from the newest snapshot that fits, else from the starting weights."""
+        try:
+            found = read_checkpoint(self._project.checkpoint_path)
+            if found is not None:
+                facts, data = found
+                trainer.restore(data)
+                self._adopt(facts)
+                self.step = trainer.step_count
+                return
+        except Exception:
+            _LOG.exception("The checkpoint is passed over.")
+            self._troubles.append(
+                Trouble(
+                    "The training checkpoint cannot be used, so training goes on from the last model.", can_retry=False
+                )
+            )
+        self._restored, self._schedule = SessionFacts(), Schedule()
+        self._start_from_weights(trainer)
+
+    def _adopt(self, facts: SessionFacts) -> None:
+        self._restored = facts
+        self._schedule = Schedule.from_numbers(facts.schedule)
+        self._dice, self._dice_by_domain = facts.dice, facts.dice_by_domain
+        self._served_dice = facts.served_dice
+
+    def _start_from_weights(self, trainer: TrainerProtocol) -> None:
+        candidates = [snapshot.file for snapshot in reversed(self._project.snapshots())]
+        if self._starting_weights is not None:
+            candidates.append(self._starting_weights)
+        for weights in candidates:
+            try:
+                return self._workshop.start_from(trainer, weights)
+            except AnnotatorError:
+                _LOG.exception("Training cannot start from %s.", weights)
+        return None
+
+    # --- pieces of work -------------------------------------------------------------------------------
+
+    def load(self, count: int) -> bool:
+        """Load up to ``count`` frames; whether anything was done.
+
+        Raises
+        ------
+        Exception
+            Whatever the trainer raises.
+        """
+        trainer = self._ready()
+        had_waiting = self._book.has_waiting
+        new_labels = self._book.load(trainer, count)
+        if self._book.release(trainer):
+            self._schedule = self._schedule.after_new_validation()
+            self._served_dice = {}
+        self._troubles += [Trouble(sentence, can_retry=False) for sentence in self._book.take_troubles()]
+        if had_waiting and not self._book.awaits_labels:
+            self._data_revision = self._project.data_revision
+        if new_labels and self._restored.labels != self._book.fingerprint() and not self._book.awaits_labels:
+            self._schedule = self._schedule.after_labels()
+        return had_waiting
+
+    @property
+    def may_go_on_sleeping(self) -> bool:
+        """Whether it slept before the restart, and has the same labels now."""
+        return self._restored.is_asleep and self._restored.labels == self._book.fingerprint()
+
+    @property
+    def can_step(self) -> bool:
+        """Whether the trainer is there and has a labelled frame."""
+        return self._trainer is not None and self._trainer.can_step
+
+    def do_step(self) -> None:
+        """One training step.
+
+        Raises
+        ------
+        Exception
+            Whatever the trainer raises.
+        """
+        trainer = self._ready()
+        began = time.perf_counter()
+        facts = trainer.step()
+        self.step = facts.step
+        self._schedule = self._schedule.after_step(time.perf_counter() - began)
+        self.meter.count(facts.losses)
+        self._troubles += [Trouble(note, can_retry=False) for note in trainer.notes[self._notes_told :]]
+        self._notes_told = len(trainer.notes)
+
+    @property
+    def is_check_due(self) -> bool:
+        """Whether to validate and publish now."""
+        return self.can_step and self._schedule.is_due
+
+    @property
+    def can_check(self) -> bool:
+        """Whether a step was done since the last check."""
+        return self.can_step and self._schedule.steps > 0
+
+    def check(self, served: ServedModel | None) -> tuple[Snapshot, SnapshotPublished] | None:
+        """Validate, where patients are held aside, and publish where validation does not get worse.
+
+        Parameters
+        ----------
+        served
+            The model that serves; it is scored on the same frames where its score is not known.
+
+        Returns
+        -------
+        tuple or None
+            The snapshot and what to tell of it, where one was published.
+
+        Raises
+        ------
+        Exception
+            Whatever the trainer or the project raises.
+        """
+        from annotator.learn.publish_policy import decide  # noqa: PLC0415  (imports torch)
+
+        trainer = self._ready()
+        validation = self._validated(trainer, served)
+        decision = decide(validation, self._served_dice or None)
+        self._schedule = self._schedule.after_check(validation.mean_dice if decision.is_validated else None)
+        if not decision.publish:
+            _LOG.info("%s", decision.sentence)
+            return None
+        metrics = self._metrics() if decision.is_validated else {}
+        snapshot = self._project.add_snapshot(
+            trainer.publish({"data_revision": self._data_revision, "metrics": metrics}),
+            step=self.step,
+            data_revision=self._data_revision,
+            recipe=self._workshop.recipe,
+            metrics=metrics,
+            is_validated=decision.is_validated,
+        )
+        self._served_dice = self._dice
+        sentence = f"Model {snapshot.id} makes the suggestions now. {decision.sentence}"
+        event = SnapshotPublished(snapshot.id, self.step, decision.is_validated, dict(self._dice), sentence)
+        return snapshot, event
+
+    def _validated(self, trainer: TrainerProtocol, served: ServedModel | None) -> Validation:
+        """The teacher's validation; the model that serves is scored too where its score is not known."""
+        if self._book.has_validation and not self._served_dice and served is not None:
+            self._served_dice = dict(self._workshop.score(served, self._book.validation_frames).dice)
+        validation = trainer.validate()
+        self._dice = dict(validation.dice)
+        self._dice_by_domain = {domain: dict(dice) for domain, dice in validation.by_domain.items()}
+        return validation
+
+    def _metrics(self) -> dict[str, Any]:
+        return {
+            "mean_dice": sum(self._dice.values()) / max(1, len(self._dice)),
+            "dice": dict(self._dice),
+            "dice_by_domain": {d: dict(v) for d, v in self._dice_by_domain.items()},
+            "validation_patients": list(self._book.plan.held),
+        }
+
+    def plateau(self) -> str | None:
+        """Why more steps would not help; ``None`` where they may."""
+        return self._schedule.plateau(
+            patience=self._workshop.patience,
+            labelled_frames=len(self._book.plan.labelled),
+            has_validation=self._book.has_validation,
+        )
+
+    # --- the checkpoint -------------------------------------------------------------------------------
+
+    @property
+    def is_save_due(self) -> bool:
+        """Whether to write a checkpoint now."""
+        return time.perf_counter() - self._saved_at >= SAVE_EVERY_S
+
+    def save(self, *, is_asleep: bool = False) -> None:
+        """Write a checkpoint where there is something new; a disk that refuses is told of once.
+
+        Raises
+        ------
+        Exception
+            Whatever the trainer raises.
+        """
+        self._saved_at = time.perf_counter()
+        if self._trainer is None or self._project.is_read_only:
+            return
+        facts = SessionFacts(
+            recipe=self._workshop.recipe,
+            labels=self._book.fingerprint(),
+            is_asleep=is_asleep,
+            schedule=self._schedule.as_numbers(),
+            dice=dict(self._dice),
+            dice_by_domain={d: dict(v) for d, v in self._dice_by_domain.items()},
+            served_dice=dict(self._served_dice),
+        )
+        try:
+            write_checkpoint(self._project.checkpoint_path, facts, self._trainer.checkpoint())
+        except OSError as error:
+            _LOG.exception("The checkpoint cannot be written.")
+            if not self._cannot_save:
+                self._cannot_save = True
+                why = error.strerror or type(error).__name__
+                self._troubles.append(Trouble(f"The training checkpoint cannot be written ({why}).", can_retry=False))
+
+    # --- telling --------------------------------------------------------------------------------------
+
+    def take_troubles(self) -> list[Trouble]:
+        """Troubles since the last call."""
+        troubles, self._troubles = self._troubles, []
+        return troubles
+
+    def status(self, state: RunState, sentence: str, *, snapshot: int | None) -> TrainingStatus:
+        """What to show of the learner.
+
+        Parameters
+        ----------
+        state, sentence
+            Of the session.
+        snapshot
+            Id of the snapshot that serves.
+        """
+        trainer = self._trainer
+        return TrainingStatus(
+            state=state,
+            sentence=sentence,
+            step=self.step,
+            steps_per_s=self.meter.steps_per_s if state is RunState.TRAINING else 0.0,
+            device="" if trainer is None else trainer.device_text,
+            memory_mb=0.0 if trainer is None else trainer.memory_mb,
+            recipe=self._workshop.recipe,
+            losses=self.meter.losses,
+            dice=dict(self._dice),
+            dice_by_domain=self._dice_by_domain,
+            validation_patients=self._book.plan.held,
+            labelled_frames=self._book.loaded_labelled,
+            unlabelled_frames=self._book.loaded_unlabelled,
+            snapshot=snapshot,
+        )

@@ -1,0 +1,57 @@
+"""A lower operating-system priority for one thread, so that the window wins wherever both want a core."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+from typing import Final
+
+NICENESS: Final = 12
+"""Of 19; measured: scrubbing with training then takes about 1.1 times as long as without, at the same speed."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def lower_priority() -> bool:
+    """Lower the calling thread's priority; threads that it starts later inherit it on Linux.
+
+    Call it before the first torch operation of the thread, whose OpenMP workers then inherit it.
+
+    Returns
+    -------
+    bool
+        Whether the operating system did it.
+    """
+    try:
+        if platform.system() == "Linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            return True
+        if platform.system() == "Windows":
+            return _lower_on_windows()
+    except OSError:
+        _LOG.warning("The training thread keeps its normal priority.", exc_info=True)
+    return False
+
+
+def _lower_on_windows() -> bool:
+    import ctypes  # noqa: PLC0415
+
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009
+    below_normal = -1
+    return bool(kernel.SetThreadPriority(kernel.GetCurrentThread(), below_normal))
+
+
+def use_all_cores() -> int:
+    """Let torch use every core of this process in the calling thread; the number of threads."""
+    import torch  # noqa: PLC0415
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    torch.set_num_threads(cores)
+    return cores
+
+
+def preload_torch() -> None:
+    """Import torch now; call it under the opening splash, since the import freezes other threads."""
+    import torch  # noqa: F401, PLC0415

@@ -1,0 +1,108 @@
+"""Which frame plays which part in training: pure functions over clips and finished labels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from annotator.core.identity import Clip, FrameKey, Split
+
+T = TypeVar("T")
+
+MAX_UNLABELLED: Final = 1500
+"""Unlabelled frames in the trainer: 25 MB at 128 x 128, and more would each be drawn too rarely to matter."""
+
+MAX_UNLABELLED_PER_CLIP: Final = 24
+"""About one beat at every second frame; neighbouring frames say nearly the same."""
+
+MAX_VALIDATION: Final = 240
+"""Frames that are scored at each validation; a few seconds on two cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Parts of the frames; no frame is in two of them, and no frame of a test clip in any.
+
+    Parameters
+    ----------
+    labelled
+        Frames with finished labels that the trainer learns from.
+    validation
+        Frames with finished labels of patients that are held aside.
+    unlabelled
+        Frames that only the teacher speaks of, spread over clips and over each clip.
+    held
+        Pseudonyms of the patients that are held aside.
+    """
+
+    labelled: tuple[FrameKey, ...] = ()
+    validation: tuple[FrameKey, ...] = ()
+    unlabelled: tuple[FrameKey, ...] = ()
+    held: tuple[str, ...] = ()
+
+
+def labelled_patients(
+    clips: Collection[Clip], finished: Mapping[FrameKey, Collection[str]]
+) -> dict[str, frozenset[str]]:
+    """Patients of training clips with a finished label, and the structures that it says something of."""
+    patients = {clip.name: clip.header.patient for clip in clips if clip.split is Split.TRAIN}
+    found: dict[str, frozenset[str]] = {}
+    for key, structures in finished.items():
+        patient = patients.get(key.clip)
+        if patient is not None:
+            found[patient] = found.get(patient, frozenset()) | frozenset(structures)
+    return found
+
+
+def chosen_validation(clips: Collection[Clip]) -> tuple[str, ...]:
+    """Patients that a manifest put into validation; where there are any, they replace the automatic choice."""
+    return tuple(dict.fromkeys(c.header.patient for c in clips if c.split is Split.VALIDATION))
+
+
+def plan_frames(clips: Sequence[Clip], finished: Collection[FrameKey], *, held: Collection[str]) -> Plan:
+    """Give every frame its part.
+
+    Parameters
+    ----------
+    clips
+        All clips of the project.
+    finished
+        Frames with at least one finished label.
+    held
+        Patients whose frames are only validated on.
+    """
+    train = {c.name for c in clips if c.split is Split.TRAIN and c.header.patient not in held}
+    checked = {c.name for c in clips if c.split is not Split.TEST and c.header.patient in held}
+    done = sorted(finished)
+    taken = set(done)
+    return Plan(
+        labelled=tuple(key for key in done if key.clip in train),
+        validation=spread([key for key in done if key.clip in checked], MAX_VALIDATION),
+        unlabelled=_unlabelled([c for c in clips if c.name in train], taken),
+        held=tuple(held),
+    )
+
+
+def _unlabelled(clips: Sequence[Clip], taken: Collection[FrameKey]) -> tuple[FrameKey, ...]:
+    if not clips:
+        return ()
+    chosen = spread(clips, MAX_UNLABELLED)
+    each = max(1, min(MAX_UNLABELLED_PER_CLIP, MAX_UNLABELLED // len(chosen)))
+    return tuple(key for clip in chosen for key in spread([k for k in clip.frame_keys if k not in taken], each))
+
+
+def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
+    """At most ``count`` items, evenly spaced, in their order."""
+    if len(items) <= count:
+        return tuple(items)
+    return tuple(items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count))
+
+
+def nearest_first(key: FrameKey, n_frames: int) -> Iterator[FrameKey]:
+    """All frames of the key's clip, the key first, then outwards, forwards before backwards."""
+    yield key
+    for distance in range(1, n_frames):
+        for frame in (key.frame + distance, key.frame - distance):
+            if 0 <= frame < n_frames:
+                yield FrameKey(key.clip, frame)

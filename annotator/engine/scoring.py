@@ -1,0 +1,163 @@
+"""Scores of a sample of frames for the review queue, a few at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Clip, FrameKey, Split
+from annotator.core.protocols import LabelProtocol
+from annotator.engine.frames import ImageShelf
+from annotator.engine.messages import QueueReady
+from annotator.engine.queue import FrameScore, review_queue
+from annotator.engine.roles import spread
+from annotator.engine.trainer_protocol import Probabilities, ServedModel
+
+if TYPE_CHECKING:
+    from annotator.project import Project
+
+SAMPLE: Final = 320
+"""Frames that are scored: some seconds of prediction on two cores, and more than anybody labels in a day."""
+
+PER_CLIP: Final = 6
+REPORT_EVERY_S: Final = 3.0
+STEPS_BETWEEN: Final = 3
+"""While it trains, one frame is scored after so many other pieces of work."""
+
+
+def sample_frames(clips: Collection[Clip], *, held: Collection[str] = ()) -> tuple[FrameKey, ...]:
+    """Frames to score: evenly spaced in each training clip, one of every clip before the second of any.
+
+    Parameters
+    ----------
+    clips
+        All clips; those of the test and validation splits are left out.
+    held
+        Patients held aside, whose labels would teach nothing.
+    """
+    open_clips = [c for c in clips if c.split is Split.TRAIN and c.header.patient not in held]
+    rows = [spread(clip.frame_keys, PER_CLIP) for clip in spread(open_clips, SAMPLE)]
+    columns = max((len(row) for row in rows), default=0)
+    return tuple(row[i] for i in range(columns) for row in rows if i < len(row))[:SAMPLE]
+
+
+def frame_score(key: FrameKey, patient: str, *, frames: Probabilities, protocol: LabelProtocol) -> FrameScore:
+    """Score one frame.
+
+    Parameters
+    ----------
+    key, patient
+        The frame.
+    frames
+        (1 or 2, K+1, S, S) float32: its probabilities, and those of a neighbouring frame where there is one.
+    protocol
+        Gives the structures' ids.
+    """
+    from annotator.learn.acquisition import temporal_inconsistency, uncertainty  # noqa: PLC0415
+
+    jumps = temporal_inconsistency(frames[0], frames[-1], protocol.ids)
+    return FrameScore(key, patient, uncertainty(frames[0], protocol.ids), jumps)
+
+
+class Scorer:
+    """Keeps scores of a sample of frames and says the queue from time to time.
+
+    Parameters
+    ----------
+    project
+        For the current statuses.
+    shelf
+        Fitted images.
+    seed
+        Of the random order before the first snapshot.
+    """
+
+    def __init__(self, project: Project, shelf: ImageShelf, *, seed: int) -> None:
+        self._project = project
+        self._shelf = shelf
+        self._seed = seed
+        self._scores: dict[FrameKey, FrameScore] = {}
+        self._waiting: list[FrameKey] = []
+        self._is_new = True
+        self._has_news = True
+        self._said_at = float("-inf")
+        self._skipped = 0
+
+    def start_over(self) -> None:
+        """Another model serves: every frame is scored again; old scores hold until then."""
+        self._is_new = True
+
+    def note_change(self) -> None:
+        """Labels or clips changed, so that the queue has to be said again."""
+        self._has_news = True
+        self._is_new = self._is_new or not self._waiting
+
+    def work(
+        self, clips: Mapping[str, Clip], model: ServedModel | None, *, held: Collection[str], is_training: bool
+    ) -> tuple[bool, QueueReady | None]:
+        """Score a frame, or say the queue, where it is time.
+
+        Parameters
+        ----------
+        clips
+            All clips by name.
+        model
+            The snapshot that serves; ``None`` before the first, when the order is random.
+        held
+            Patients held aside.
+        is_training
+            Whether steps wait meanwhile.
+
+        Returns
+        -------
+        bool
+            Whether anything was done.
+        QueueReady or None
+            The queue, where it is time to say it.
+        """
+        if self._is_new:
+            self._is_new = False
+            self._waiting = list(reversed(sample_frames(tuple(clips.values()), held=held)))
+            self._has_news = True
+        self._skipped += 1
+        if model is not None and self._waiting and (not is_training or self._skipped > STEPS_BETWEEN):
+            self._skipped = 0
+            self._score(self._waiting.pop(), clips, model)
+            self._has_news = True
+            return True, None
+        now = time.perf_counter()
+        if not self._has_news or now - self._said_at < REPORT_EVERY_S:
+            return False, None
+        self._has_news = False
+        self._said_at = now
+        return True, self._queue(clips, held, is_random=model is None)
+
+    def _score(self, key: FrameKey, clips: Mapping[str, Clip], model: ServedModel) -> None:
+        clip = clips.get(key.clip)
+        if clip is None or key.frame >= clip.header.n_frames:
+            return
+        neighbour = key.frame + 1 if key.frame + 1 < clip.header.n_frames else key.frame - 1
+        keys = [key, *([FrameKey(key.clip, neighbour)] if neighbour >= 0 else [])]
+        try:
+            images = np.stack([self._shelf.image(k, clip) for k in keys])
+        except AnnotatorError:
+            return
+        self._scores[key] = frame_score(
+            key, clip.header.patient, frames=model.predict(images), protocol=self._project.protocol
+        )
+
+    def _queue(self, clips: Mapping[str, Clip], held: Collection[str], *, is_random: bool) -> QueueReady:
+        said = {k: {s: cell.status for s, cell in cells.items()} for k, cells in self._project.all_statuses().items()}
+        wanted = sample_frames(tuple(clips.values()), held=held)
+        scores = self._known(wanted, clips, is_random=is_random)
+        seed = self._seed if is_random else None
+        return QueueReady(review_queue(scores, said, structures=self._project.protocol.ids, seed=seed))
+
+    def _known(self, wanted: Sequence[FrameKey], clips: Mapping[str, Clip], *, is_random: bool) -> list[FrameScore]:
+        if is_random:
+            return [FrameScore(key, clips[key.clip].header.patient) for key in wanted]
+        return [self._scores[key] for key in wanted if key in self._scores]

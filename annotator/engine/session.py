@@ -1,0 +1,409 @@
+"""A training session: everything the engine does, one small piece per ``tick``, with or without a thread around it.
+
+The window runs it in :class:`~annotator.engine.thread.Engine`, the command line in a plain loop; there is
+one implementation. A session is used by one thread at a time, and one session at a time writes a project.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, assert_never
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import FrameKey
+from annotator.engine.frames import FrameBook, ImageShelf
+from annotator.engine.learning import Learning
+from annotator.engine.machine import Signal, transition
+from annotator.engine.messages import (
+    Command,
+    DataChanged,
+    Event,
+    Look,
+    Pause,
+    Resume,
+    RunState,
+    Stop,
+    TrainingStatus,
+    Trouble,
+    UseRecipe,
+)
+from annotator.engine.scoring import Scorer
+from annotator.engine.serving import LookServed, Server, clip_of
+from annotator.engine.status import sentence_for, sentence_of
+from annotator.engine.trainer_protocol import Workshop
+
+if TYPE_CHECKING:
+    from annotator.project import Project
+
+_LOG = logging.getLogger(__name__)
+
+PIECE: Final = 6
+"""Frames that are loaded, or labels that are read, between two steps."""
+
+STATUS_EVERY_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How a session differs between the window and the command line.
+
+    Parameters
+    ----------
+    starting_weights
+        Weights that serve, and that training starts from, before the first snapshot.
+    makes_queue
+        Whether frames are scored for the review queue.
+    sleeps
+        Whether it stops stepping on a plateau.
+    seed
+        Of the random order of the queue.
+    """
+
+    starting_weights: Path | None = None
+    makes_queue: bool = True
+    sleeps: bool = True
+    seed: int = 0
+
+
+class TrainingSession:
+    """Learns from a project and serves suggestions, in pieces.
+
+    Parameters
+    ----------
+    project
+        Open for writing; one that is read-only is served but not trained on.
+    make_workshop
+        Recipe name to workshop.
+    recipe
+        Recipe to start with.
+    options
+        See :class:`SessionOptions`.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the recipe does not exist.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        make_workshop: Callable[[str], Workshop],
+        *,
+        recipe: str = "default",
+        options: SessionOptions | None = None,
+    ) -> None:
+        self._project = project
+        self._make_workshop = make_workshop
+        self._options = options or SessionOptions()
+        self._state = RunState.IDLE
+        self._reason = ""
+        self._events: list[Event] = []
+        self._is_open = False
+        self._turn = 0
+        self._last_status = (RunState.STOPPED, float("-inf"))
+        self._build(make_workshop(recipe))
+
+    def _build(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._shelf = ImageShelf(self._project, workshop)
+        self._book = FrameBook(self._project, workshop, self._shelf)
+        self._server = Server(self._project.protocol, workshop, self._shelf)
+        self._learning = Learning(self._project, workshop, self._book, starting_weights=self._options.starting_weights)
+        self._scorer = Scorer(self._project, self._shelf, seed=self._options.seed)
+
+    @property
+    def state(self) -> RunState:
+        """What it does."""
+        return self._state
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it stopped for good."""
+        return self._state is RunState.STOPPED
+
+    @property
+    def step(self) -> int:
+        """Steps done since the project began."""
+        return self._learning.step
+
+    @property
+    def sentence(self) -> str:
+        """What it does, and why, for the user."""
+        return sentence_for(self._state, self._book.plan, reason=self._reason)
+
+    @property
+    def served(self) -> Sequence[LookServed]:
+        """How long the latest looks waited."""
+        return tuple(self._server.served)
+
+    # --- commands -------------------------------------------------------------------------------------
+
+    def handle(self, command: Command, *, at: float | None = None) -> None:
+        """Take a command; what it asks for happens in later ticks.
+
+        Parameters
+        ----------
+        command
+            What to do.
+        at
+            When it came, by ``time.perf_counter()``; now where not given.
+        """
+        try:
+            self._handle(command, time.perf_counter() if at is None else at)
+        except Exception as error:
+            self._fail(error)
+
+    def _handle(self, command: Command, at: float) -> None:
+        match command:
+            case DataChanged(keys, clips):
+                self._note_change(keys, clips)
+            case Look(key):
+                self._look(key, at)
+            case Pause():
+                self._signal(Signal.PAUSE)
+            case Resume():
+                self._resume()
+            case UseRecipe(recipe):
+                self._use_recipe(recipe)
+            case Stop():
+                self._stop()
+            case _:
+                assert_never(command)
+
+    def _note_change(self, keys: Sequence[FrameKey], clips: Sequence[str]) -> None:
+        if self._is_open:
+            before = self._book.clips
+            self._book.note_change(keys, clips)
+            changed = {n for n in {*before, *self._book.clips} if before.get(n) != self._book.clips.get(n)}
+            self._server.forget_clips(changed)
+            self._scorer.note_change()
+
+    def _look(self, key: FrameKey, at: float) -> None:
+        self._open()
+        try:
+            clip = clip_of(key, self._book.clips)
+        except AnnotatorError:
+            _LOG.warning("A look at %s came after its clip went.", key)
+            return
+        self._server.look(key, clip, at=at)
+
+    def _resume(self) -> None:
+        if self._state is RunState.FAILED:
+            self._learning.start_over()
+            self._serve_latest()
+        elif self._state is RunState.SLEEPING:
+            self._learning.wake()
+        self._reason = ""
+        self._signal(Signal.RESUME)
+
+    def _use_recipe(self, recipe: str) -> None:
+        try:
+            workshop = self._make_workshop(recipe)
+        except AnnotatorError as error:
+            self._events.append(Trouble(str(error), can_retry=False))
+            return
+        self._learning.save()
+        self._build(workshop)
+        self._is_open = False
+        self._open()
+
+    def _stop(self) -> None:
+        if self._state not in (RunState.FAILED, RunState.STOPPED):
+            self._learning.save(is_asleep=self._state is RunState.SLEEPING)
+        self._events += self._learning.take_troubles()
+        self._signal(Signal.STOP)
+
+    def finish(self) -> list[Event]:
+        """Check and publish what was learnt since the last check, save and stop: the end of a headless run."""
+        try:
+            if self._state is not RunState.FAILED and self._learning.can_check:
+                self._publish()
+        except Exception as error:
+            self._fail(error)
+        self.handle(Stop())
+        return self._taken()
+
+    # --- work -----------------------------------------------------------------------------------------
+
+    def tick(self) -> tuple[list[Event], bool]:
+        """Do one small piece of work.
+
+        Returns
+        -------
+        list of Event
+            What to tell, in order.
+        bool
+            Whether anything was done; where not, the caller may wait for a command.
+        """
+        has_worked = False
+        if self._state is not RunState.STOPPED:
+            try:
+                has_worked = self._work()
+            except Exception as error:
+                self._fail(error)
+        self._report()
+        return self._taken(), has_worked
+
+    def _taken(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def _work(self) -> bool:
+        self._open()
+        first = self._serve(self._server.serve_first)
+        if first:
+            return True
+        chores = (self._examine, self._load, self._check, self._step, self._save, self._serve_more, self._score)
+        for offset in range(len(chores)):
+            turn = (self._turn + offset) % len(chores)
+            if chores[turn]():
+                self._turn = (turn + 1) % len(chores)
+                return True
+        return False
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        self._is_open = True
+        self._book.survey()
+        self._serve_latest()
+        if self._project.is_read_only:
+            self._reason = "The project is open for reading only, so nothing is learnt here."
+        elif self._book.has_labels:
+            self._signal(Signal.LABELLED)
+
+    def _serve_latest(self) -> None:
+        """Serve with the newest snapshot that can be read, else with the starting weights, else with none."""
+        for snapshot in reversed(self._project.snapshots()):
+            try:
+                return self._server.use(self._workshop.model(snapshot.file), snapshot.id)
+            except AnnotatorError as error:
+                _LOG.exception("Snapshot %s cannot serve.", snapshot.id)
+                self._events.append(
+                    Trouble(f"The model of snapshot {snapshot.id} is passed over: {error}", can_retry=False)
+                )
+        if self._options.starting_weights is not None:
+            self._server.use(self._workshop.model(self._options.starting_weights), 0)
+        return None
+
+    def _examine(self) -> bool:
+        if not self._book.examine(PIECE):
+            return False
+        if self._book.awaits_labels and not self._project.is_read_only:
+            self._signal(Signal.LABELLED)
+        elif not self._book.has_labels:
+            self._signal(Signal.EMPTIED)
+        return True
+
+    def _load(self) -> bool:
+        if self._state not in (RunState.LOADING, RunState.TRAINING):
+            return False
+        has_worked = self._learning.load(PIECE)
+        self._events += self._learning.take_troubles()
+        if self._state is RunState.LOADING and not self._book.awaits_labels:
+            has_worked = True
+            if not self._book.has_labels:
+                self._signal(Signal.EMPTIED)
+            elif self._learning.may_go_on_sleeping and self._options.sleeps:
+                self._reason = "nothing is new since it fell asleep"
+                self._signal(Signal.PLATEAU)
+            else:
+                self._reason = ""
+                self._signal(Signal.LOADED)
+        return has_worked
+
+    def _step(self) -> bool:
+        if self._state is not RunState.TRAINING or not self._learning.can_step:
+            return False
+        self._learning.do_step()
+        self._events += self._learning.take_troubles()
+        return True
+
+    def _check(self) -> bool:
+        if self._state is not RunState.TRAINING or not self._learning.is_check_due:
+            return False
+        self._publish()
+        reason = self._learning.plateau() if self._options.sleeps else None
+        if reason is not None:
+            self._reason = reason
+            self._signal(Signal.PLATEAU)
+            self._learning.save(is_asleep=True)
+        return True
+
+    def _publish(self) -> None:
+        published = self._learning.check(self._server.model)
+        if published is not None:
+            snapshot, event = published
+            self._server.use(self._workshop.model(snapshot.file), snapshot.id)
+            self._scorer.start_over()
+            self._events.append(event)
+
+    def _save(self) -> bool:
+        if self._state is not RunState.TRAINING or not self._learning.is_save_due:
+            return False
+        self._learning.save()
+        self._events += self._learning.take_troubles()
+        return True
+
+    def _serve_more(self) -> bool:
+        return self._serve(self._server.serve_more)
+
+    def _serve(self, serve: Callable[[], Event | None]) -> bool:
+        try:
+            event = serve()
+        except AnnotatorError as error:
+            _LOG.exception("A frame has no suggestion.")
+            self._events.append(Trouble(f"A frame has no suggestion: {error}", can_retry=False))
+            return True
+        except Exception:
+            self._server.stop_serving()
+            raise
+        if event is None:
+            return False
+        self._events.append(event)
+        return True
+
+    def _score(self) -> bool:
+        if not self._options.makes_queue or not self._is_open:
+            return False
+        has_worked, queue = self._scorer.work(
+            self._book.clips,
+            self._server.model if self._server.snapshot else None,
+            held=self._book.plan.held,
+            is_training=self._state is RunState.TRAINING,
+        )
+        if queue is not None:
+            self._events.append(queue)
+        return has_worked
+
+    # --- state ----------------------------------------------------------------------------------------
+
+    def _signal(self, signal: Signal) -> None:
+        after = transition(self._state, signal)
+        if after is not self._state:
+            _LOG.info("%s: %s -> %s", signal, self._state, after)
+            self._state = after
+            self._learning.meter.reset()
+
+    def _fail(self, error: Exception) -> None:
+        _LOG.error("The learner failed.", exc_info=error)
+        self._reason = sentence_of(error)
+        self._signal(Signal.FAILURE)
+        self._events.append(Trouble(self._reason, can_retry=True))
+
+    def _report(self) -> None:
+        state, then = self._last_status
+        now = time.perf_counter()
+        if state is self._state and now - then < STATUS_EVERY_S:
+            return
+        self._last_status = (self._state, now)
+        self._events.append(self.status())
+
+    def status(self) -> TrainingStatus:
+        """What to show of the learner now."""
+        return self._learning.status(self._state, self.sentence, snapshot=self._server.snapshot)

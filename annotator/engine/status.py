@@ -1,0 +1,98 @@
+"""What the learner says of itself: steps per second, mean losses, one plain sentence per state."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from typing import Final
+
+from annotator.core.errors import AnnotatorError
+from annotator.engine.messages import RunState
+from annotator.engine.roles import Plan
+
+WINDOW_S: Final = 5.0
+"""Steps per second are counted over so many seconds."""
+
+LOG_NAME: Final = "engine.log"
+
+
+class Meter:
+    """Counts steps per second and averages losses over the last steps."""
+
+    def __init__(self) -> None:
+        self._ends: deque[float] = deque()
+        self._losses: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=20))
+
+    def count(self, losses: Mapping[str, float]) -> None:
+        """One step ended now."""
+        self._ends.append(time.perf_counter())
+        for name, value in losses.items():
+            self._losses[name].append(value)
+
+    def reset(self) -> None:
+        """Training stopped for a while; the time until it goes on does not count."""
+        self._ends.clear()
+
+    @property
+    def steps_per_s(self) -> float:
+        """Over the last seconds; 0 where fewer than two steps ended in them."""
+        now = time.perf_counter()
+        while self._ends and now - self._ends[0] > WINDOW_S:
+            self._ends.popleft()
+        if len(self._ends) < 2:
+            return 0.0
+        return (len(self._ends) - 1) / max(now - self._ends[0], 1e-9)
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """Loss name to mean of the last steps."""
+        return {name: sum(values) / len(values) for name, values in self._losses.items() if values}
+
+
+def sentence_for(state: RunState, plan: Plan, *, reason: str = "") -> str:
+    """What the learner does, for the user.
+
+    Parameters
+    ----------
+    state
+        Its state.
+    plan
+        The part of every frame.
+    reason
+        Why it sleeps or failed.
+    """
+    match state:
+        case RunState.IDLE:
+            return reason or "Waiting for the first finished label."
+        case RunState.LOADING:
+            return f"Loading {len(plan.labelled)} labelled frames."
+        case RunState.TRAINING:
+            checked = f", checked on {_patients(len(plan.held))}" if plan.validation else ""
+            return f"Learning from {len(plan.labelled)} labelled and {len(plan.unlabelled)} unlabelled frames{checked}."
+        case RunState.SLEEPING:
+            return f"Sleeping, since {reason or 'more steps would not help'}; a new label wakes it."
+        case RunState.PAUSED:
+            return "Paused; suggestions still come from the last model."
+        case RunState.FAILED:
+            return reason
+        case RunState.STOPPED:
+            return "Stopped."
+
+
+def _patients(count: int) -> str:
+    return f"{count} patient{'s' if count != 1 else ''} held aside"
+
+
+def sentence_of(error: BaseException) -> str:
+    """One plain sentence for an exception, whose traceback is in the log."""
+    if isinstance(error, AnnotatorError):
+        return str(error)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return "Training stopped, since memory ran out; close other programs and press Retry."
+    if isinstance(error, OSError):
+        return f"Training stopped, since the disk refused ({error.strerror or type(error).__name__}); press Retry."
+    return (
+        f"Training stopped on an unexpected error ({type(error).__name__}); press Retry. "
+        f"The details are in 'training/{LOG_NAME}' in the project."
+    )

@@ -1,0 +1,174 @@
+"""What the engine needs of a trainer, of a served model, and of the workshop that makes both.
+
+The session knows nothing else of the learner, so that its states are tested with a trainer that
+takes no time or always breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotator.core.allowed import Bitmap
+from annotator.core.identity import ClipHeader, FrameKey
+from annotator.core.plugin_types import Frame
+
+if TYPE_CHECKING:
+    from annotator.learn.dataset import TrainingFrame
+    from annotator.learn.validation import Validation
+
+FittedImages = NDArray[np.uint8]
+"""(B, S, S) uint8, grey, letterboxed to the training size."""
+
+Probabilities = NDArray[np.float32]
+"""(B, K+1, S, S) or (K+1, H, W) float32, sums to 1 over the classes."""
+
+
+class StepFacts(Protocol):
+    """What one training step reports."""
+
+    @property
+    def step(self) -> int:
+        """Steps done since the project began."""
+        ...
+
+    @property
+    def losses(self) -> Mapping[str, float]:
+        """Loss name to value."""
+        ...
+
+
+class TrainerProtocol(Protocol):
+    """Learns from frames, one explicit step at a time.
+
+    Contract:
+
+    - Every method is called from one thread, the engine's, and never while another runs.
+    - ``put`` adds frames or replaces those with an equal key; ``forget`` ignores keys that it does not have.
+    - ``step`` does one optimiser step; it may be called where ``can_step`` is true.
+    - ``validate`` and ``publish`` change nothing that a later step depends on.
+    - ``restore(checkpoint())`` goes on at the same step with the same weights; frames are not part of a
+      checkpoint and are put again.
+    - ``restore`` raises an error for bytes that are damaged or of another network, protocol or version,
+      and then leaves the trainer as it was.
+    - Anything may raise; the engine then makes a new trainer at the user's next 'retry'.
+    """
+
+    @property
+    def step_count(self) -> int:
+        """Steps done since the project began."""
+        ...
+
+    @property
+    def can_step(self) -> bool:
+        """Whether there is a labelled frame to learn from."""
+        ...
+
+    @property
+    def device_text(self) -> str:
+        """Plain words, such as ``"CPU, 2 threads"``."""
+        ...
+
+    @property
+    def memory_mb(self) -> float:
+        """Memory that it holds, in MiB."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Plain sentences on what it adapted, such as a smaller batch; it only grows."""
+        ...
+
+    def put(self, frames: Sequence[TrainingFrame]) -> None:
+        """Add or replace training frames."""
+        ...
+
+    def forget(self, keys: Sequence[FrameKey]) -> None:
+        """Remove training frames."""
+        ...
+
+    def set_validation(self, frames: Sequence[TrainingFrame]) -> None:
+        """Replace the validation frames."""
+        ...
+
+    def step(self) -> StepFacts:
+        """One optimiser step."""
+        ...
+
+    def validate(self) -> Validation:
+        """Dice of the teacher on the validation frames."""
+        ...
+
+    def publish(self, facts: Mapping[str, Any] | None = None) -> bytes:
+        """The teacher as a weights file, with plain data on its origin."""
+        ...
+
+    def checkpoint(self) -> bytes:
+        """Everything that ``restore`` needs."""
+        ...
+
+    def restore(self, data: bytes) -> None:
+        """Go on from a checkpoint."""
+        ...
+
+
+class ServedModel(Protocol):
+    """A published model that makes suggestions.
+
+    Contract: ``predict`` is pure, and takes any batch size.
+    """
+
+    def predict(self, images: FittedImages) -> Probabilities:
+        """(B, S, S) uint8 to (B, K+1, S, S) float32."""
+        ...
+
+
+class Workshop(Protocol):
+    """Makes trainers and models, and fits frames to the size that they work at.
+
+    Contract: nothing is cached between calls, so that a fresh trainer after a failure owes nothing to the old one.
+    """
+
+    @property
+    def recipe(self) -> str:
+        """Name of the recipe."""
+        ...
+
+    @property
+    def patience(self) -> int:
+        """Steps without improvement of the validation after which training sleeps."""
+        ...
+
+    def trainer(self) -> TrainerProtocol:
+        """A fresh trainer without frames."""
+        ...
+
+    def start_from(self, trainer: TrainerProtocol, weights: Path) -> None:
+        """Give a fresh trainer the weights of a published file; raises where they do not fit."""
+        ...
+
+    def model(self, weights: Path) -> ServedModel:
+        """The model in a published file; raises where it does not fit."""
+        ...
+
+    def score(self, model: ServedModel, frames: Sequence[TrainingFrame]) -> Validation:
+        """Dice of a published model on labelled frames."""
+        ...
+
+    def image(self, frame: Frame, header: ClipHeader) -> NDArray[np.uint8]:
+        """(H, W[, 3]) native to (S, S) uint8."""
+        ...
+
+    def training_frame(
+        self, key: FrameKey, header: ClipHeader, *, image: NDArray[np.uint8], allowed: Bitmap | None
+    ) -> TrainingFrame:
+        """A training frame from a fitted (S, S) image and the native (H, W) bitmap; ``None`` is unlabelled."""
+        ...
+
+    def native(self, probabilities: Probabilities, header: ClipHeader) -> Probabilities:
+        """(K+1, S, S) to native (K+1, H, W)."""
+        ...
