@@ -94,11 +94,16 @@ def draw_heart(rng: np.random.Generator) -> Heart:
     shortening = ejection * float(rng.uniform(0.18, 0.32))
     wall = float(np.clip(rng.normal(9.5, 1.6), 6.5, 15))
     base_tilt = float(rng.normal(0, 0.035))
+    tilt = float(np.deg2rad(np.clip(rng.normal(3, 7), -14, 18)))
     size = length / 82
     off_axis = float(rng.uniform(0, 0.45)) if rng.random() < 0.3 else 0.0
     return Heart(
-        apex=(float(rng.normal(7, 5)), float(rng.uniform(15, 29))),
-        tilt=float(np.deg2rad(np.clip(rng.normal(3, 7), -14, 18))),
+        # The sonographer centres the middle of the ventricle, and holds a wide one further from the probe.
+        apex=(
+            float(rng.normal(7, 3.5) - 0.45 * length * np.sin(tilt)),
+            float(rng.uniform(15, 27) + 0.5 * max(0.0, diameter - 48)),
+        ),
+        tilt=tilt,
         lengths=(length * (1 + base_tilt), length * (1 - base_tilt)),
         widths=(diameter / 2 * (1 + skew), diameter / 2 * (1 - skew)),
         waist=float(rng.uniform(0.5, 0.66)),

@@ -50,7 +50,7 @@ def cut(cavity: Mask, spacing: Spacing, *, wall: Mask | None = None, atrium: Mas
         mm/px.
     wall, atrium
         (H, W) bool, myocardium and left atrium where they are outlined: the mitral plane is where the cavity
-        meets the atrium, or where it has no wall. Without both it is the blunter end.
+        has no wall, or meets the atrium. Without both it is the blunter end.
 
     Returns
     -------
@@ -89,25 +89,41 @@ def _outline(cavity: Mask, spacing: Spacing) -> tuple[Points, NDArray[np.intp]] 
     contours, _ = cv2.findContours(cavity.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return None
-    pixels = max(contours, key=cv2.contourArea)[:, 0, :]
+    pixels = np.asarray(max(contours, key=cv2.contourArea)[:, 0, :], dtype=np.intp)
     if len(pixels) < 12:
         return None
-    return pixels * np.array([spacing.x, spacing.y]), pixels
+    return np.asarray(pixels * np.array([spacing.x, spacing.y]), dtype=np.float64), pixels
 
 
 def _base(
     points: Points, pixels: NDArray[np.intp], spacing: Spacing, around: tuple[Mask | None, Mask | None]
 ) -> Points | None:
     """Border points of the mitral plane, where wall or atrium tell."""
-    wall, atrium = around
+    wall, atrium = (m if m is not None and m.any() else None for m in around)
     columns, rows = pixels.T
-    for mask, is_wanted in ((atrium, True), (wall, False)):
-        if mask is not None and mask.any():
-            is_near = _grown(mask, spacing)[rows, columns]
-            chosen = points[is_near if is_wanted else ~is_near]
-            if len(chosen) >= 5:
-                return chosen
-    return None
+    beside = _grown(atrium, spacing)[rows, columns] if atrium is not None else None
+    if wall is not None:
+        runs = _runs(~_grown(wall, spacing)[rows, columns])
+        # The wall is also missing where the apex leaves the sector: the atrium tells the two gaps apart.
+        meeting = [r for r in runs if beside is None or beside[r].any()]
+        if meeting:
+            return _at_least(points[max(meeting, key=len)])
+    return _at_least(points[beside]) if beside is not None else None
+
+
+def _at_least(base: Points) -> Points | None:
+    """Border points that are enough to tell two ends."""
+    return base if len(base) >= 5 else None
+
+
+def _runs(chosen: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Indices of each unbroken stretch of a closed border."""
+    if chosen.all() or not chosen.any():
+        return [np.flatnonzero(chosen)] if chosen.any() else []
+    start = int(np.flatnonzero(~chosen)[0])
+    order = np.roll(np.arange(chosen.size), -start)
+    cuts = np.flatnonzero(np.diff(chosen[order].astype(np.int8))) + 1
+    return [piece for piece in np.split(order, cuts) if chosen[piece[0]]]
 
 
 def _grown(mask: Mask, spacing: Spacing) -> Mask:

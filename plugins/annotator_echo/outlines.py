@@ -61,7 +61,10 @@ def outline(heart: Heart, beat: Beat) -> Outlines:
     outer = _outer(ventricle, inner)
     left = _left_atrium(ventricle, inner)
     right, right_atrium = _right_side(ventricle, left)
-    place = lambda points: pose.place(points[:, 0], points[:, 1])  # noqa: E731
+
+    def place(points: Points) -> Points:
+        return pose.place(points[:, 0], points[:, 1])
+
     lines = {
         **_leaflets(inner[0], inner[-1], beat.mitral, "mitral"),
         **_leaflets(right_atrium[-1], right_atrium[0], beat.mitral, "tricuspid"),

@@ -59,7 +59,7 @@ def ecg_overlay(image: Image, rhythm: Rhythm, frame: int) -> Image:
     trace = np.round((height - 12 - 18 * ecg(turns % 1.0)) * 16).astype(np.int32)
     columns = (np.arange(20, width - 20) * 16).astype(np.int32)
     points = np.stack([columns, trace], axis=-1)
-    cv2.polylines(out, [points], False, 130, 1, cv2.LINE_AA, 4)
+    cv2.polylines(out, [points], isClosed=False, color=130, thickness=1, lineType=cv2.LINE_AA, shift=4)
     at = int(frame / len(rhythm.beats) * (points.shape[0] - 1))
     column, row = (int(v) // 16 for v in points[at])
     cv2.line(out, (column, row - 5), (column, row + 5), 255, 1)

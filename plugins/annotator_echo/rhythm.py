@@ -59,14 +59,14 @@ def contraction_curve(phases: NDArray[np.float64], systole: float) -> NDArray[np
     """
     knots = np.array([0, 0.06, systole * 0.55, systole, systole + 0.06, systole + 0.2, 0.82, 0.95, 1.0])
     values = np.array([0, 0.05, 0.62, 1, 0.94, 0.36, 0.22, 0.03, 0.0])
-    return np.asarray(PchipInterpolator(knots, values)(phases), dtype=np.float64)
+    return np.asarray(np.clip(PchipInterpolator(knots, values)(phases), 0, 1), dtype=np.float64)
 
 
 def opening_curve(phases: NDArray[np.float64], systole: float) -> NDArray[np.float64]:
     """Mitral opening 0..1: shut in systole, E wave, half shut in diastasis, A wave."""
     knots = np.array([0, systole + 0.05, systole + 0.13, systole + 0.22, 0.8, 0.89, 0.97, 1.0])
     values = np.array([0, 0, 1, 0.75, 0.45, 0.85, 0.1, 0.0])
-    return np.asarray(PchipInterpolator(knots, values)(phases), dtype=np.float64)
+    return np.asarray(np.clip(PchipInterpolator(knots, values)(phases), 0, 1), dtype=np.float64)
 
 
 def draw_rhythm(rng: np.random.Generator, n_frames: int) -> Rhythm:

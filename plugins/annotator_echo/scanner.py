@@ -61,13 +61,16 @@ class PolarGrid:
         samples = (np.hypot(x, z) - self.ranges[0]) / self.range_step
         return beams.astype(np.float32), samples.astype(np.float32)
 
+    def _pixels(self, points: Points) -> NDArray[np.int32]:
+        return fixed_point(np.stack(self.columns_rows(points[:, 0], points[:, 1]), axis=-1))
+
     def fill(self, image: Map, points: Points, value: float) -> None:
         """Fill a closed outline in mm with a value."""
-        cv2.fillPoly(image, [fixed_point(np.stack(self.columns_rows(points[:, 0], points[:, 1]), -1))], value, 8, _SHIFT)
+        cv2.fillPoly(image, [self._pixels(points)], value, 8, _SHIFT)
 
     def stroke(self, image: Map, points: Points, value: float, thickness_mm: float) -> None:
         """Draw an open line; stretches that run along the beam return less than those across it."""
-        pixels = fixed_point(np.stack(self.columns_rows(points[:, 0], points[:, 1]), -1))
+        pixels = self._pixels(points)
         step, middle = np.diff(points, axis=0), (points[1:] + points[:-1]) / 2
         across = np.abs(step[:, 0] * middle[:, 1] - step[:, 1] * middle[:, 0])
         facing = across / np.maximum(np.hypot(*step.T) * np.hypot(*middle.T), 1e-9)
@@ -129,7 +132,7 @@ class Screen:
 
 def fixed_point(points: NDArray[np.floating]) -> NDArray[np.int32]:
     """(N, 2) pixels as OpenCV's fixed point with four fractional bits, kept within its range."""
-    return np.round(np.clip(points, -4000, 4000) * (1 << _SHIFT)).astype(np.int32)
+    return np.asarray(np.round(np.clip(points, -4000, 4000) * (1 << _SHIFT)), dtype=np.int32)
 
 
 def compress(envelope: Map, setting: Setting) -> Map:

@@ -88,7 +88,7 @@ def _draw_scan(vendor: Vendor, heart: Heart, rhythm: Rhythm, rng: np.random.Gene
     outlines = tuple(outline(heart, beat) for beat in rhythm.beats)
     ventricle, atrium = (float(np.hypot(*p.T).max()) for p in (outlines[0].outer, outlines[0].chambers["la"]))
     # One clip in twelve is zoomed to the ventricle and shows little or nothing of the atria.
-    share = rng.uniform(0.1, 0.3) if rng.random() < 1 / 12 else rng.uniform(0.65, 1.35)
+    share = rng.uniform(-0.3, 0.15) if rng.random() < 1 / 12 else rng.uniform(0.65, 1.35)
     depth = float(np.ceil((ventricle + share * (atrium - ventricle)) / 5) * 5)
     setting = draw_setting(rng, vendor, depth)
     grid = PolarGrid.of(vendor, setting)
@@ -124,10 +124,9 @@ def echoes(scan: Scan, rng: np.random.Generator) -> Iterator[Map]:
         material = material_at(grid, scan.heart, beat.contraction, (pose_at(scan.heart, beat), rest))
         echo = reflectivity(grid, outlines, material, streaks=streaks, setting=scan.setting)
         moved = cv2.remap(tissue, material.columns, material.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        fresh = rng.standard_normal((*shape, 2), dtype=np.float32)
-        blood = _BLOOD_MEMORY * blood + np.float32(np.sqrt(0.5 * (1 - _BLOOD_MEMORY**2))) * fresh
+        blood = _BLOOD_MEMORY * blood + np.float32(np.sqrt(1 - _BLOOD_MEMORY**2)) * scatterers(rng, shape)
         source = moved * echo.tissue[..., None] + blood * echo.blood[..., None]
-        yield envelope(_receive(source, spread) * gain + haze + spread.blur(fresh) * noise)
+        yield envelope(_receive(source, spread) * gain + haze + spread.blur(scatterers(rng, shape)) * noise)
 
 
 def _receive(source: Field, spread: PointSpread) -> Field:

@@ -77,7 +77,8 @@ def reflectivity(
     across, along = (material.side + 1.6) * 20, (material.level + 0.3) * (95 / 1.8)
     tissue *= cv2.remap(streaks, along, across, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     _lose_walls(tissue, material, setting)
-    return Reflectivity(cv2.GaussianBlur(tissue, (0, 0), 0.8), cv2.GaussianBlur(blood, (0, 0), 0.8))
+    softened = [np.asarray(cv2.GaussianBlur(m, (0, 0), 0.8), dtype=np.float32) for m in (tissue, blood)]
+    return Reflectivity(*softened)
 
 
 def _bands_of_fat(tissue: Map, grid: PolarGrid, material: Material) -> None:

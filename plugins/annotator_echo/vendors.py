@@ -77,7 +77,7 @@ VENDORS: Final = (
         persistence=0.1, noise_db=(-38, -25), graphics=Graphics(has_depth_ticks=True),
     ),
     Vendor(
-        name="vendor-b", shape=(288, 384), margins=(10, 40), sector_deg=(66, 78), face_mm=6.0, axial_mm=0.62,
+        name="vendor-b", shape=(288, 384), margins=(10, 40), sector_deg=(72, 82), face_mm=6.0, axial_mm=0.62,
         lateral_deg=1.25, focus=0.45, dynamic_range_db=(48, 56), gamma=0.85, shoulder=0.35, smoothing=0.9,
         persistence=0.3, noise_db=(-44, -31), graphics=Graphics(has_text=True, has_logo=True, has_ecg=True),
     ),
