@@ -18,7 +18,7 @@ class LeftVentricle:
     no end-diastolic or no end-systolic frame has a finished outline of the LV cavity.
     """
 
-    name = "left ventricle"
+    name = "volumes"
 
     def measure(self, clip: Clip, labels: Mapping[int, PartialLabel]) -> Sequence[Quantity]:
         """EDV and ESV (mL), EF (%), LV length at both (mm), from the first outlined frame of each phase."""
