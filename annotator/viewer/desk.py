@@ -1,0 +1,127 @@
+"""What is on the desk: the clip, frame and structure in work, and everything needed to show and change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus
+from annotator.core.protocols import LabelProtocol
+from annotator.project import Project
+from annotator.viewer.colours import suggestion_codes
+from annotator.viewer.ledger import Ledger
+from annotator.viewer.resolve import FrameView, resolve
+from annotator.viewer.state import Message, MessageLevel
+from annotator.viewer.suggestion_store import SuggestionStore
+
+_VIEWS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A resolved frame and the display codes of its suggestions."""
+
+    view: FrameView
+    codes: NDArray[np.uint8]
+
+
+@dataclass(slots=True, eq=False)
+class Desk:
+    """The mutable intent of the person at work, and the data behind it.
+
+    Parameters
+    ----------
+    project, ledger, suggestions
+        Frames, labels, and what the model says.
+    say
+        Takes messages for the person.
+    structure
+        Id of the selected structure.
+    """
+
+    project: Project
+    ledger: Ledger
+    suggestions: SuggestionStore
+    say: Callable[[Message], None]
+    structure: str
+    clip: Clip | None = None
+    frame: int = 0
+    hidden: frozenset[str] = frozenset()
+    touched: set[str] = field(default_factory=set)
+    """Structures painted since the frame came on screen; moving on finishes their drafts."""
+    _shown: dict[FrameKey, Shown] = field(default_factory=dict)
+
+    @property
+    def protocol(self) -> LabelProtocol:
+        """The project's protocol."""
+        return self.project.protocol
+
+    @property
+    def key(self) -> FrameKey:
+        """The frame on screen.
+
+        Raises
+        ------
+        AnnotatorError
+            Where no clip is open.
+        """
+        if self.clip is None:
+            raise AnnotatorError("No clip is open; choose one in the list at the left.")
+        return FrameKey(self.clip.name, self.frame)
+
+    @property
+    def spacing(self) -> Spacing | None:
+        """mm/px of the clip on screen, only where it may be believed."""
+        if self.clip is None:
+            return None
+        header = self.clip.header
+        is_known = header.spacing_status in (SpacingStatus.TRUSTED, SpacingStatus.CONFIRMED)
+        return header.spacing if is_known else None
+
+    def shown(self, key: FrameKey) -> Shown:
+        """A frame as it is to be shown, resolved once until something about it changes.
+
+        Raises
+        ------
+        AnnotatorError
+            Where its label cannot be read.
+        """
+        found = self._shown.get(key)
+        if found is None:
+            cells = self.ledger.cells(key.clip).get(key.frame, {})
+            origins = {s: cell.origin for s, cell in cells.items()}
+            suggestion = self.suggestions.get(key)
+            label = self.ledger.label(key)
+            view = resolve(label, suggestion, self.protocol, hidden=self.hidden, origins=origins)
+            found = Shown(view, suggestion_codes(view.suggestions, view.confidence, self.protocol))
+            while len(self._shown) >= _VIEWS_KEPT:
+                self._shown.pop(next(iter(self._shown)))
+            self._shown[key] = found
+        return found
+
+    def view(self) -> FrameView:
+        """The resolved frame on screen; ``Raises`` AnnotatorError as :meth:`shown` does."""
+        return self.shown(self.key).view
+
+    def forget(self, *keys: FrameKey) -> None:
+        """Resolve these frames anew when they are shown; all frames where none is named."""
+        if not keys:
+            self._shown.clear()
+        for key in keys:
+            self._shown.pop(key, None)
+
+    def tell(self, sentence: str) -> None:
+        """Say something that happened."""
+        self.say(Message(sentence))
+
+    def warn(self, sentence: str) -> None:
+        """Say something that the person should know before going on."""
+        self.say(Message(sentence, MessageLevel.WARNING))
+
+    def complain(self, error: Exception) -> None:
+        """Say what failed, in the error's own sentence."""
+        self.say(Message(str(error), MessageLevel.ERROR))

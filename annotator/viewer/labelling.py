@@ -1,0 +1,161 @@
+"""What a person does to the labels of the frame on screen: each action is one commit and one undo step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from annotator.core.edits import Assign, Edit, Finish
+from annotator.core.identity import FrameKey
+from annotator.core.labels import UNKNOWN_LABEL, StructureLabel
+from annotator.core.status import LabelStatus, Origin
+from annotator.viewer.desk import Desk
+from annotator.viewer.ledger import Change
+from annotator.viewer.resolve import mark_array, suggestion_mask
+from annotator.viewer.scene import Scene
+from annotator.viewer.state import CellState
+from annotator.viewer.strokes import Lift, lifted, mark_edits, origin_of_stroke, stroke_edits
+
+
+class Labelling:
+    """Turns actions into commits through the desk's ledger.
+
+    Every method raises what :meth:`~annotator.viewer.ledger.Ledger.commit` raises; the workbench turns that
+    into a message.
+
+    Parameters
+    ----------
+    desk
+        Where the person works.
+    scene
+        Whose layers hold the stroke.
+    ask_absent
+        Asked where an empty suggestion is accepted: whether the structure (its name) is absent.
+    """
+
+    def __init__(self, desk: Desk, scene: Scene, ask_absent: Callable[[str], bool]) -> None:
+        self.ask_absent = ask_absent
+        self._desk = desk
+        self._scene = scene
+        self._lift: Lift | None = None
+
+    def lift(self, *, is_wanted: bool) -> None:
+        """Before a stroke: turn the selected structure's suggestion into pixels that can be painted on."""
+        desk = self._desk
+        self._lift = None
+        if not is_wanted:
+            return
+        view = desk.view()
+        if view.states[desk.structure] is CellState.SUGGESTED:
+            mask = suggestion_mask(view, desk.structure, desk.protocol)
+            if mask.any():
+                self._lift = Lift(desk.structure, mask, view.snapshot)
+                self._scene.show_labels(lifted(view.labels, self._lift, desk.protocol))
+
+    def save_stroke(self) -> bool:
+        """After a stroke: commit the difference as a draft; whether there was one."""
+        desk = self._desk
+        view, lift = desk.view(), self._lift
+        self._lift = None
+        edits = stroke_edits(view.labels, self._scene.painted_labels(), desk.protocol, lift=lift)
+        marks = mark_array(desk.ledger.label(desk.key), desk.structure)
+        edits += mark_edits(marks, self._scene.painted_marks(), desk.structure)
+        if not edits:
+            return False
+        structure = desk.structure
+        desk.touched.add(structure)
+        origin = origin_of_stroke(
+            desk.ledger.label(desk.key).status(structure), desk.ledger.origin(desk.key, structure), lift
+        )
+        snapshot = lift.snapshot if lift else desk.ledger.snapshot(desk.key, structure)
+        self._commit(edits, origin, snapshot if origin is Origin.CORRECTED else None)
+        return True
+
+    def finish(self, structures: Iterable[str], key: FrameKey | None = None) -> int:
+        """Turn drafts into outlined labels; how many there were.
+
+        Parameters
+        ----------
+        structures
+            Those that may be finished; the others' drafts stay.
+        key
+            The frame; the one on screen where it is ``None``.
+        """
+        desk = self._desk
+        frame = key or desk.key
+        label = desk.ledger.label(frame)
+        drafts = [s for s in structures if label.status(s) is LabelStatus.DRAFT]
+        for structure in drafts:
+            origin = desk.ledger.origin(frame, structure) or Origin.DRAWN
+            snapshot = desk.ledger.snapshot(frame, structure)
+            desk.ledger.commit(Change(frame, (Finish(structure),), origin, snapshot))
+        desk.touched.difference_update(drafts)
+        return len(drafts)
+
+    def accept(self, structures: Iterable[str]) -> int:
+        """Take suggestions as labels in one step, asking about a single empty one; how many were taken."""
+        desk = self._desk
+        view = desk.view()
+        wanted = tuple(structures)
+        if len(wanted) == 1 and self._is_empty_offer(wanted[0]):
+            name = desk.protocol.structure(wanted[0]).name
+            return self.mark_absent(wanted[0], Origin.ACCEPTED) if self.ask_absent(name) else 0
+        edits: list[Edit] = []
+        for structure in wanted:
+            mask = suggestion_mask(view, structure, desk.protocol)
+            if view.states[structure] is CellState.SUGGESTED and mask.any():
+                edits.append(Assign(structure, StructureLabel(LabelStatus.OUTLINED, mask)))
+        if edits:
+            self._commit(tuple(edits), Origin.ACCEPTED, view.snapshot)
+        return len(edits)
+
+    def reject(self, structures: Iterable[str]) -> int:
+        """Refuse suggestions in one step; how many were refused."""
+        view = self._desk.view()
+        edits = tuple(
+            Assign(s, StructureLabel(LabelStatus.REJECTED)) for s in structures if view.states[s] is CellState.SUGGESTED
+        )
+        if edits:
+            self._commit(edits, Origin.DRAWN, view.snapshot)
+        return len(edits)
+
+    def mark_absent(self, structure: str, origin: Origin = Origin.DRAWN) -> int:
+        """Say that a structure was looked for and is not in the frame; 1, or 0 where that was said."""
+        view = self._desk.view()
+        if view.states[structure] is CellState.ABSENT:
+            return 0
+        snapshot = view.snapshot if origin is Origin.ACCEPTED else None
+        self._commit((Assign(structure, StructureLabel(LabelStatus.ABSENT)),), origin, snapshot)
+        return 1
+
+    def clear(self, structure: str) -> int:
+        """Take back what was said of a structure, also a rejection; 1, or 0 where nothing was said."""
+        desk = self._desk
+        if desk.ledger.label(desk.key).status(structure) is LabelStatus.UNKNOWN:
+            return 0
+        self._commit((Assign(structure, UNKNOWN_LABEL),), Origin.DRAWN, None)
+        return 1
+
+    def open_draft(self, structure: str) -> int:
+        """Make the suggestion or label of a structure a draft without changing a pixel; 1, or 0 where it is none."""
+        desk = self._desk
+        view = desk.view()
+        if view.states[structure] is CellState.SUGGESTED:
+            mask = suggestion_mask(view, structure, desk.protocol)
+            if mask.any():
+                desk.touched.add(structure)
+                edit = Assign(structure, StructureLabel(LabelStatus.DRAFT, mask))
+                self._commit((edit,), Origin.CORRECTED, view.snapshot)
+                return 1
+        return 0
+
+    def _is_empty_offer(self, structure: str) -> bool:
+        view = self._desk.view()
+        is_unknown = view.states[structure] is CellState.UNKNOWN
+        return is_unknown and structure in view.confidence and structure not in self._desk.hidden
+
+    def _commit(self, edits: tuple[Edit, ...], origin: Origin, snapshot: int | None) -> None:
+        key = self._desk.key
+        try:
+            self._desk.ledger.commit(Change(key, edits, origin, snapshot))
+        finally:
+            self._desk.forget(key)

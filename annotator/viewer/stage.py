@@ -1,0 +1,345 @@
+"""What is on screen: the clip, its frame, the tool; and how it comes there and stays up to date."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from napari.components import ViewerModel
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import FrameKey
+from annotator.core.status import LabelStatus
+from annotator.engine.messages import Command, Look
+from annotator.project import Commit, Project
+from annotator.viewer.brush import Brush
+from annotator.viewer.desk import Desk
+from annotator.viewer.engine_port import EnginePort
+from annotator.viewer.labelling import Labelling
+from annotator.viewer.ledger import Ledger
+from annotator.viewer.panels import Panels
+from annotator.viewer.resolve import mark_array
+from annotator.viewer.scene import Scene
+from annotator.viewer.signals import WorkbenchSignals
+from annotator.viewer.state import Tool, ToolState
+from annotator.viewer.suggestion_store import SuggestionStore
+from annotator.viewer.training_board import TrainingBoard
+
+_DEFAULT_INTERVAL_MS = 40.0
+_LIFTING_TOOLS = (Tool.BRUSH, Tool.ERASER)
+_READ_ONLY = "The project is open read-only, so nothing can be changed."
+
+
+class Stage:
+    """The canvas and the panels for one place in a project; strokes are taken here.
+
+    Parameters
+    ----------
+    project
+        Open; the stage does not close it.
+    viewer
+        napari's model of the canvas.
+    author
+        Name that is stored beside each label.
+    engine
+        The learner; ``None`` where nothing trains.
+    """
+
+    def __init__(self, project: Project, viewer: ViewerModel, *, author: str, engine: EnginePort | None = None) -> None:
+        self.signals = WorkbenchSignals()
+        self.project = project
+        self.scene = Scene(viewer, project.protocol)
+        self.board = TrainingBoard(project.protocol)
+        self.desk = Desk(
+            project,
+            Ledger(project, author),
+            SuggestionStore(project.protocol),
+            self.signals.message.emit,
+            project.protocol.ids[0],
+        )
+        self.panels = Panels(self.desk, self.board, self.signals)
+        self.labelling = Labelling(self.desk, self.scene, ask_absent=lambda _name: False)
+        self.tool = ToolState()
+        self.is_playing = False
+        self._engine = engine
+        self._commits: deque[Commit] = deque()
+        self._brush = Brush(self.scene, self)
+        project.committed.connect(self._note_commit)
+
+    def start(self) -> None:
+        """Show the project: its clips, the first of them, and every panel."""
+        self.panels.load_clips()
+        self.use_tool(Tool.MOVE if self.project.is_read_only else Tool.BRUSH)
+        clips = self.project.clips()
+        if clips:
+            self.open_clip(clips[0].name)
+        else:
+            self._show_clip()
+        self.panels.push_training()
+        self.panels.push_queue()
+        for note in self.project.notes:
+            self.desk.warn(note)
+
+    def close(self) -> bool:
+        """Save what waits and let go of project and canvas; whether everything is saved."""
+        is_saved = self._try(self.desk.ledger.save_waiting)
+        self.take_commits()
+        self._brush.close()
+        self.project.committed.disconnect(self._note_commit)
+        return is_saved
+
+    # --- where ----------------------------------------------------------------------------------------
+
+    def open_clip(self, name: str, frame: int = 0) -> None:
+        """Put a clip on screen, finishing what was drawn in the one before."""
+        if self._brush.is_painting or (self.desk.clip and (self.desk.clip.name, self.desk.frame) == (name, frame)):
+            return
+        self._finish_touched()
+        if self._try(lambda: self._set_clip(name, frame)):
+            self._show_clip()
+
+    def go_to(self, frame: int) -> None:
+        """Put another frame of the clip on screen, finishing what was drawn in this one."""
+        clip = self.desk.clip
+        if clip is None or self._brush.is_painting:
+            return
+        wanted = min(max(frame, 0), clip.header.n_frames - 1)
+        if wanted == self.desk.frame:
+            return
+        self._finish_touched()
+        self.desk.frame = wanted
+        self._show_frame()
+        self.panels.push_timeline()
+        self._look()
+
+    def step(self, by: int) -> None:
+        """Go some frames on or back; from the last comes the first, as a heart beats."""
+        clip = self.desk.clip
+        if clip is not None:
+            self.go_to((self.desk.frame + by) % clip.header.n_frames)
+
+    def toggle_playing(self) -> None:
+        """Start or stop the clip; the window steps it on its own timer."""
+        clip = self.desk.clip
+        self.is_playing = not self.is_playing and clip is not None and clip.header.n_frames > 1
+        self.panels.push_playing(is_playing=self.is_playing)
+
+    @property
+    def frame_interval_ms(self) -> float:
+        """Time that the frame on screen lasts, in ms."""
+        clip = self.desk.clip
+        times = clip.header.frame_times_ms if clip is not None else ()
+        if len(times) < 2:
+            return _DEFAULT_INTERVAL_MS
+        i = min(self.desk.frame, len(times) - 2)
+        return max(5.0, times[i + 1] - times[i])
+
+    # --- with what -----------------------------------------------------------------------------------------
+
+    def select(self, structure: str) -> None:
+        """Work on a structure, finishing what was drawn of another."""
+        desk = self.desk
+        if structure not in desk.protocol.ids:
+            return
+        if structure != desk.structure:
+            self._finish_touched(keep=structure)
+            desk.structure = structure
+        if structure in desk.hidden:
+            desk.hidden -= {structure}
+            desk.forget()
+        self._brush.value = desk.protocol.index(structure)
+        self._show_frame()
+        self.panels.push_timeline()
+
+    def set_visible(self, structure: str, is_visible: bool) -> None:  # noqa: FBT001 (a Qt signal's signature)
+        """Draw a structure or leave it out."""
+        desk = self.desk
+        desk.hidden = desk.hidden - {structure} if is_visible else desk.hidden | {structure}
+        desk.forget()
+        self._show_frame()
+
+    def use_tool(self, tool: Tool | str) -> None:
+        """Choose what a press on the canvas does."""
+        chosen = Tool(tool)
+        if self.project.is_read_only and chosen is not Tool.MOVE:
+            self.desk.warn(_READ_ONLY)
+            chosen = Tool.MOVE
+        self._brush.tool = chosen
+        self._brush.value = self.desk.protocol.index(self.desk.structure)
+        self._set_tool(replace(self.tool, tool=chosen))
+
+    def set_brush_size(self, pixels: int) -> None:
+        """Set the brush's diameter in image pixels, 1 to 400."""
+        self._set_tool(replace(self.tool, brush_size=min(max(pixels, 1), 400)))
+
+    def resize_brush(self, by: int) -> None:
+        """Make the brush larger or smaller by a sixth a step, at least one pixel."""
+        size = self.tool.brush_size
+        self.set_brush_size(size + by * max(1, size // 6))
+
+    def set_suggestion_opacity(self, opacity: float) -> None:
+        """Show suggestions at 0..1 of their strength."""
+        self._set_tool(replace(self.tool, suggestion_opacity=opacity))
+
+    def hide_suggestions(self, are_hidden: bool) -> None:  # noqa: FBT001 (a Qt signal's signature)
+        """Hide or show all suggestions; hidden ones are not lifted by a stroke."""
+        self._set_tool(replace(self.tool, are_suggestions_hidden=are_hidden))
+
+    # --- strokes ----------------------------------------------------------------------------------
+
+    def begin_stroke(self) -> bool:
+        """See :class:`~annotator.viewer.brush.StrokeListener`."""
+        desk = self.desk
+        if desk.clip is None or self.project.is_read_only:
+            desk.warn(_READ_ONLY if desk.clip else "No clip is open; choose one in the list at the left.")
+            return False
+        if self.is_playing:
+            self.toggle_playing()
+        if desk.structure in desk.hidden:
+            self.set_visible(desk.structure, True)  # noqa: FBT003
+        may_lift = self._brush.tool in _LIFTING_TOOLS and not self.tool.are_suggestions_hidden
+        return self._try(lambda: self.labelling.lift(is_wanted=may_lift))
+
+    def end_stroke(self) -> None:
+        """See :class:`~annotator.viewer.brush.StrokeListener`."""
+        self._act(self.labelling.save_stroke)
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def take_commits(self) -> Commit | None:
+        """Show what changed in the project, here or in another thread; the newest change."""
+        newest: Commit | None = None
+        names: set[str] = set()
+        while self._commits:
+            newest = self._commits.popleft()
+            touched = {*newest.clips, *(key.clip for key in newest.keys)}
+            self.desk.ledger.forget(newest.keys, tuple(touched))
+            if newest.keys:
+                self.desk.forget(*newest.keys)
+            names |= touched
+        if newest is not None:
+            self._show_changes(names)
+        return newest
+
+    def _note_commit(self, commit: Commit) -> None:
+        """Keep a commit for the GUI thread; this runs in whichever thread made it."""
+        self._commits.append(commit)
+
+    def send(self, command: Command) -> None:
+        """Ask the learner for something, where there is one."""
+        if self._engine is not None:
+            self._engine.send(command)
+
+    def _show_changes(self, names: set[str]) -> None:
+        self.panels.update_clips(names)
+        clip = self.desk.clip
+        known = {c.name: c for c in self.project.clips()}
+        if clip is None or clip.name not in known:
+            self._replace_lost_clip(next(iter(known), None))
+        elif clip.name in names:
+            self.desk.clip = known[clip.name]
+            self._make_room()
+            self._show_frame()
+            self.panels.push_timeline(has_new_cells=True)
+        self.panels.push_details()
+        self._push_tool()
+
+    def _replace_lost_clip(self, name: str | None) -> None:
+        self.desk.clip, self.desk.frame = None, 0
+        self.desk.touched.clear()
+        if name is not None:
+            self._set_clip(name, 0)
+        self._show_clip()
+
+    def _set_clip(self, name: str, frame: int) -> None:
+        clip = self.project.clip(name)
+        if self.is_playing:
+            self.toggle_playing()
+        self.desk.clip = clip
+        self.desk.frame = min(max(frame, 0), clip.header.n_frames - 1)
+        self.desk.touched.clear()
+        self.panels.forget_timeline()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if self.desk.clip is not None:
+            header = self.desk.clip.header
+            self.scene.open(header.shape, header.channels, self.desk.spacing)
+
+    def _navigate(self, key: FrameKey) -> None:
+        """Go to a frame of any clip without finishing anything."""
+        self.desk.touched.clear()
+        if self.desk.clip is None or key.clip != self.desk.clip.name:
+            if self._try(lambda: self._set_clip(key.clip, key.frame)):
+                self._show_clip()
+        elif key.frame != self.desk.frame:
+            self.desk.frame = key.frame
+            self._show_frame()
+            self.panels.push_timeline()
+            self._look()
+
+    def _show_clip(self) -> None:
+        self._show_frame()
+        self.panels.push_timeline()
+        self.panels.mark_current_clip()
+        self.panels.push_details()
+        self._push_tool()
+        self._look()
+
+    def _show_frame(self) -> None:
+        if self.desk.clip is not None:
+            self._try(self._draw_frame)
+        self._try(self.panels.push_structures)
+        self._push_tool()
+
+    def _draw_frame(self) -> None:
+        desk, key = self.desk, self.desk.key
+        shown = desk.shown(key)
+        self.scene.show_image(self.project.read_frame(key))
+        self.scene.show_labels(shown.view.labels)
+        self.scene.show_suggestions(shown.codes)
+        self.scene.show_marks(mark_array(desk.ledger.label(key), desk.structure))
+
+    def _look(self) -> None:
+        if self.desk.clip is not None:
+            self.send(Look(self.desk.key))
+
+    def _finish_touched(self, keep: str = "") -> None:
+        drafts = self.desk.touched - {keep}
+        if drafts:
+            self._act(lambda: self.labelling.finish(drafts))
+
+    def _set_tool(self, tool: ToolState) -> None:
+        self.tool = tool
+        self.scene.use_tool(tool.tool, tool.brush_size)
+        self.scene.set_suggestion_look(tool.suggestion_opacity, is_hidden=tool.are_suggestions_hidden)
+        self._push_tool()
+
+    def _push_tool(self) -> None:
+        has_draft = self.desk.clip is not None and any(
+            cell.status is LabelStatus.DRAFT
+            for cell in self.desk.ledger.cells(self.desk.clip.name).get(self.desk.frame, {}).values()
+        )
+        undo, redo = self.project.undo_sentence or "", self.project.redo_sentence or ""
+        self.panels.push_tool(replace(self.tool, undo=undo, redo=redo, can_finish=has_draft))
+
+    def _try(self, action: Callable[[], object]) -> bool:
+        """Run; an error becomes a message. Whether it succeeded."""
+        try:
+            action()
+        except AnnotatorError as error:
+            self.desk.complain(error)
+            return False
+        return True
+
+    def _act(self, action: Callable[[], int | None]) -> int | None:
+        """Run a change and show what came of it; its count, or ``None`` where it failed."""
+        done: int | None = None
+        try:
+            done = action()
+        except AnnotatorError as error:
+            self.desk.complain(error)
+        if self.take_commits() is None:
+            self._show_frame()
+        return done

@@ -1,0 +1,226 @@
+"""The controller between project, learner and canvas: the person's intentions in, the panels' values out.
+
+Direction of flow: methods are intentions; they change the desk or the project; what changed is then shown.
+Commits, also those of other threads, and events of the learner are taken in :meth:`Workbench.pump`, which the
+window calls on its timer, so that only the GUI thread touches a layer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from napari.components import ViewerModel
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import FrameKey, Spacing
+from annotator.engine.messages import (
+    Event,
+    Pause,
+    QueueReady,
+    Resume,
+    SnapshotPublished,
+    SuggestionsReady,
+    TrainingStatus,
+    Trouble,
+)
+from annotator.project import Commit, Project
+from annotator.viewer.clip_facts import ClipFacts
+from annotator.viewer.engine_port import EnginePort
+from annotator.viewer.rows import row_key
+from annotator.viewer.stage import Stage
+from annotator.viewer.state import Message, MessageLevel, QueueRow, Tool
+
+_TIMELINE_EVERY_S: Final = 0.25
+"""Suggestions of a clip come in a stream; its timeline is redrawn no more often than this."""
+
+
+class Workbench(Stage):
+    """Holds the clip, frame and structure in work and everything that acts on them.
+
+    Parameters
+    ----------
+    project, viewer, author, engine
+        See :class:`~annotator.viewer.stage.Stage`.
+    """
+
+    def __init__(self, project: Project, viewer: ViewerModel, *, author: str, engine: EnginePort | None = None) -> None:
+        super().__init__(project, viewer, author=author, engine=engine)
+        self.facts = ClipFacts(self.desk)
+        self._visited: set[tuple[FrameKey, str]] = set()
+        self._is_frame_stale = False
+        self._are_cells_stale = False
+        self._cells_shown_at = 0.0
+
+    def pump(self) -> None:
+        """Take commits and the learner's events; the window's timer calls it."""
+        self.take_commits()
+        if self._engine is not None:
+            for event in self._engine.drain():
+                self._take_event(event)
+        if self._is_frame_stale and not self._brush.is_painting:
+            self._is_frame_stale = False
+            self._show_frame()
+        now = time.monotonic()
+        if self._are_cells_stale and now - self._cells_shown_at >= _TIMELINE_EVERY_S:
+            self._are_cells_stale, self._cells_shown_at = False, now
+            self.panels.push_timeline(has_new_cells=True)
+
+    # --- labels ---------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Finish every draft of the frame on screen."""
+        if self._act(lambda: self.labelling.finish(self.desk.protocol.ids)) == 0:
+            self.desk.tell("There is no draft in this frame to finish.")
+
+    def accept(self, structure: str | None = None) -> None:
+        """Take the suggestion of a structure (the selected one by default) as a label."""
+        wanted = structure or self.desk.structure
+        if self._act(lambda: self.labelling.accept((wanted,))) == 0:
+            self.desk.tell(f"{self._name(wanted)} has no suggestion to accept in this frame.")
+
+    def accept_all(self) -> None:
+        """Take all suggestions of the frame as labels, in one undo step."""
+        if self._act(lambda: self.labelling.accept(self.desk.view().suggested)) == 0:
+            self.desk.tell("This frame has no suggestion to accept.")
+
+    def reject(self, structure: str | None = None) -> None:
+        """Refuse the suggestion of a structure; it is not offered again in this frame."""
+        wanted = structure or self.desk.structure
+        if self._act(lambda: self.labelling.reject((wanted,))) == 0:
+            self.desk.tell(f"{self._name(wanted)} has no suggestion to reject in this frame.")
+
+    def reject_all(self) -> None:
+        """Refuse all suggestions of the frame, in one undo step."""
+        if self._act(lambda: self.labelling.reject(self.desk.view().suggested)) == 0:
+            self.desk.tell("This frame has no suggestion to reject.")
+
+    def correct(self, structure: str | None = None) -> None:
+        """Select a structure and take the brush; its suggestion becomes a draft."""
+        self.select(structure or self.desk.structure)
+        self.use_tool(Tool.BRUSH)
+        self._act(lambda: self.labelling.open_draft(self.desk.structure))
+
+    def mark_absent(self, structure: str | None = None) -> None:
+        """Say that a structure is not in the frame."""
+        self._act(lambda: self.labelling.mark_absent(structure or self.desk.structure))
+
+    def clear(self, structure: str | None = None) -> None:
+        """Take back what was said of a structure in the frame; its suggestion is offered again."""
+        self._act(lambda: self.labelling.clear(structure or self.desk.structure))
+
+    def undo(self) -> None:
+        """Undo the last change, whatever it was, and go to where it was made."""
+        dropped = self.desk.ledger.drop_last_unsaved()
+        if dropped is not None:
+            self.desk.forget(dropped)
+            self._navigate(dropped)
+            self._show_frame()
+            return
+        self._travel(lambda: self.project.undo(author=self.desk.ledger.author), "There is nothing to undo.")
+
+    def redo(self) -> None:
+        """Redo the last undone change and go to where it was made."""
+        self._travel(lambda: self.project.redo(author=self.desk.ledger.author), "There is nothing to redo.")
+
+    # --- what next --------------------------------------------------------------------------------
+
+    def jump(self, row: QueueRow) -> None:
+        """Go to a line of the next-up list, with its structure selected."""
+        key = row_key(row)
+        self._visited.add((key, row.structure))
+        self._navigate(key)
+        self.select(row.structure)
+
+    def next_up(self) -> None:
+        """Go to the best line of the next-up list that was not visited and is not done."""
+        for row in self.board.queue:
+            key = row_key(row)
+            if (key, row.structure) not in self._visited and self.panels.has_frame(key):
+                cell = self.project.statuses(key.clip).get(key.frame, {}).get(row.structure)
+                if cell is None:
+                    self.jump(row)
+                    return
+        self.desk.tell("The next-up list holds nothing new; it is refreshed as the model learns.")
+
+    # --- the clip and the learner ---------------------------------------------------------------------
+
+    def set_view(self, view: str) -> None:
+        """Say which view the clip on screen is."""
+        self._act(lambda: self.facts.set_view(view))
+
+    def set_domain(self, domain: str) -> None:
+        """Say where the clip on screen is from."""
+        self._act(lambda: self.facts.set_domain(domain))
+
+    def confirm_spacing(self, spacing: Spacing) -> None:
+        """Vouch for the clip's pixel size in mm/px."""
+        self._act(lambda: self.facts.confirm_spacing(spacing))
+
+    def toggle_mark(self, mark: str) -> None:
+        """Mark or unmark the frame on screen as ``"ed"`` or ``"es"``."""
+        self._act(lambda: self.facts.toggle_mark(mark))
+
+    def pause_training(self) -> None:
+        """Let the learner rest; suggestions are still served."""
+        self.send(Pause())
+
+    def resume_training(self) -> None:
+        """Let the learner go on, or try again after a failure."""
+        self.send(Resume())
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _name(self, structure: str) -> str:
+        return self.desk.protocol.structure(structure).name
+
+    def _travel(self, move: Callable[[], Commit | None], nothing: str) -> None:
+        """Undo or redo, and show where it was."""
+        self.desk.touched.clear()
+        try:
+            done = move()
+        except AnnotatorError as error:
+            self.desk.complain(error)
+            return
+        self.take_commits()
+        if done is None:
+            self.desk.tell(nothing)
+            return
+        if done.keys and (self.desk.clip is None or self.desk.key not in done.keys):
+            self._navigate(done.keys[0])
+        elif done.clips and not done.keys:
+            self.open_clip(done.clips[0], self.desk.frame if self._is_open(done.clips[0]) else 0)
+        self.desk.tell(done.sentence)
+
+    def _is_open(self, clip: str) -> bool:
+        return self.desk.clip is not None and self.desk.clip.name == clip
+
+    def _take_event(self, event: Event) -> None:
+        match event:
+            case SuggestionsReady():
+                self._take_suggestions(event)
+            case TrainingStatus():
+                self.board.take_status(event)
+                self.panels.push_training()
+            case SnapshotPublished():
+                if event.snapshot == 1:
+                    self.desk.tell("The first model is ready; its suggestions appear as outlines.")
+            case QueueReady(items):
+                self.board.take_queue(items)
+                self.panels.push_queue()
+            case Trouble(sentence, can_retry):
+                self.board.take_trouble(can_retry=can_retry)
+                self.panels.push_training()
+                level = MessageLevel.ERROR if can_retry else MessageLevel.WARNING
+                self.signals.message.emit(Message(sentence, level, "Retry" if can_retry else ""))
+            case _:
+                assert_never(event)
+
+    def _take_suggestions(self, event: SuggestionsReady) -> None:
+        for made in event.suggestions:
+            if self.desk.suggestions.put(made):
+                self.desk.forget(made.key)
+                if self._is_open(made.key.clip):
+                    self._are_cells_stale = True
+                    self._is_frame_stale |= made.key.frame == self.desk.frame

@@ -1,0 +1,287 @@
+"""The controller against a real project, with a learner that says what it is told to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from numpy.typing import NDArray
+
+from annotator.core.errors import ProjectError
+from annotator.core.identity import FrameKey, Spacing
+from annotator.core.status import LabelStatus, Origin
+from annotator.engine.messages import Look, QueueItem, QueueReady, Trouble
+from annotator.project import Project
+from annotator.viewer.state import CellState, Message, MessageLevel, Tool
+from annotator.viewer.workbench import Workbench
+
+Draw = Callable[[NDArray[np.bool_]], None]
+Suggest = Callable[..., None]
+
+LEFT = np.zeros((40, 50), dtype=np.bool_)
+LEFT[10:20, 5:15] = True
+RIGHT = np.zeros((40, 50), dtype=np.bool_)
+RIGHT[10:20, 30:40] = True
+
+
+BELOW = np.zeros((40, 50), dtype=np.bool_)
+BELOW[30:35, 20:30] = True
+
+
+def inside(project: Project, key: FrameKey, structure: str = "lv") -> NDArray[np.bool_]:
+    mask = project.label(key)[structure].inside
+    assert mask is not None
+    return mask
+
+
+def states(bench: Workbench) -> dict[str, CellState]:
+    return dict(bench.desk.view().states)
+
+
+def messages(bench: Workbench) -> list[Message]:
+    heard: list[Message] = []
+    bench.signals.message.connect(heard.append)
+    return heard
+
+
+def test_stroke_becomes_a_durable_draft_and_enter_finishes_it(bench: Workbench, project: Project, draw: Draw) -> None:
+    draw(LEFT)
+    label = project.label(FrameKey("clip0", 0))
+    assert label.status("lv") is LabelStatus.DRAFT
+    assert np.array_equal(inside(project, FrameKey("clip0", 0)), LEFT)
+    assert bench.tool.tool is Tool.BRUSH
+    bench.finish()
+    assert project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.OUTLINED
+    assert states(bench)["lv"] is CellState.DRAWN
+
+
+@pytest.mark.parametrize("leave", ["frame", "structure", "clip"])
+def test_moving_on_finishes_what_was_drawn(bench: Workbench, project: Project, draw: Draw, leave: str) -> None:
+    draw(LEFT)
+    match leave:
+        case "frame":
+            bench.go_to(2)
+        case "structure":
+            bench.select("la")
+        case _:
+            bench.open_clip("clip1")
+    assert project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.OUTLINED
+
+
+def test_first_stroke_on_a_suggestion_lifts_it_as_corrected(
+    bench: Workbench, project: Project, draw: Draw, suggest: Suggest
+) -> None:
+    suggest(7, lv=LEFT)
+    draw(RIGHT)
+    key = bench.desk.key
+    assert np.array_equal(inside(project, key), LEFT | RIGHT)
+    said = project.provenance(key)["lv"]
+    assert (said.origin, said.snapshot) == (Origin.CORRECTED, 7)
+    bench.finish()
+    assert states(bench)["lv"] is CellState.CORRECTED
+    assert project.provenance(key)["lv"].snapshot == 7
+
+
+def test_erasing_on_a_suggestion_lifts_it_too(bench: Workbench, project: Project, suggest: Suggest) -> None:
+    suggest(3, lv=LEFT | RIGHT)
+    assert bench.begin_stroke()
+    bench.scene.labels.data[RIGHT] = 0
+    bench.end_stroke()
+    assert np.array_equal(inside(project, bench.desk.key), LEFT)
+
+
+def test_accept_reject_absent_and_a_newer_model(bench: Workbench, project: Project, suggest: Suggest) -> None:
+    suggest(1, lv=LEFT, myo=RIGHT)
+    bench.accept("lv")
+    bench.reject("myo")
+    bench.mark_absent("la")
+    suggest(2, lv=RIGHT, la=BELOW, myo=RIGHT)
+    view = bench.desk.view()
+    assert not view.suggestions.any()
+    assert np.array_equal(view.labels == 1, LEFT)
+    assert states(bench) == {"lv": CellState.ACCEPTED, "myo": CellState.REJECTED, "la": CellState.ABSENT}
+    bench.clear("myo")
+    assert states(bench)["myo"] is CellState.SUGGESTED
+
+
+def test_accept_all_is_one_undo_step(bench: Workbench, project: Project, suggest: Suggest) -> None:
+    suggest(1, lv=LEFT, myo=RIGHT)
+    bench.accept_all()
+    assert states(bench)["myo"] is CellState.ACCEPTED
+    bench.undo()
+    assert states(bench)["lv"] is states(bench)["myo"] is CellState.SUGGESTED
+    bench.redo()
+    assert states(bench)["lv"] is CellState.ACCEPTED
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_accepting_an_empty_suggestion_asks(bench: Workbench, suggest: Suggest, *, answer: bool) -> None:
+    asked: list[str] = []
+
+    def ask(name: str) -> bool:
+        asked.append(name)
+        return answer
+
+    bench.labelling.ask_absent = ask
+    suggest(1, lv=LEFT)
+    bench.accept("la")
+    assert asked == ["Left atrium"]
+    assert states(bench)["la"] is (CellState.ABSENT if answer else CellState.UNKNOWN)
+
+
+def test_undo_goes_to_the_frame_it_concerns(bench: Workbench, project: Project, draw: Draw) -> None:
+    draw(LEFT)
+    bench.open_clip("clip1")
+    bench.go_to(3)
+    bench.undo()
+    assert bench.desk.key == FrameKey("clip0", 0)
+    assert project.label(bench.desk.key).status("lv") is LabelStatus.DRAFT
+    bench.undo()
+    assert project.label(bench.desk.key).status("lv") is LabelStatus.UNKNOWN
+    bench.go_to(1)
+    bench.redo()
+    bench.redo()
+    assert project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.OUTLINED
+
+
+def test_painting_over_takes_the_pixels(bench: Workbench, project: Project, draw: Draw) -> None:
+    draw(LEFT | RIGHT)
+    bench.select("myo")
+    draw(RIGHT)
+    assert np.array_equal(inside(project, bench.desk.key), LEFT)
+    assert np.array_equal(inside(project, bench.desk.key, "myo"), RIGHT)
+
+
+def test_unsure_and_is_not_strokes(bench: Workbench, project: Project) -> None:
+    for tool, value in ((Tool.UNSURE, 1), (Tool.IS_NOT, 2)):
+        bench.use_tool(tool)
+        assert bench.begin_stroke()
+        bench.scene.marks.data[LEFT if tool is Tool.UNSURE else RIGHT] = value
+        bench.end_stroke()
+    label = project.label(bench.desk.key)
+    assert label.unsure is not None
+    assert np.array_equal(label.unsure, LEFT)
+    assert label["lv"].outside is not None
+    assert np.array_equal(label["lv"].outside, RIGHT)
+    assert label.status("lv") is LabelStatus.PARTIAL
+
+
+def test_a_stroke_that_cannot_be_saved_is_kept_shown_and_tried_again(
+    bench: Workbench, project: Project, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = messages(bench)
+    real = project.commit
+
+    def full_disk(*args: Any, **kwargs: Any) -> Any:
+        raise ProjectError("The disk is full.")
+
+    monkeypatch.setattr(project, "commit", full_disk)
+    draw(LEFT)
+    assert heard[-1].level is MessageLevel.ERROR
+    assert "disk is full" in heard[-1].sentence
+    bench.go_to(1)
+    bench.go_to(0)
+    assert np.array_equal(bench.scene.labels.data == 1, LEFT)
+    monkeypatch.setattr(project, "commit", real)
+    draw(RIGHT)
+    assert np.array_equal(inside(project, bench.desk.key), LEFT | RIGHT)
+    assert bench.desk.ledger.unsaved == ()
+
+
+def test_a_suggestion_waits_for_the_stroke(bench: Workbench, suggest: Suggest) -> None:
+    suggest(1, lv=LEFT)
+    assert bench.begin_stroke()
+    bench._brush.is_painting = True
+    suggest(2, lv=RIGHT)
+    assert np.array_equal(bench.scene.labels.data == 1, LEFT)
+    bench._brush.is_painting = False
+    bench.end_stroke()
+    assert np.array_equal(bench.desk.view().labels == 1, LEFT)
+
+
+def test_an_older_model_does_not_replace_a_newer(bench: Workbench, suggest: Suggest) -> None:
+    suggest(2, lv=LEFT)
+    suggest(1, lv=RIGHT)
+    assert np.array_equal(bench.desk.view().suggestions == 1, LEFT)
+
+
+def test_the_learner_hears_where_the_person_looks(bench: Workbench, engine: Any) -> None:
+    bench.go_to(2)
+    bench.open_clip("clip1")
+    assert engine.sent == [Look(FrameKey("clip0", 0)), Look(FrameKey("clip0", 2)), Look(FrameKey("clip1", 0))]
+
+
+def test_panels_follow(bench: Workbench, draw: Draw, suggest: Suggest) -> None:
+    seen: dict[str, Any] = {}
+    bench.signals.structures.connect(lambda rows: seen.update(rows=rows))
+    bench.signals.timeline.connect(lambda state: seen.update(timeline=state))
+    bench.signals.clips.connect(lambda clips: seen.update(clips=clips))
+    draw(LEFT)
+    bench.finish()
+    suggest(1, la=RIGHT)
+    rows = {row.id: row for row in seen["rows"]}
+    assert rows["lv"].state is CellState.DRAWN
+    assert rows["lv"].area == "0.5 cm²"
+    assert rows["la"].confidence == pytest.approx(0.9)
+    cells = {row.id: row.cells[0] for row in seen["timeline"].rows}
+    assert cells == {"lv": CellState.DRAWN, "myo": CellState.UNKNOWN, "la": CellState.SUGGESTED}
+    clips = [(row.name, row.labelled, row.is_current) for row in seen["clips"]]
+    assert clips == [("clip0", 1, True), ("clip1", 0, False)]
+
+
+def test_clip_facts_are_undoable(bench: Workbench, project: Project) -> None:
+    bench.set_view("a4c")
+    bench.toggle_mark("ed")
+    bench.confirm_spacing(Spacing(0.3, 0.3))
+    header = project.clip("clip0").header
+    assert (header.view, header.ed_frames, header.spacing) == ("a4c", (0,), Spacing(0.3, 0.3))
+    assert tuple(bench.scene.labels.scale) == (0.3, 0.3)
+    for _ in range(3):
+        bench.undo()
+    header = project.clip("clip0").header
+    assert (header.view, header.ed_frames, header.spacing) == (None, (), Spacing(0.5, 1.0))
+    assert tuple(bench.scene.labels.scale) == (0.5, 1.0)
+
+
+def test_next_up_selects_frame_and_structure_and_moves_on(bench: Workbench, engine: Any) -> None:
+    items = tuple(QueueItem(FrameKey("clip1", i), "la", 1.0, "uncertain") for i in (2, 3))
+    engine.waiting.append(QueueReady(items))
+    bench.pump()
+    bench.next_up()
+    assert (bench.desk.key, bench.desk.structure) == (FrameKey("clip1", 2), "la")
+    bench.next_up()
+    assert bench.desk.key == FrameKey("clip1", 3)
+
+
+def test_trouble_offers_a_retry(bench: Workbench, engine: Any) -> None:
+    heard = messages(bench)
+    engine.waiting.append(Trouble("The learner stopped.", can_retry=True))
+    bench.pump()
+    assert heard[-1] == Message("The learner stopped.", MessageLevel.ERROR, "Retry")
+    assert bench.board.view.can_retry
+
+
+def test_colour_and_grey_clips_reuse_the_layers(bench: Workbench) -> None:
+    layers = list(bench.scene.viewer.layers)
+    bench.open_clip("clip1")
+    assert bench.scene.rgb.visible
+    assert not bench.scene.grey.visible
+    bench.open_clip("clip0")
+    assert list(bench.scene.viewer.layers) == layers
+    assert np.array_equal(bench.scene.grey.data, bench.project.read_frame(FrameKey("clip0", 0)))
+
+
+def test_a_read_only_project_cannot_be_drawn_on(project: Project, draw: Draw, bench: Workbench) -> None:
+    draw(LEFT)
+    with Project.open(project.path, read_only=True) as seen:
+        reader = Workbench(seen, ViewerModel(), author="Bob")
+        reader.start()
+        heard = messages(reader)
+        assert not reader.begin_stroke()
+        reader.clear("lv")
+        assert [m.level for m in heard] == [MessageLevel.WARNING, MessageLevel.ERROR]
+        assert seen.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.DRAFT
+        reader.close()
