@@ -1,0 +1,140 @@
+"""An export's folder: filled aside, then moved into place, with a list of what the export owns.
+
+``export.json`` names the files of each format, so that exporting again replaces those and touches no other.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from annotator.core.disk_errors import write_failure
+from annotator.core.errors import AnnotatorError, BadInput
+
+MARKER: Final = "export.json"
+_FORMAT: Final = "echo-annotator export"
+_ASIDE: Final = ".exporting-"
+_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """An empty folder inside ``out`` to write to; it is gone afterwards, and ``out`` too where nothing came of it.
+
+    Raises
+    ------
+    BadInput
+        Where ``out`` is a file, or holds files that no earlier export left there.
+    AnnotatorError
+        Where the disk does not take the folder.
+    """
+    try:
+        _refuse_foreign(out)
+        was_there = out.is_dir()
+        out.mkdir(parents=True, exist_ok=True)
+        for left in out.glob(f"{_ASIDE}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=out))
+    except OSError as error:
+        raise write_failure(error, out) from None
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        if not was_there and not any(out.iterdir()):
+            out.rmdir()
+
+
+def move_into_place(aside: Path, out: Path, files: Sequence[Path], *, kind: str) -> tuple[Path, ...]:
+    """Move what was written aside into ``out`` and remove what an earlier export of this kind left.
+
+    Parameters
+    ----------
+    aside, out
+        Folders on one disk.
+    files
+        Paths below ``aside``.
+    kind
+        The format's name.
+
+    Returns
+    -------
+    tuple of Path
+        Where the files are now, and the marker last.
+
+    Raises
+    ------
+    BadInput
+        Where another file of that name stands there that no earlier export of this kind wrote.
+    AnnotatorError
+        Where the disk does not take them.
+    """
+    names = [file.relative_to(aside).as_posix() for file in files]
+    earlier = _owned(out)
+    mine = earlier.get(kind, ())
+    for name in names:
+        if name not in mine and _differs(aside / name, out / name):
+            raise BadInput(out / name, "another file of that name is there already", "export to another folder")
+    try:
+        # Both lists until the move is through: after a kill, the next export still knows every file as its own.
+        _mark(out, {**earlier, kind: tuple(dict.fromkeys((*mine, *names)))})
+        for file, name in zip(files, names, strict=True):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            file.replace(out / name)
+        theirs = {name for other, kept in earlier.items() if other != kind for name in kept}
+        for name in set(mine) - set(names) - theirs:
+            (out / name).unlink(missing_ok=True)
+        _mark(out, {**earlier, kind: tuple(names)})
+    except OSError as error:
+        raise write_failure(error, out) from None
+    return (*(out / name for name in names), out / MARKER)
+
+
+def _refuse_foreign(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise BadInput(out, "it is a file, not a folder", "choose a folder to export to")
+    if not out.is_dir() or (out / MARKER).is_file():
+        return
+    foreign = sorted(p.name for p in out.iterdir() if p.name not in _LITTER and not p.name.startswith(_ASIDE))
+    if foreign:
+        what = f"the folder holds files that no export left there, such as {foreign[0]}"
+        raise BadInput(out, what, "choose an empty folder")
+
+
+def _differs(new: Path, old: Path) -> bool:
+    return old.exists() and not (old.is_file() and filecmp.cmp(new, old, shallow=False))
+
+
+def _owned(out: Path) -> Mapping[str, tuple[str, ...]]:
+    marker = out / MARKER
+    if not marker.is_file():
+        return {}
+    try:
+        data = json.loads(marker.read_text(encoding="utf-8"))
+        if data["format"] != _FORMAT:
+            raise KeyError("format")
+        owned = {str(kind): tuple(str(name) for name in names) for kind, names in data["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise BadInput(marker, "it is not the list that an export left", "choose an empty folder") from None
+    for name in (name for names in owned.values() for name in names):
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise AnnotatorError(f"{marker} names {name}, which is outside the folder; choose an empty folder.")
+    return owned
+
+
+def _mark(out: Path, owned: Mapping[str, Sequence[str]]) -> None:
+    data = {"format": _FORMAT, "version": 1, "files": {kind: list(names) for kind, names in owned.items()}}
+    aside = out / f"{_ASIDE}{MARKER}"
+    with aside.open("w", encoding="utf-8") as stream:
+        json.dump(data, stream, indent=1, ensure_ascii=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    aside.replace(out / MARKER)

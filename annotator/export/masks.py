@@ -1,0 +1,44 @@
+"""Masks of many clips into one folder, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from annotator.core.plugin_types import ExportContext, LabelledClip, Writer, WriteReport
+from annotator.export.deidentify import released
+from annotator.export.folder import move_into_place, staged
+
+
+def export_masks(writer: Writer, clips: Iterable[LabelledClip], context: ExportContext, out: Path) -> WriteReport:
+    """Write clips through a writer; the folder ends as it was where anything fails or is cancelled.
+
+    Parameters
+    ----------
+    writer
+        The format.
+    clips
+        Read once, as they come. A writer leaves frames of which nothing was said out of its masks, so whole
+        clips may be handed over; the HDF5 data set then holds whole clips.
+    context
+        Protocol, values and data revision.
+    out
+        An absent or empty folder, or one that an earlier export filled; files of an earlier export in the
+        same format are replaced.
+
+    Returns
+    -------
+    WriteReport
+        Files where they are now, ``export.json`` last, and what the format could not hold.
+
+    Raises
+    ------
+    BadInput
+        Where the folder holds files of other origin.
+    AnnotatorError
+        Where the disk is full, read-only or otherwise does not take a file.
+    """
+    with staged(out) as aside:
+        report = writer.write((released(entry) for entry in clips), context, aside)
+        files = move_into_place(aside, out, report.files, kind=f"{writer.name}:{context.protocol.name}")
+    return WriteReport(files, report.dropped)

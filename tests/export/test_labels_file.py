@@ -1,0 +1,71 @@
+"""The labels.json of an export, read back, moved to a project's clips, and refused where it is damaged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from annotator.core.errors import AnnotatorError, BadInput
+from annotator.core.identity import FrameKey
+from annotator.core.labels_document import DocumentClip, DocumentFrame, document_text
+from annotator.export import read_labels_json
+from annotator.testing.samples import random_label, sample_clip, sample_context, sample_provenance
+
+CLIP = sample_clip(n_frames=4)
+LABELS = {i: random_label(i, (6, 9)) for i in range(4)}
+
+
+def write(path: Path) -> Path:
+    frames = tuple(DocumentFrame(i, label, {"one": sample_provenance(revision=i)}) for i, label in LABELS.items())
+    path.write_text("".join(document_text([DocumentClip(CLIP, frames)], sample_context())), encoding="utf-8")
+    return path
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    found = read_labels_json(write(tmp_path / "labels.json"))
+    assert found.protocol == sample_context().protocol
+    assert found.clips[0].clip == CLIP
+    assert {f.frame: f.label for f in found.clips[0].frames} == LABELS
+    assert found.clips[0].frames[2].provenance["one"] == sample_provenance(revision=2)
+
+
+def test_a_clip_is_found_by_content_before_name(tmp_path: Path) -> None:
+    found = read_labels_json(write(tmp_path / "labels.json"))
+    renamed = replace(CLIP, name="renamed")
+    impostor = replace(CLIP, content_hash="f" * 64)
+    assert found.labels_for([impostor, renamed]) == {FrameKey("renamed", i): v for i, v in LABELS.items()}
+    assert found.labels_for([impostor]) == {FrameKey("clip", i): v for i, v in LABELS.items()}
+
+
+def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
+    found = read_labels_json(write(tmp_path / "labels.json"))
+    with pytest.raises(AnnotatorError, match=r"'clip' \(4 frames of 6 x 9 pixels\)"):
+        found.labels_for([sample_clip("clip", n_frames=5)])
+
+
+def test_damage_is_one_sentence_with_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "labels.json")
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    runs = json.loads(json.dumps(whole))
+    runs["clips"][0]["frames"][1]["label"]["unsure"] = [-3, 57]
+    cases = {
+        "cut": path.read_text(encoding="utf-8")[:300],
+        "other": "[1, 2]",
+        "newer": json.dumps({**whole, "version": 9}),
+        "no clips": json.dumps({k: v for k, v in whole.items() if k != "clips"}),
+        "runs": json.dumps(runs),
+        "deep": "[" * 100_000,
+    }
+    for name, text in cases.items():
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(BadInput, match=r"labels\.json") as caught:
+            read_labels_json(path)
+        assert "\n" not in str(caught.value), name
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput):
+        read_labels_json(path)
+    with pytest.raises(BadInput):
+        read_labels_json(tmp_path / "missing.json")
