@@ -72,6 +72,10 @@ def _paint_clip(painter: QPainter, area: QRect, row: ClipRow) -> None:
     painter.setPen(QColor(PALETTE.text))
     name = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, area.width())
     painter.drawText(QRect(area.left(), area.top(), area.width(), line), left, name)
+    font = QFont(painter.font())
+    font.setPointSizeF(font.pointSizeF() * 0.9)
+    painter.setFont(font)
+    metrics = painter.fontMetrics()
     second = QRect(area.left(), area.top() + line, area.width(), line)
     count = f"{row.labelled_frames} / {row.n_frames}"
     painter.drawText(second, right, count)

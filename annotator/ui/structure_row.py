@@ -7,7 +7,7 @@ from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from annotator.ui.cell_looks import CELL_LOOKS, cell_pixmap
-from annotator.ui.style import GAP, PALETTE, TIGHT, ElidedLabel, label, refresh_style, tool_button
+from annotator.ui.style import PALETTE, TIGHT, ElidedLabel, label, refresh_style, tool_button
 from annotator.viewer.state import StructureRow
 
 
@@ -91,6 +91,7 @@ class StructureLine(QFrame):
         self._swatch = Swatch()
         self._key = label(role="key")
         self._name = ElidedLabel()
+        self._area = label(role="quiet")
         self._badge = label()
         self._word = ElidedLabel(role="quiet")
         self._bar = ConfidenceBar()
@@ -103,19 +104,20 @@ class StructureLine(QFrame):
 
     def _lay_out(self) -> None:
         first = QHBoxLayout()
-        first.setSpacing(GAP)
+        first.setSpacing(TIGHT)
         first.addWidget(self._swatch)
         first.addWidget(self._key)
         first.addWidget(self._name, 1)
+        first.addWidget(self._area)
         second = QHBoxLayout()
-        second.setSpacing(GAP)
+        second.setSpacing(TIGHT)
         second.addWidget(self._badge)
         second.addWidget(self._word, 1)
         second.addWidget(self._bar)
         grid = QGridLayout(self)
-        grid.setContentsMargins(GAP, TIGHT, TIGHT, TIGHT)
+        grid.setContentsMargins(TIGHT, TIGHT, 0, TIGHT)
         grid.setVerticalSpacing(2)
-        grid.setHorizontalSpacing(TIGHT)
+        grid.setHorizontalSpacing(2)
         grid.addLayout(first, 0, 0)
         grid.addLayout(second, 1, 0)
         grid.addWidget(self._eye, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
@@ -131,7 +133,8 @@ class StructureLine(QFrame):
         self._key.setText(row.key.upper())
         self._name.setText(row.name)
         self._badge.setPixmap(cell_pixmap(row.state, 16, self.devicePixelRatioF()))
-        self._word.setText(" · ".join(t for t in (look.word, row.area) if t))
+        self._area.setText(row.area)
+        self._word.setText(look.word)
         self._bar.set_value(row.confidence)
         self._eye.setChecked(row.is_visible)
         self._eye.setAccessibleName(f"{'Hide' if row.is_visible else 'Show'} {row.name}")

@@ -98,11 +98,11 @@ def tick_step(span: float, room: float) -> float:
 
 
 def axis_ticks(geometry: Geometry, times_ms: tuple[float, ...]) -> tuple[tuple[int, str], ...]:
-    """Ticks of the axis as (frame, text): time where the clip has frame times, frame numbers otherwise."""
+    """Ticks of the axis as (frame, text): time where the clip has frame times, frames from 1 otherwise."""
     room = geometry.width / 64
     if len(times_ms) != geometry.n_frames or geometry.n_frames < 2 or times_ms[-1] <= times_ms[0]:
         step = max(1, int(tick_step(geometry.n_frames, room)))
-        return tuple((f, str(f)) for f in range(0, geometry.n_frames, step))
+        return tuple((f, str(f + 1)) for f in range(0, geometry.n_frames, step))
     start, span = times_ms[0], times_ms[-1] - times_ms[0]
     step_ms = tick_step(span, room)
     ticks, frame = [], 0

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotator.ui.timeline_geometry import Geometry, axis_ticks, tick_step, time_words
+
+geometries = st.builds(
+    Geometry,
+    left=st.integers(0, 200),
+    width=st.integers(1, 3000),
+    height=st.integers(20, 600),
+    n_frames=st.integers(1, 1000),
+    n_rows=st.integers(1, 15),
+)
+
+
+@given(geometries, st.data())
+def test_a_visible_cell_is_under_its_own_left_edge(geometry: Geometry, data: st.DataObject) -> None:
+    frame = data.draw(st.integers(0, geometry.n_frames - 1))
+    if geometry.width >= geometry.n_frames:
+        assert geometry.frame_at(geometry.frame_left(frame)) == frame
+        assert geometry.frame_at(geometry.frame_left(frame) + geometry.frame_width(frame) - 1) == frame
+
+
+@given(geometries, st.floats(-500, 5000), st.floats(-500, 5000))
+def test_any_point_belongs_to_a_frame_of_the_clip(geometry: Geometry, x: float, y: float) -> None:
+    assert 0 <= geometry.frame_at(x) < geometry.n_frames
+    row = geometry.row_at(y)
+    assert row is None or geometry.row_top(row) <= y <= geometry.row_top(row + 1)
+
+
+@given(st.floats(1, 1e6), st.floats(1, 100))
+def test_ticks_fit_and_are_round(span: float, room: float) -> None:
+    step = tick_step(span, room)
+    assert span / step <= room + 1e-9
+    assert str(int(step)).rstrip("0") in ("1", "2", "5")
+
+
+def test_the_axis_tells_time_where_it_is_known() -> None:
+    geometry = Geometry(left=0, width=640, height=100, n_frames=51, n_rows=1)
+    times = tuple(40.0 * i for i in range(51))
+    ticks = axis_ticks(geometry, times)
+    assert ticks[0] == (0, "0 ms")
+    assert (25, "1 s") in ticks
+    assert axis_ticks(geometry, ())[0] == (0, "1")
+
+
+def test_time_in_words() -> None:
+    assert (time_words(40), time_words(1000), time_words(1200)) == ("40 ms", "1 s", "1.2 s")
