@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from annotator.core.errors import AnnotatorError, BadInput
-from annotator.core.identity import Clip, ClipHeader, Split
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
+from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
+from annotator.core.status import LabelStatus, Origin
 from annotator.project import schema
 from annotator.project.frames import Staged, place, stage_frames, verify
 from annotator.project.headers import header_text
 from annotator.project.history import add_operation
-from annotator.project.rows import utc_now
+from annotator.project.rows import plan_replacement, utc_now
 from annotator.project.session import Session
-from annotator.project.state import State
 from annotator.project.values import Cell
 
-__all__ = ["Staged", "discard_or_repair", "insert_clip", "new_clip", "refuse_unfit_labels", "stage"]
+__all__ = ["Incoming", "discard_or_repair", "insert_clips", "new_clip", "prepare", "refuse_unfit_labels"]
 
 
 def refuse_unfit_labels(protocol: LabelProtocol, recording: Recording) -> None:
@@ -44,18 +47,56 @@ def refuse_unfit_labels(protocol: LabelProtocol, recording: Recording) -> None:
             protocol.index(structure)
 
 
-def stage(session: Session, recording: Recording) -> Staged:
-    """Write a recording's frames aside.
+@dataclass(frozen=True, slots=True, eq=False)
+class Incoming:
+    """A recording on its way in: frames written aside, labels packed as rows that lack clip, revision and time."""
+
+    header: ClipHeader
+    split: Split
+    staged: Staged
+    labels: tuple[Mapping[str, Any], ...]
+
+    def discard(self) -> None:
+        """Drop the frames that were written aside."""
+        self.staged.part.unlink(missing_ok=True)
+
+
+def prepare(
+    session: Session, protocol: LabelProtocol, recordings: Iterable[tuple[Recording, Split]], *, author: str
+) -> list[Incoming]:
+    """Write the frames of recordings aside and pack their labels; where one fails, nothing is left of any.
 
     Raises
     ------
     BadInput
-        Where the frames are not as declared.
+        Where frames are not as declared.
+    UnknownName, AnnotatorError
+        Where a label does not fit the protocol or the clip.
     ProjectError
         Where the disk is full or refuses.
     """
-    header = recording.header
-    return stage_frames(session.path / "clips", header, recording.frames, header_text(header))
+    incoming: list[Incoming] = []
+    try:
+        for recording, split in recordings:
+            refuse_unfit_labels(protocol, recording)
+            header = recording.header
+            staged = stage_frames(session.path / "clips", header, recording.frames, header_text(header))
+            incoming.append(Incoming(header, split, staged, _packed(recording, author)))
+    except BaseException:
+        for one in incoming:
+            one.discard()
+        raise
+    return incoming
+
+
+def _packed(recording: Recording, author: str) -> tuple[Mapping[str, Any], ...]:
+    made = Cell(LabelStatus.UNKNOWN, Origin.IMPORTED, author=author)
+    nothing = PartialLabel(recording.header.shape)
+    changes = (
+        plan_replacement(FrameKey(recording.header.stem, frame), nothing, label, made=made)
+        for frame, label in sorted(recording.labels.items())
+    )
+    return tuple(row for change in changes for row in change.rows(0, utc_now()))
 
 
 def discard_or_repair(session: Session, staged: Staged) -> None:
@@ -74,66 +115,70 @@ def discard_or_repair(session: Session, staged: Staged) -> None:
         place(staged, path)
 
 
-def new_clip(state: State, header: ClipHeader, staged: Staged, *, split: Split) -> Clip:
-    """A clip with a name of its own.
+def new_clip(clips: Mapping[str, Clip], incoming: Incoming) -> Clip:
+    """A clip with a name of its own beside those that there are.
 
     Raises
     ------
     BadInput
-        Where the patient's other clips are in another split; the staged file is dropped.
+        Where the patient's other clips are in another split.
     """
-    of_patient = [c for c in state.clips.values() if c.header.patient == header.patient]
-    if of_patient and of_patient[0].split is not split:
-        staged.part.unlink(missing_ok=True)
+    header, split = incoming.header, incoming.split
+    of_patient = next((c for c in clips.values() if c.header.patient == header.patient), None)
+    if of_patient is not None and of_patient.split is not split:
         raise BadInput(
             header.stem,
-            f"patient {header.patient} is already in '{of_patient[0].split}' and cannot be in '{split}' too",
-            f"import it with split '{of_patient[0].split}'",
+            f"patient {header.patient} is already in '{of_patient.split}' and cannot be in '{split}' too",
+            f"import it with split '{of_patient.split}'",
         )
     name, count = header.stem, 1
-    while name in state.clips:
+    while name in clips:
         count += 1
         name = f"{header.stem}~{count}"
-    return Clip(name, header, split, staged.content_hash)
+    return Clip(name, header, split, incoming.staged.content_hash)
 
 
-def insert_clip(
-    session: Session,
-    clip: Clip,
-    staged: Staged,
-    *,
-    made: Cell,
-    rows: Sequence[Callable[[int, datetime], list[dict[str, Any]]]],
-) -> int:
-    """Put the file in place, then the clip and its labels in one transaction.
+def insert_clips(
+    session: Session, entries: Sequence[tuple[Clip, Incoming]], *, revision: int, author: str
+) -> list[tuple[int, Sequence[Mapping[str, Any]]]]:
+    """Put the files in place, then the clips and their labels in one transaction.
 
-    A crash between the two leaves a file that nothing names; importing again uses its place.
+    A crash between the two leaves files that nothing names; importing again uses their place.
 
     Returns
     -------
-    int
-        The clip's id in the database.
+    list of (int, rows)
+        Each clip's id in the database, and its rows of the labels table.
 
     Raises
     ------
     ProjectError
-        Where the disk is full or refuses; the file is removed again.
+        Where the disk is full or refuses; the files are removed again.
     """
-    path, time = session.clip_file(clip.content_hash), utc_now()
+    time = utc_now()
     try:
-        place(staged, path)
+        for clip, incoming in entries:
+            place(incoming.staged, session.clip_file(clip.content_hash))
         with session.database.write() as connection:
-            add_operation(connection, made.revision, "import", is_undoable=False, author=made.author, time=time)
-            columns = {"name": clip.name, "patient": clip.header.patient, "content_hash": clip.content_hash}
-            connection.execute(sa.insert(schema.clips).values(**columns, added_revision=made.revision))
-            clip_id = int(connection.execute(sa.select(sa.func.max(schema.clips.c.id))).scalar_one())
-            details = {"split": clip.split.value, "header": header_text(clip.header), "revision": made.revision}
-            connection.execute(sa.insert(schema.clip_details).values(clip_id=clip_id, **details))
-            labels = [row for make in rows for row in make(clip_id, time)]
-            if labels:
-                connection.execute(sa.insert(schema.labels), labels)
+            add_operation(connection, revision, "import", is_undoable=False, author=author, time=time)
+            return [_insert(connection, entry, revision=revision, time=time) for entry in entries]
     except BaseException:
-        staged.part.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        for clip, incoming in entries:
+            incoming.discard()
+            session.clip_file(clip.content_hash).unlink(missing_ok=True)
         raise
-    return clip_id
+
+
+def _insert(
+    connection: Connection, entry: tuple[Clip, Incoming], *, revision: int, time: datetime
+) -> tuple[int, Sequence[Mapping[str, Any]]]:
+    clip, incoming = entry
+    columns = {"name": clip.name, "patient": clip.header.patient, "content_hash": clip.content_hash}
+    connection.execute(sa.insert(schema.clips).values(**columns, added_revision=revision))
+    clip_id = int(connection.execute(sa.select(sa.func.max(schema.clips.c.id))).scalar_one())
+    details = {"split": clip.split.value, "header": header_text(clip.header), "revision": revision}
+    connection.execute(sa.insert(schema.clip_details).values(clip_id=clip_id, **details))
+    rows = [{**row, "clip_id": clip_id, "revision": revision, "time": time} for row in incoming.labels]
+    if rows:
+        connection.execute(sa.insert(schema.labels), rows)
+    return clip_id, rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,20 +13,19 @@ from sqlalchemy.exc import DBAPIError
 from annotator.core.errors import CorruptProject
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
 from annotator.core.indexed import complete_values
-from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
-from annotator.core.status import Origin
+from annotator.core.status import LabelStatus, Origin
 from annotator.project import adding, checking, removal, schema
 from annotator.project.headers import header_text, refuse_fixed_changes
 from annotator.project.history import add_operation
-from annotator.project.rows import plan_replacement, utc_now
+from annotator.project.rows import utc_now
 from annotator.project.salvage import salvage, survey
-from annotator.project.session import make_folder, new_marker, open_session
+from annotator.project.session import is_project_folder, make_folder, new_marker, open_session
 from annotator.project.snapshots import Lineage, store_snapshot
 from annotator.project.state import load_state
-from annotator.project.values import Added, CheckReport, Commit, Removed, Salvaged, Snapshot
-from annotator.project.writing import LabelWriter, touched
+from annotator.project.values import Added, Cell, CheckReport, Commit, Removed, Salvaged, Snapshot
+from annotator.project.writing import LabelWriter
 
 
 class Project(LabelWriter):
@@ -101,7 +100,7 @@ class Project(LabelWriter):
             self._labels.clear()
 
     def add_clip(self, recording: Recording, *, author: str, split: Split = Split.TRAIN) -> Added:
-        """Add a clip with the labels that it brings; content that is here already adds nothing.
+        """Add a clip with the labels that it brings; see :meth:`add_clips`.
 
         Raises
         ------
@@ -112,31 +111,87 @@ class Project(LabelWriter):
         ReadOnlyProject, ProjectError
             Where the project cannot be written; nothing is left behind.
         """
-        self._refuse_read_only()
-        adding.refuse_unfit_labels(self.protocol, recording)
-        staged = adding.stage(self._session, recording)
-        with self._lock:
-            known = next((c for c in self.clips() if c.content_hash == staged.content_hash), None)
-            if known is not None:
-                adding.discard_or_repair(self._session, staged)
-                return Added(known, is_new=False, revision=self.data_revision)
-            clip = adding.new_clip(self._state, recording.header, staged, split=split)
-            commit = self._store_clip(clip, staged, recording.labels, author)
-        self.committed.emit(commit)
-        return Added(clip, is_new=True, revision=commit.revision)
+        return self.add_clips([(recording, split)], author=author)[0]
 
-    def _store_clip(self, clip: Clip, staged: adding.Staged, labels: Mapping[int, PartialLabel], author: str) -> Commit:
-        made = self._made(author, Origin.IMPORTED, None)
-        changes = [
-            plan_replacement(FrameKey(clip.name, f), PartialLabel(clip.header.shape), label, made=made)
-            for f, label in sorted(labels.items())
-        ]
-        changes = [change for change in changes if change.cells]
-        clip_id = adding.insert_clip(self._session, clip, staged, made=made, rows=[c.rows for c in changes])
-        self._state.put_clip(clip_id, clip)
-        self._adopt(made.revision, changes)
-        keys, structures = touched(changes)
-        return Commit(made.revision, "import", keys, structures, (clip.name,), f"Imported clip '{clip.name}'")
+    def add_clips(self, recordings: Iterable[tuple[Recording, Split]], *, author: str) -> tuple[Added, ...]:
+        """Add clips with the labels that they bring, all of them or none; content that is here adds nothing.
+
+        Parameters
+        ----------
+        recordings
+            Read once, one at a time: frames go to the disk and labels are packed as they come.
+        author
+            Whose labels they are.
+
+        Raises
+        ------
+        BadInput
+            Where frames are not as declared, or a patient is in another split.
+        UnknownName, AnnotatorError
+            Where a label does not fit the protocol or its clip.
+        ReadOnlyProject, ProjectError
+            Where the project cannot be written; nothing is left behind.
+        """
+        self._refuse_read_only()
+        incoming = adding.prepare(self._session, self.protocol, recordings, author=author)
+        with self._lock:
+            added, new = self._place(incoming)
+            if not new:
+                return added
+            commit = self._store_clips(new, author)
+        self.committed.emit(commit)
+        return tuple(replace(one, revision=commit.revision) if one.is_new else one for one in added)
+
+    def _place(
+        self, incoming: Sequence[adding.Incoming]
+    ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]]]:
+        """Tell new content from known; new clips get their names."""
+        clips = {c.name: c for c in self.clips()}
+        by_hash = {c.content_hash: c for c in self.clips()}
+        added: list[Added] = []
+        new: list[tuple[Clip, adding.Incoming]] = []
+        try:
+            for one in incoming:
+                known = by_hash.get(one.staged.content_hash)
+                clip = known or adding.new_clip(clips, one)
+                added.append(Added(clip, is_new=known is None, revision=self.data_revision))
+                if known is None:
+                    new.append((clip, one))
+                    clips[clip.name] = by_hash[clip.content_hash] = clip
+        except BaseException:
+            for one in incoming:
+                one.discard()
+            raise
+        taken = {clip.content_hash: one for clip, one in new}
+        for one in incoming:
+            twin = taken.get(one.staged.content_hash)
+            if twin is None:
+                adding.discard_or_repair(self._session, one.staged)
+            elif twin is not one:
+                one.discard()
+        return tuple(added), new
+
+    def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:
+        revision = self.data_revision + 1
+        inserted = adding.insert_clips(self._session, new, revision=revision, author=author)
+        keys: set[FrameKey] = set()
+        structures: set[str] = set()
+        for (clip, _), (clip_id, rows) in zip(new, inserted, strict=True):
+            self._state.put_clip(clip_id, clip)
+            for row in rows:
+                cell = Cell(LabelStatus(row["status"]), Origin.IMPORTED, None, revision, author)
+                self._state.put_cells(clip.name, row["frame"], {row["structure"]: cell})
+                keys.add(FrameKey(clip.name, row["frame"]))
+                structures.add(row["structure"])
+        self._state.revision = revision
+        names = tuple(sorted(clip.name for clip, _ in new))
+        text = f"Imported clip '{names[0]}'" if len(names) == 1 else f"Imported {len(names)} clips"
+        return Commit(revision, "import", tuple(sorted(keys)), tuple(sorted(structures)), names, text)
+
+    @staticmethod
+    def is_project(path: Path) -> bool:
+        """Whether a folder looks like a project, sound or not."""
+        return is_project_folder(Path(path))
 
     def update_clip(self, name: str, header: ClipHeader, *, author: str, split: Split | None = None) -> Commit:
         """Change a clip's view, domain, spacing or ED and ES marks, or the split of its whole patient.

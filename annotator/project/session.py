@@ -102,6 +102,11 @@ class Session:
             self.lock.release()
 
 
+def is_project_folder(path: Path) -> bool:
+    """Whether a folder has a project's marker."""
+    return (path / MARKER).is_file()
+
+
 def make_folder(path: Path, marker: Marker) -> None:
     """Make a project folder; the marker comes last, so an interrupted one is not a project.
 
@@ -192,5 +197,6 @@ def _refuse_other_format(database: Database) -> None:
 
 def _clear_leftovers(path: Path) -> None:
     for name in FOLDERS:
+        (path / name).mkdir(exist_ok=True)
         for part in (path / name).glob(f"*{PART}"):
             part.unlink(missing_ok=True)
