@@ -37,30 +37,43 @@ def mask_inactive(logits: Tensor, active: Tensor) -> Tensor:
     return wide.masked_fill(~active.view(1, -1, 1, 1), MASKED)
 
 
+def log_probabilities(logits: Tensor, active: Tensor) -> Tensor:
+    """Log-softmax of the active classes, (B, K+1, H, W) in float32 (or float64), computed once for all losses.
+
+    Parameters
+    ----------
+    logits
+        (B, K+1, H, W) of any floating type.
+    active
+        (K+1,) bool.
+    """
+    # Reductions over six interleaved channels cost a CPU several times what they cost over planes.
+    return torch.log_softmax(mask_inactive(logits.contiguous(memory_format=torch.contiguous_format), active), dim=1)
+
+
 def informative(allowed: Tensor, active: Tensor) -> Tensor:
     """(B, H, W) bool: where the allowed set leaves some active class out."""
     return (~allowed & active.view(1, -1, 1, 1)).any(dim=1)
 
 
-def marginal_cross_entropy(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
+def marginal_cross_entropy(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     """Mean marginal cross entropy over the pixels that say something; 0 where none does.
 
     Parameters
     ----------
-    logits
-        (B, K+1, H, W) floating; inactive classes already masked.
+    log_p
+        (B, K+1, H, W) from :func:`log_probabilities`.
     allowed
         (B, K+1, H, W) bool, at least one active class per pixel.
     active
         (K+1,) bool.
     """
     says = informative(allowed, active)
-    inside = logits.masked_fill(~allowed, MASKED)
-    loss = torch.logsumexp(logits, dim=1) - torch.logsumexp(inside, dim=1)
+    loss = -torch.logsumexp(log_p.masked_fill(~allowed, MASKED), dim=1)
     return (loss * says).sum() / says.sum().clamp(min=1)
 
 
-def partial_dice(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
+def partial_dice(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     """Soft Dice loss per structure over the pixels that decide it, averaged over the structures with a positive pixel.
 
     A pixel is positive for *c* where S = {c}, negative where *c* is not in S, and left out otherwise. The sums run
@@ -68,14 +81,14 @@ def partial_dice(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
 
     Parameters
     ----------
-    logits
-        (B, K+1, H, W) floating; inactive classes already masked.
+    log_p
+        (B, K+1, H, W) from :func:`log_probabilities`.
     allowed
         (B, K+1, H, W) bool.
     active
         (K+1,) bool.
     """
-    probability = torch.softmax(logits, dim=1)[:, 1:]
+    probability = log_p[:, 1:].exp()
     positive = (allowed & (allowed.sum(dim=1, keepdim=True) == 1))[:, 1:]
     decided = positive | ~allowed[:, 1:]
     sums = (0, 2, 3)
@@ -86,15 +99,22 @@ def partial_dice(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     return ((1 - dice) * counted).sum() / counted.sum().clamp(min=1)
 
 
-def soft_target(logits: Tensor, allowed: Tensor) -> Tensor:
+def soft_target(log_q: Tensor, allowed: Tensor) -> Tensor:
     """The teacher's probabilities restricted to S and renormalised, (B, K+1, H, W), without gradient.
 
     Restricting makes the teacher unable to contradict the annotator.
+
+    Parameters
+    ----------
+    log_q
+        (B, K+1, H, W), the teacher's :func:`log_probabilities`.
+    allowed
+        (B, K+1, H, W) bool.
     """
-    return torch.softmax(logits.detach().masked_fill(~allowed, MASKED), dim=1)
+    return torch.softmax(log_q.detach().masked_fill(~allowed, MASKED), dim=1)
 
 
-def consistency(logits: Tensor, target: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
+def consistency(log_p: Tensor, target: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     """KL(q || p) on the pixels where more than one active class is left, balanced by one detached weight per pixel.
 
     The weight of a pixel is sum_c q_c / sqrt(mean q_c), normalised to mean 1: rare classes count more, while the
@@ -102,8 +122,8 @@ def consistency(logits: Tensor, target: Tensor, allowed: Tensor, active: Tensor)
 
     Parameters
     ----------
-    logits
-        (B, K+1, H, W) floating, the student's; inactive classes already masked.
+    log_p
+        (B, K+1, H, W), the student's :func:`log_probabilities`.
     target
         (B, K+1, H, W) from :func:`soft_target`.
     allowed
@@ -118,8 +138,8 @@ def consistency(logits: Tensor, target: Tensor, allowed: Tensor, active: Tensor)
     rarity = torch.rsqrt(share.clamp(min=1e-3))
     weight = (open_target * rarity.view(1, -1, 1, 1)).sum(dim=1)
     weight = weight * (count / weight.sum().clamp(min=_SMALL))
-    log_p = torch.log_softmax(logits, dim=1)
-    divergence = (torch.xlogy(open_target, open_target) - open_target * log_p).sum(dim=1)
+    log_target = open_target.clamp(min=_SMALL).log()
+    divergence = (open_target * (log_target - log_p)).sum(dim=1)
     return (divergence * weight).sum() / count
 
 

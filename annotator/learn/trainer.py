@@ -175,15 +175,16 @@ class Trainer:
 
         weight = self._consistency_weight()
         with self._precision():
-            student = losses.mask_inactive(self._student(augment.to_input(strong)), active)
+            logits = self._student(augment.to_input(strong))
+        student = losses.log_probabilities(logits, active)
         supervised = losses.marginal_cross_entropy(student, allowed, active)
         dice = losses.partial_dice(student, allowed, active)
         loss = supervised + recipe.loss.dice_weight * dice
         report = {"supervised": supervised, "dice": dice}
         if weight > 0:
             with torch.no_grad(), self._precision():
-                teacher = losses.mask_inactive(self._teacher(augment.to_input(plain)), active)
-            target = losses.soft_target(teacher, allowed)
+                logits = self._teacher(augment.to_input(plain))
+            target = losses.soft_target(losses.log_probabilities(logits, active), allowed)
             report["consistency"] = losses.consistency(student, target, allowed, active)
             loss = loss + weight * report["consistency"]
 

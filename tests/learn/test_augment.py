@@ -1,0 +1,86 @@
+"""Augmentation keeps image and knowledge together, and knows nothing of what comes in from outside."""
+
+from __future__ import annotations
+
+import torch
+
+from annotator.learn import augment
+from annotator.learn.recipe import AugmentSection
+
+EVERYTHING = 0b111
+STILL = AugmentSection(rotation=0, scale=0, shift=0, flip=0, gamma=0, gain=0, time_gain=0, blur=0, noise=0, invert=0)
+
+
+def _batch(count: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    y, x = torch.meshgrid(torch.arange(48), torch.arange(48), indexing="ij")
+    disc = (y - 20) ** 2 + (x - 28) ** 2 < 120
+    images = (disc * 255).to(torch.uint8).expand(count, -1, -1).contiguous()
+    bitmaps = torch.where(disc, 2, 1).to(torch.int32).expand(count, -1, -1).contiguous()
+    return images, bitmaps
+
+
+def _chance(seed: int = 0) -> augment.Chance:
+    generator = torch.Generator().manual_seed(seed)
+    return augment.Chance(generator, generator)
+
+
+def test_image_and_bitmap_move_together() -> None:
+    images, bitmaps = _batch()
+    matrices = augment.random_affine(6, AugmentSection(flip=0.5), torch.Generator().manual_seed(1))
+    moved, sets = augment.warp(images, bitmaps, matrices, everything=EVERYTHING)
+    disc, bright = sets == 2, moved[:, 0] > 0.5
+    overlap = 2 * (disc & bright).sum((1, 2)) / (disc.sum((1, 2)) + bright.sum((1, 2)))
+    assert float(overlap.min()) > 0.95
+    assert not torch.equal(sets[0], sets[1])
+
+
+def test_outside_nothing_is_known() -> None:
+    images, bitmaps = _batch(1)
+    shifted = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
+    moved, sets = augment.warp(images, bitmaps, shifted, everything=EVERYTHING)
+    assert bool((sets[..., 24:] == EVERYTHING).all())
+    assert not bool(moved[..., 25:].any())
+    assert set(sets.unique().tolist()) <= {1, 2, EVERYTHING}
+
+
+def test_all_sixteen_bits_survive_the_warp() -> None:
+    images, _ = _batch(1)
+    bitmaps = torch.randint(1, 1 << 16, (1, 48, 48), dtype=torch.int32)
+    identity = augment.random_affine(1, STILL, torch.Generator())
+    _, sets = augment.warp(images, bitmaps, identity, everything=0xFFFF)
+    assert torch.equal(sets, bitmaps)
+
+
+def test_no_strength_changes_nothing() -> None:
+    images, bitmaps = _batch()
+    matrices = augment.random_affine(6, STILL, torch.Generator())
+    moved, _ = augment.warp(images, bitmaps, matrices, everything=EVERYTHING)
+    torch.testing.assert_close(augment.strong_view(moved, STILL, _chance()), moved, atol=1e-3, rtol=0)
+
+
+def test_strong_views_differ_per_frame_and_stay_in_range() -> None:
+    images, _ = _batch()
+    plain = images.unsqueeze(1).float() / 255 * 0.6
+    view = augment.strong_view(plain, AugmentSection(), _chance())
+    assert float(view.min()) >= 0.0
+    assert float(view.max()) <= 1.0
+    assert not torch.equal(view[0], view[1])
+    assert torch.equal(view, augment.strong_view(plain, AugmentSection(), _chance()))
+
+
+def test_inverted_contrast() -> None:
+    plain = torch.rand(3, 1, 16, 16)
+    section = STILL.model_copy(update={"invert": 1.0})
+    torch.testing.assert_close(augment.strong_view(plain, section, _chance()), 1 - plain, atol=1e-3, rtol=0)
+
+
+def test_rotation_never_turns_the_image_upside_down() -> None:
+    matrices = augment.random_affine(500, AugmentSection(flip=0.5), torch.Generator().manual_seed(0))
+    assert bool((matrices[:, 1, 1] > 0).all())
+    mirrored = matrices[:, 0, 0] < 0
+    assert 0.4 < float(mirrored.float().mean()) < 0.6
+
+
+def test_input_is_normalised_alike() -> None:
+    images, _ = _batch(2)
+    torch.testing.assert_close(augment.normalise(images), augment.to_input(images.unsqueeze(1).float() / 255))

@@ -1,0 +1,40 @@
+"""The reference network against the contract of network plugins."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from annotator_unet import UNet, UNetFactory
+
+from annotator.testing.networks import NetworkConformance
+
+
+class TestUNet(NetworkConformance):
+    factory = UNetFactory()
+    options = {"width": 8, "feature_channels": 8}  # noqa: RUF012
+
+
+class TestDefaultWidth(NetworkConformance):
+    factory = UNetFactory()
+    most_parameters = 2_000_000
+
+
+def test_encoder_sees_no_skip() -> None:
+    network = UNetFactory().build(in_channels=1, n_classes=2, options={"width": 8})
+    images = torch.zeros(1, 1, 32, 32)
+    assert network.encoder(images).shape == (1, 64, 2, 2)
+
+
+@pytest.mark.parametrize("options", [{"width": 12}, {"width": 0}, {"depth": 5}])
+def test_refuses_options_that_do_not_fit(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="unet"):
+        UNetFactory().build(in_channels=1, n_classes=2, options=options)
+
+
+def test_weights_do_not_depend_on_the_memory_format() -> None:
+    network = UNet(in_channels=1, n_classes=3, width=8).eval()
+    images = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        plain = network(images.clone(memory_format=torch.contiguous_format))
+        channels_last = network(images.clone(memory_format=torch.channels_last))
+    torch.testing.assert_close(plain, channels_last)
