@@ -74,7 +74,7 @@ def row_problem(row: Any, shape: tuple[int, int]) -> str | None:
     """What is wrong with a row of labels, in a frame of ``shape`` (H, W); None where it is sound."""
     try:
         label_from_rows(shape, [row])
-    except (AnnotatorError, ValueError) as error:
+    except AnnotatorError as error:
         return str(error)
     return None
 

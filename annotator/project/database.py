@@ -57,12 +57,18 @@ class Database:
             mode += "&immutable=1" if not _can_write(self.folder) else ""
         raw = sqlite3.connect(f"{quoted}?mode={mode}", uri=True, check_same_thread=False, timeout=20)
         raw.isolation_level = None
-        journal = "DELETE" if self.access.is_on_share else "WAL"
+        try:
+            self._configure(raw)
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    def _configure(self, raw: sqlite3.Connection) -> None:
         if not self.access.is_read_only:
-            raw.execute(f"PRAGMA journal_mode={journal}")
+            raw.execute(f"PRAGMA journal_mode={'DELETE' if self.access.is_on_share else 'WAL'}")
         for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cache_size=-16000"):
             raw.execute(f"PRAGMA {pragma}")
-        return raw
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -106,7 +112,7 @@ class Database:
                 raise sa.exc.DatabaseError(text, None, error) from error
 
     def shrink(self) -> None:
-        """Give freed pages back and empty the log, so that deleted rows are in no file any more.
+        """Give freed pages back, so that deleted rows are in no file any more.
 
         Raises
         ------
@@ -115,6 +121,17 @@ class Database:
         """
         if self.is_sqlite:
             self.pragma("VACUUM")
+            self.empty_log()
+
+    def empty_log(self) -> None:
+        """Move the write-ahead log into the database file and cut it to nothing.
+
+        Raises
+        ------
+        ProjectError
+            Where the disk is full or refuses.
+        """
+        if self.is_sqlite:
             self.pragma("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:

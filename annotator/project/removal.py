@@ -112,3 +112,4 @@ def finish_erasures(session: Session) -> None:
     session.database.shrink()
     with session.database.write() as connection:
         connection.execute(sa.delete(schema.erasures))
+    session.database.empty_log()

@@ -23,7 +23,7 @@ from annotator.core.edits import (
     apply,
     changed_structures,
 )
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, CorruptProject
 from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.packing import Mask, pack, unpack
@@ -163,7 +163,7 @@ def label_from_rows(shape: tuple[int, int], rows: Iterable[Any]) -> PartialLabel
     Raises
     ------
     CorruptProject
-        Where a mask cannot be unpacked.
+        Where a mask cannot be unpacked or a status does not exist.
     AnnotatorError
         Where the rows contradict each other.
     """
@@ -175,8 +175,15 @@ def label_from_rows(shape: tuple[int, int], rows: Iterable[Any]) -> PartialLabel
         if row.structure == UNSURE:
             unsure = inside
         else:
-            structures[row.structure] = StructureLabel(LabelStatus(row.status), inside, outside)
+            structures[row.structure] = StructureLabel(_status(row.status), inside, outside)
     return PartialLabel(shape, structures, unsure)
+
+
+def _status(text: str) -> LabelStatus:
+    try:
+        return LabelStatus(text)
+    except ValueError:
+        raise CorruptProject(f"A stored label has the status '{text}', which does not exist.") from None
 
 
 def provenance_from_row(row: Any, origin: Callable[[str], Any]) -> Provenance:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from annotator.core.errors import CorruptProject
 from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import schema
@@ -87,7 +88,7 @@ def load_state(connection: Connection) -> State:
     Raises
     ------
     CorruptProject
-        Where a clip's details are damaged.
+        Where a clip's details or a label are damaged.
     """
     state = State()
     _load_clips(connection, state)
@@ -122,7 +123,8 @@ def _load_cells(connection: Connection, state: State) -> None:
             known = {s: c for s, c in cells.items() if c.status is not LabelStatus.UNKNOWN}
             if known:
                 kept[frame] = MappingProxyType(known)
-        state.cells[state.names[clip_id]] = kept
+        if clip_id in state.names:
+            state.cells[state.names[clip_id]] = kept
 
 
 def cell_columns() -> tuple[sa.Column[Any], ...]:
@@ -132,8 +134,16 @@ def cell_columns() -> tuple[sa.Column[Any], ...]:
 
 
 def read_cells(rows: Iterable[Any]) -> Iterable[tuple[int, int, str, Cell]]:
-    """(clip id, frame, structure, cell) from rows of :func:`cell_columns`."""
+    """(clip id, frame, structure, cell) from rows of :func:`cell_columns`.
+
+    Raises
+    ------
+    CorruptProject
+        Where a status or an origin does not exist.
+    """
     for clip_id, frame, structure, revision, status, origin, snapshot, author in rows:
+        if status not in _STATUS or origin not in _ORIGIN:
+            raise CorruptProject(f"A stored label has the status '{status}' or the origin '{origin}'; one is damaged.")
         yield clip_id, frame, structure, Cell(_STATUS[status], _ORIGIN[origin], snapshot, revision, author)
 
 

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from annotator.project import Project, lock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from annotator.project import Project
+project = Project.open(Path(sys.argv[1]))
+print(project.is_read_only, flush=True)
+time.sleep(60)
+"""
+
+
+def test_another_process_keeps_us_from_writing_until_it_dies(project: Project) -> None:
+    project.close()
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(project.path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == "False"
+        with Project.open(project.path) as reader:
+            assert reader.is_read_only
+            assert f"process {other.pid}" in reader.notes[0]
+        other.kill()
+        other.wait()
+    assert (project.path / "writer.json").exists()
+    with Project.open(project.path) as writer:
+        assert not writer.is_read_only
+
+
+def test_a_damaged_note_on_the_holder_is_no_obstacle(project: Project) -> None:
+    (project.path / "writer.json").write_text("{")
+    assert lock.read_holder(project.path) == "The project is open for writing by another process"
+
+
+@pytest.mark.parametrize(("kind", "is_share"), [("nfs4", True), ("cifs", True), ("ext4", False), ("tmpfs", False)])
+def test_network_shares_are_told_by_the_nearest_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, is_share: bool
+) -> None:
+    class Mount:
+        def __init__(self, mountpoint: Path, fstype: str) -> None:
+            self.mountpoint, self.fstype, self.opts = str(mountpoint), fstype, "rw"
+
+    mounts = [Mount(Path("/"), "nfs"), Mount(tmp_path, kind), Mount(tmp_path / "deeper", "nfs")]
+    monkeypatch.setattr(lock.psutil, "disk_partitions", lambda all: mounts)  # noqa: A006
+    found = lock.network_share(tmp_path)
+    assert (found is not None) == is_share
+    if found is not None:
+        assert "network share" in lock.share_note(found)
+
+
+def test_the_holder_is_written_down(project: Project) -> None:
+    holder = json.loads((project.path / "writer.json").read_text())
+    assert set(holder) == {"user", "host", "pid", "since"}

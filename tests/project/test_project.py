@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotator.core.edits import Assign, Finish, Paint
+from annotator.core.errors import (
+    AnnotatorError,
+    BadInput,
+    ProjectError,
+    ReadOnlyProject,
+    UnknownName,
+)
+from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
+from annotator.core.labels import PartialLabel, StructureLabel
+from annotator.core.plugin_types import Recording
+from annotator.core.status import LabelStatus, Origin
+from annotator.project import Commit, Project, lock
+from tests.project.samples import PROTOCOL, SHAPE, box, outlined, recording
+
+KEY = FrameKey("clip", 1)
+
+
+def test_a_project_is_as_it_was_after_reopening(project: Project) -> None:
+    project.set_values({"two": 7})
+    project.write_fact("held", "[1]")
+    project.commit(KEY, [Paint("one", box(2, 2))], author="ann")
+    label, statuses, clips, counts = project.label(KEY), project.all_statuses(), project.clips(), project.counts()
+    project.close()
+    with Project.open(project.path) as again:
+        assert again.protocol == PROTOCOL
+        assert again.values == {"one": 1, "two": 7}
+        assert again.read_fact("held") == "[1]"
+        assert again.read_fact("nothing") is None
+        assert again.label(KEY) == label
+        assert again.all_statuses() == statuses
+        assert again.clips() == clips
+        assert again.counts() == counts
+        assert again.pseudonymiser == project.pseudonymiser
+        assert again.undo_sentence == "Drew Left chamber in frame 1 of 'clip'"
+        assert not again.is_read_only
+        assert again.notes == ()
+
+
+def test_frames_come_back_as_they_were(project: Project) -> None:
+    added = project.add_clip(recording(project, "colour", seed=5, channels=3), author="ann")
+    frames = np.stack(list(recording(project, "colour", seed=5, channels=3).frames))
+    assert np.array_equal(project.read_frames(added.clip.name, 0, 3), frames)
+    assert np.array_equal(project.read_frame(FrameKey("colour", 2)), frames[2])
+    assert not project.read_frame(FrameKey("colour", 2)).flags.writeable
+
+
+def test_the_same_content_adds_nothing(project: Project) -> None:
+    before = project.data_revision
+    added = project.add_clip(recording(project, "another name"), author="bob")
+    assert not added.is_new
+    assert added.clip == project.clip("clip")
+    assert project.data_revision == before
+    assert len(list((project.path / "clips").iterdir())) == 1
+
+
+def test_importing_again_repairs_a_damaged_clip(project: Project) -> None:
+    file = next((project.path / "clips").iterdir())
+    file.write_bytes(file.read_bytes()[:500])
+    assert not project.check().is_sound
+    project.add_clip(recording(project), author="ann")
+    assert project.check().is_sound
+
+
+def test_equal_stems_get_numbers(project: Project) -> None:
+    names = [project.add_clip(recording(project, seed=s), author="ann").clip.name for s in (1, 2)]
+    assert names == ["clip~2", "clip~3"]
+
+
+def test_labels_of_a_recording_come_with_it(project: Project) -> None:
+    seen: list[Commit] = []
+    project.committed.connect(seen.append)
+    label = PartialLabel(SHAPE, {"one": outlined(box(2, 2))})
+    added = project.add_clip(recording(project, "b", seed=1, labels={2: label}), author="ann")
+    key = FrameKey("b", 2)
+    assert project.label(key) == label
+    assert project.provenance(key)["one"].origin is Origin.IMPORTED
+    assert [(c.kind, c.keys, c.revision) for c in seen] == [("import", (key,), added.revision)]
+    assert project.undo_sentence is None
+
+
+@pytest.mark.parametrize("spoil", ["frame", "shape", "structure"])
+def test_unfit_labels_of_a_recording_are_refused(project: Project, spoil: str) -> None:
+    frame, shape, name = 0, SHAPE, "one"
+    if spoil == "frame":
+        frame = 9
+    elif spoil == "shape":
+        shape = (3, 3)
+    else:
+        name = "heart"
+    label = PartialLabel(shape, {name: StructureLabel(LabelStatus.ABSENT)})
+    with pytest.raises(AnnotatorError):
+        project.add_clip(recording(project, "b", seed=1, labels={frame: label}), author="ann")
+    assert len(project.clips()) == 1
+
+
+@pytest.mark.parametrize("n_frames", [2, 4])
+def test_a_reader_that_gives_another_number_of_frames_leaves_nothing(project: Project, n_frames: int) -> None:
+    given = recording(project, "b", seed=1, n_frames=n_frames)
+    wrong = Recording(replace(given.header, n_frames=3), given.frames)
+    with pytest.raises(BadInput, match="frames"):
+        project.add_clip(wrong, author="ann")
+    assert len(list((project.path / "clips").iterdir())) == 1
+    assert project.check().is_sound
+
+
+def test_a_patient_is_in_one_split(project: Project) -> None:
+    with pytest.raises(BadInput, match="already in 'train'"):
+        project.add_clip(recording(project, seed=1), author="ann", split=Split.TEST)
+    project.add_clip(recording(project, "other", seed=1), author="ann")
+    project.update_clip("clip", project.clip("clip").header, author="ann", split=Split.TEST)
+    assert {c.split for c in project.clips()} == {Split.TEST}
+    project.undo(author="ann")
+    assert {c.split for c in project.clips()} == {Split.TRAIN}
+    assert len(list((project.path / "clips").iterdir())) == 2
+
+
+def test_details_of_a_clip_can_be_edited_and_undone(project: Project) -> None:
+    before = project.clip("clip").header
+    spaced = replace(before, spacing=Spacing(0.3, 0.2), spacing_status=SpacingStatus.CONFIRMED)
+    after = replace(spaced, view="side", domain="x", ed_frames=(0,), es_frames=(2,))
+    commit = project.update_clip("clip", after, author="ann")
+    assert (commit.kind, commit.clips) == ("clip", ("clip",))
+    undone = project.undo(author="ann")
+    assert undone is not None
+    assert (undone.clips, project.clip("clip").header) == (("clip",), before)
+    project.redo(author="ann")
+    project.close()
+    with Project.open(project.path) as again:
+        assert again.clip("clip").header == after
+
+
+def test_what_describes_the_pixels_cannot_be_edited(project: Project) -> None:
+    header = project.clip("clip").header
+    with pytest.raises(AnnotatorError, match="'patient' of a clip comes from its file"):
+        project.update_clip("clip", replace(header, patient=project.pseudonymiser.key("P2")), author="ann")
+
+
+def test_a_removed_patient_is_in_no_file_any_more(project: Project) -> None:
+    secret = project.add_clip(recording(project, "Secretname", patient="P2", seed=1), author="ann").clip
+    both = [(FrameKey("Secretname", 0), [Paint("one", box(2, 2))]), (KEY, [Paint("two", box(9, 9))])]
+    before = project.add_snapshot(b"1", step=1, data_revision=1, recipe="", metrics={}, is_validated=False)
+    project.commit_many(both, author="ann", origin=Origin.DRAWN)
+    saw = project.add_snapshot(b"2", step=2, data_revision=3, recipe="", metrics={}, is_validated=False)
+    seen: list[Commit] = []
+    project.committed.connect(seen.append)
+    removed = project.remove_patient("P2")
+    assert (removed.clips, removed.frames, removed.labels) == (("Secretname",), 3, 1)
+    assert removed.tainted_snapshots == (saw.id,)
+    assert [s.is_tainted for s in project.snapshots()] == [False, True]
+    assert project.latest_snapshot() == before
+    assert [(c.kind, c.clips) for c in seen] == [("remove", ("Secretname",))]
+    assert project.check().is_sound
+    with pytest.raises(UnknownName):
+        project.read_frame(FrameKey("Secretname", 0))
+    for file in project.path.rglob("*"):
+        if file.is_file():
+            data = file.read_bytes()
+            assert b"Secretname" not in data
+            assert secret.content_hash.encode() not in data
+            assert secret.header.patient.encode() not in data
+    assert project.label(KEY)["two"].status is LabelStatus.DRAFT
+    project.undo(author="ann")
+    assert project.label(KEY)["two"].status is LabelStatus.UNKNOWN
+    with pytest.raises(UnknownName):
+        project.remove_patient("P2")
+
+
+def test_a_test_patient_was_never_seen(project: Project) -> None:
+    project.add_clip(recording(project, "b", patient="P2", seed=1), author="ann", split=Split.TEST)
+    project.add_snapshot(b"1", step=1, data_revision=2, recipe="", metrics={}, is_validated=False)
+    assert project.remove_patient(project.pseudonymiser.key("P2")).tainted_snapshots == ()
+
+
+def test_an_interrupted_removal_is_finished_at_open(project: Project) -> None:
+    file = next((project.path / "clips").iterdir())
+    project.close()
+    with sqlite3.connect(project.path / "annotations.sqlite") as raw:
+        raw.execute("INSERT INTO erasures VALUES (?)", (file.name,))
+    raw.close()
+    with Project.open(project.path):
+        assert not file.exists()
+
+
+def test_snapshots_keep_their_lineage(project: Project) -> None:
+    made = project.add_snapshot(
+        b"weights", step=40, data_revision=1, recipe="size = 128", metrics={"dice": {"one": 0.8}}, is_validated=True
+    )
+    project.close()
+    with Project.open(project.path) as again:
+        assert again.snapshots() == (made,)
+        assert again.latest_snapshot() == made
+        assert made.file.read_bytes() == b"weights"
+        assert (made.metrics, made.is_validated, made.step) == ({"dice": {"one": 0.8}}, True, 40)
+
+
+def test_counts_keep_test_clips_apart(project: Project) -> None:
+    project.add_clip(recording(project, "t", patient="P2", seed=1, domain="x"), author="ann", split=Split.TEST)
+    absent = Assign("two", StructureLabel(LabelStatus.ABSENT))
+    project.commit(KEY, [Paint("one", box(2, 2)), absent], author="ann")
+    project.commit(FrameKey("t", 0), [absent], author="bob")
+    counts = project.counts()
+    assert (counts.clips, counts.frames) == (2, 6)
+    assert counts.labels == {"one": {"draft": 1}, "two": {"absent": 1}}
+    assert counts.test_labels == {"one": {}, "two": {"absent": 1}}
+    assert counts.by_domain["x"] == {"clips": 1, "frames": 3, "labels": 1}
+    assert (counts.by_author, counts.by_origin) == ({"ann": 1}, {"drawn": 1})
+    assert project.labelled_keys() == (KEY, FrameKey("t", 0))
+    assert project.labelled_keys(splits=[Split.TRAIN]) == (KEY,)
+
+
+def test_a_second_opening_reads_and_says_who_writes(project: Project) -> None:
+    with Project.open(project.path) as second:
+        assert second.is_read_only
+        assert "is open for writing by" in second.notes[0]
+        for write in (lambda: second.undo(author="b"), lambda: second.commit(KEY, [], author="b")):
+            with pytest.raises(ReadOnlyProject, match="open for writing by"):
+                write()
+        project.commit(KEY, [Paint("one", box(2, 2))], author="ann")
+        second.refresh()
+        assert second.label(KEY) == project.label(KEY)
+    project.commit(KEY, [Finish("one")], author="ann")
+
+
+def test_a_network_share_is_said(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.close()
+    monkeypatch.setattr("annotator.project.session.network_share", lambda _: lock.Share("nfs4", "/mnt"))
+    with Project.open(project.path) as shared:
+        assert "network share (nfs4 at /mnt)" in shared.notes[0]
+        shared.commit(KEY, [Paint("one", box(2, 2))], author="ann")
+        assert not (project.path / "annotations.sqlite-wal").exists()
+
+
+def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="not a project folder"):
+        Project.open(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ProjectError, match="something here already"):
+        Project.create(tmp_path, PROTOCOL)
+    with pytest.raises(UnknownName):
+        Project.create(tmp_path / "new", PROTOCOL, values={"heart": 3})
+    assert not (tmp_path / "new").exists()
+
+
+def test_unknown_clips_and_frames_are_refused(project: Project) -> None:
+    with pytest.raises(UnknownName):
+        project.clip("none")
+    for frame in (-1, 3):
+        with pytest.raises(AnnotatorError, match="frames 0 to 2"):
+            project.label(FrameKey("clip", frame))
+
+
+def test_a_newer_marker_is_refused(project: Project) -> None:
+    project.close()
+    marker = project.path / "project.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "version": 99}))
+    with pytest.raises(ProjectError, match="newer version"):
+        Project.open(project.path)
+    marker.write_text("{}")
+    with pytest.raises(ProjectError, match="marker is damaged"):
+        Project.open(project.path)

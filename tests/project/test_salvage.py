@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from annotator.core.edits import Assign
+from annotator.core.errors import CorruptProject, ProjectError
+from annotator.core.identity import FrameKey
+from annotator.core.labels import StructureLabel
+from annotator.core.status import LabelStatus
+from annotator.project import Project
+from tests.project.samples import box, outlined, recording
+
+
+@pytest.fixture
+def filled(project: Project) -> Project:
+    """A closed project with 31 clips, 30 of them with one labelled frame, and a snapshot."""
+    for seed in range(1, 31):
+        project.add_clip(recording(project, f"c{seed}", seed=seed, n_frames=1), author="ann")
+        edits = [Assign("one", outlined(box(seed % 9, 2))), Assign("two", StructureLabel(LabelStatus.ABSENT))]
+        project.commit(FrameKey(f"c{seed}", 0), edits, author="ann")
+    project.add_snapshot(b"1", step=1, data_revision=1, recipe="", metrics={}, is_validated=False)
+    project.close()
+    return project
+
+
+def test_a_sound_project_is_salvaged_whole(filled: Project, tmp_path: Path) -> None:
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels, saved.snapshots, saved.lost) == (31, 60, 1, ())
+    with Project.open(filled.path) as before, Project.open(tmp_path / "out") as after:
+        assert after.clips() == before.clips()
+        assert after.all_statuses() == before.all_statuses()
+        assert after.undo_sentence == before.undo_sentence
+        assert after.check().is_sound
+        assert after.pseudonymiser == before.pseudonymiser
+
+
+def test_a_damaged_database_is_refused_and_salvaged(filled: Project, tmp_path: Path) -> None:
+    file = filled.path / "annotations.sqlite"
+    data = bytearray(file.read_bytes())
+    data[8 * 4096 : 12 * 4096] = b"\xff" * (4 * 4096)
+    file.write_bytes(data)
+    with pytest.raises(CorruptProject, match=r"can still be read") as raised, Project.open(filled.path) as project:
+        # Damage that opening does not meet is met by the check.
+        problems = project.check().problems
+        assert problems
+        raise CorruptProject(f"{problems[0]} can still be read")
+    assert "\n" not in str(raised.value)
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert saved.clips == 31
+    assert saved.lost
+    with Project.open(tmp_path / "out") as after:
+        assert after.check().is_sound
+        assert len(after.clips()) == 31
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "gone"])
+def test_clips_outlive_their_database(filled: Project, tmp_path: Path, damage: str) -> None:
+    file = filled.path / "annotations.sqlite"
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"not a database" * 1000)
+    with pytest.raises(CorruptProject, match=r"annotator check PROJECT --salvage OUT"):
+        Project.open(filled.path)
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels) == (31, 0)
+    with Project.open(tmp_path / "out") as after:
+        assert {c.name for c in after.clips()} == {"clip", *(f"c{n}" for n in range(1, 31))}
+        assert after.check().is_sound
+
+
+def test_a_lost_clip_takes_its_labels_and_no_others(filled: Project, tmp_path: Path) -> None:
+    with Project.open(filled.path) as project:
+        content_hash = project.clip("c5").content_hash
+    (filled.path / "clips" / f"{content_hash}.h5").write_bytes(b"")
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels) == (30, 58)
+    assert any("'c5'" in sentence for sentence in saved.lost)
+    with Project.open(tmp_path / "out") as after:
+        assert after.check().is_sound
+        assert after.label(FrameKey("c6", 0))["one"] == outlined(box(6, 2))
+
+
+def test_salvage_does_not_write_over_anything(filled: Project) -> None:
+    with pytest.raises(ProjectError, match="something here already"):
+        Project.salvage(filled.path, filled.path)

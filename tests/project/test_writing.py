@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from annotator.core.edits import Assign, Finish, Paint, PaintUnsure, Scribble
+from annotator.core.errors import AnnotatorError, Contradiction, UnknownName
+from annotator.core.identity import FrameKey
+from annotator.core.labels import PartialLabel, StructureLabel
+from annotator.core.status import LabelStatus, Origin
+from annotator.project import Commit, Project
+from tests.project.samples import SHAPE, box, outlined, recording
+
+KEY = FrameKey("clip", 1)
+
+
+def test_finishing_keeps_the_origin_of_the_draft(project: Project) -> None:
+    snapshot = project.add_snapshot(b"1", step=1, data_revision=1, recipe="", metrics={}, is_validated=False).id
+    project.commit(KEY, [Paint("one", box(2, 2))], author="ann", origin=Origin.CORRECTED, snapshot=snapshot)
+    project.commit(KEY, [Finish("one")], author="bob")
+    made = project.provenance(KEY)["one"]
+    assert (made.origin, made.snapshot, made.author) == (Origin.CORRECTED, snapshot, "bob")
+    assert project.statuses("clip")[1]["one"].status is LabelStatus.OUTLINED
+
+
+def test_pixels_taken_revise_both_in_one_step(project: Project) -> None:
+    project.commit(KEY, [Assign("one", outlined(box(2, 2)))], author="ann", origin=Origin.ACCEPTED)
+    before = project.label(KEY)
+    commit = project.commit(KEY, [Paint("two", box(4, 4))], author="bob")
+    assert commit.structures == ("one", "two")
+    made = project.provenance(KEY)
+    assert (made["one"].origin, made["one"].revision) == (Origin.ACCEPTED, commit.revision)
+    assert made["two"].origin is Origin.DRAWN
+    undone = project.undo(author="bob")
+    assert undone is not None
+    assert (undone.kind, undone.structures) == ("undo", ("one", "two"))
+    assert project.label(KEY) == before
+    assert project.provenance(KEY)["one"].author == "ann"
+
+
+def test_several_frames_are_one_step(project: Project) -> None:
+    keys = [FrameKey("clip", f) for f in (0, 2)]
+    commit = project.commit_many(
+        [(k, [Assign("one", outlined(box(2, 2)))]) for k in keys], author="ann", origin=Origin.PROPAGATED
+    )
+    assert commit.keys == tuple(keys)
+    assert commit.sentence == "Propagated Left chamber in 2 frames"
+    project.undo(author="ann")
+    assert project.all_statuses() == {}
+    assert project.redo_sentence == commit.sentence
+    redone = project.redo(author="ann")
+    assert redone is not None
+    assert redone.keys == tuple(keys)
+    assert project.redo(author="ann") is None
+
+
+def test_a_new_edit_clears_what_could_be_redone(project: Project) -> None:
+    project.commit(KEY, [Paint("one", box(2, 2))], author="ann")
+    project.undo(author="ann")
+    project.commit(KEY, [Paint("two", box(2, 2))], author="ann")
+    assert project.redo_sentence is None
+    project.undo(author="ann")
+    assert project.undo(author="ann") is None
+
+
+def test_nothing_changed_stores_nothing(project: Project) -> None:
+    seen: list[Commit] = []
+    project.committed.connect(seen.append)
+    before = project.data_revision
+    commit = project.commit(KEY, [Assign("one", StructureLabel())], author="ann")
+    assert (commit.revision, commit.keys, project.data_revision, seen) == (before, (), before, [])
+
+
+def test_committed_follows_what_is_on_disk(project: Project) -> None:
+    seen: list[tuple[Commit, LabelStatus]] = []
+
+    def follow(commit: Commit) -> None:
+        with Project.open(project.path, read_only=True) as other:
+            seen.append((commit, other.label(KEY)["one"].status))
+
+    project.committed.connect(follow)
+    commit = project.commit(KEY, [Paint("one", box(2, 2))], author="ann")
+    assert seen == [(commit, LabelStatus.DRAFT)]
+
+
+def test_the_unsure_brush_is_stored_apart(project: Project) -> None:
+    commit = project.commit(KEY, [PaintUnsure(box(0, 0))], author="ann")
+    assert commit.structures == ("unsure",)
+    assert project.statuses("clip") == {1: {}}
+    assert project.counts().labels == {"one": {}, "two": {}}
+    project.close()
+    with Project.open(project.path) as again:
+        unsure = again.label(KEY).unsure
+        assert unsure is not None
+        assert np.array_equal(unsure, box(0, 0))
+        again.undo(author="ann")
+        assert again.label(KEY) == PartialLabel(SHAPE)
+
+
+def test_edits_that_do_not_fit_change_nothing(project: Project) -> None:
+    before = project.data_revision
+    small = np.ones((2, 2), dtype=np.bool_)
+    bad = [Paint("heart", box(0, 0)), Paint("one", small), Finish("one"), Scribble("one", small, is_structure=True)]
+    for edit in [*bad, Assign("one", outlined(small)), PaintUnsure(small)]:
+        with pytest.raises(AnnotatorError):
+            project.commit(KEY, [Paint("two", box(0, 0)), edit], author="ann")
+    with pytest.raises(UnknownName, match="model snapshot"):
+        project.commit(KEY, [Paint("two", box(0, 0))], author="ann", snapshot=3)
+    assert project.data_revision == before
+    assert project.label(KEY) == PartialLabel(SHAPE)
+
+
+def test_imported_labels_join_what_is_there(project: Project) -> None:
+    label = PartialLabel(SHAPE, {"one": outlined(box(2, 2)), "two": StructureLabel(LabelStatus.ABSENT)})
+    commit = project.import_labels({KEY: label}, author="ann", values={"one": 4})
+    assert (commit.kind, commit.structures) == ("import", ("one", "two"))
+    assert project.values["one"] == 4
+    assert project.import_labels({KEY: label}, author="ann").keys == ()
+    project.undo(author="ann")
+    assert project.label(KEY) == PartialLabel(SHAPE)
+
+
+def test_a_contradicting_import_is_refused_whole(project: Project) -> None:
+    project.commit(KEY, [Assign("one", outlined(box(2, 2, 4, 4)))], author="ann")
+    other = FrameKey("clip", 0)
+    incoming = {
+        other: PartialLabel(SHAPE, {"two": outlined(box(0, 0))}),
+        KEY: PartialLabel(SHAPE, {"two": outlined(box(2, 2, 2, 4))}),
+    }
+    with pytest.raises(Contradiction, match="8 pixels of frame 1 of 'clip'"):
+        project.import_labels(incoming, author="ann")
+    assert project.label(other) == PartialLabel(SHAPE)
+
+
+def test_threads_share_one_project(project: Project) -> None:
+    project.add_clip(recording(project, "long", seed=3, n_frames=40), author="ann")
+    failures: list[BaseException] = []
+
+    def work(offset: int) -> None:
+        try:
+            for frame in range(offset, 40, 4):
+                key = FrameKey("long", frame)
+                project.commit(key, [Paint("one", box(frame % 10, 2))], author=f"t{offset}")
+                project.read_frame(key)
+                assert project.label(key)["one"].status is LabelStatus.DRAFT
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(project.statuses("long")) == 40
+    assert project.check().is_sound
