@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from annotator.core.errors import AnnotatorError, BadInput
+from annotator.core.errors import BadInput
 from annotator.core.identity import Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
-from annotator.ingest.readers import reader_of, recognised, stem_of
+from annotator.ingest.readers import reader_of, recognised, refuse_unreadable, stem_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
 FOLDER_SENTENCE = "Files that name no patient count as one patient per folder, by the folder's name."
@@ -171,10 +171,11 @@ def _files(folder: Path) -> list[Path]:
     BadInput
         Where the folder may not be listed.
     """
+    refuse_unreadable(folder)
     try:
         inside = sorted(folder.rglob("*"))
-    except (OSError, AnnotatorError) as error:
-        raise BadInput(folder, f"it cannot be listed ({error})", "check its permissions") from None
+    except OSError as error:
+        raise BadInput(folder, f"it cannot be listed ({error.strerror})", "check its permissions") from None
     return [
         path
         for path in inside

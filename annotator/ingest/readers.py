@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,11 +21,24 @@ def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
     """
     if not path.exists():
         raise BadInput(path, "there is no such file or folder", "check the path")
+    refuse_unreadable(path)
     found = recognised(path, readers)
     if found is None:
         formats = ", ".join(sorted(readers))
         raise BadInput(path, "its content is of no known format", f"use one of {formats}")
     return found
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Refuse what the user may not read, which would otherwise look empty or of no format.
+
+    Raises
+    ------
+    BadInput
+        Where the rights to a file or folder are missing.
+    """
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise BadInput(path, "it may not be read", "ask for the right to read it")
 
 
 def recognised(path: Path, readers: Mapping[str, Reader]) -> Reader | None:

@@ -55,6 +55,28 @@ def stored_frames(source: DicomSource, indices: Sequence[int] | None = None) -> 
     BadInput
         Where the pixel data cannot be decoded or holds another number of frames than declared.
     """
+    wanted = range(source.n_frames) if indices is None else indices
+    n_decoded = 0
+    with sentences(source.path, REMEDY):
+        decoded = _decoded(source, indices)
+        while n_decoded <= len(wanted):
+            with quiet():
+                frame = next(decoded, None)
+            if frame is None:
+                break
+            n_decoded += 1
+            if n_decoded > len(wanted):
+                break
+            if frame.shape[:2] != source.shape:
+                raise BadInput(source.path, f"frame {n_decoded} has another size than the header says", REMEDY)
+            yield frame
+    if n_decoded != len(wanted):
+        held = f"{n_decoded}" if n_decoded < len(wanted) else f"more than {len(wanted)}"
+        raise BadInput(source.path, f"it declares {source.n_frames} frames and holds {held}", REMEDY)
+
+
+def _decoded(source: DicomSource, indices: Sequence[int] | None) -> Iterator[NDArray[Any]]:
+    """Frames as pydicom decodes them, around two traps of pydicom 3.0."""
     options = dict(source.options)
     photometric = str(options["photometric_interpretation"])
     is_partial = photometric.startswith("YBR_PARTIAL")
@@ -62,28 +84,20 @@ def stored_frames(source: DicomSource, indices: Sequence[int] | None = None) -> 
         options["photometric_interpretation"] = photometric.replace("PARTIAL", "FULL")
     # JPEG itself is full range whatever the header calls it (JFIF 1.02); only uncompressed samples are not.
     by_hand = is_partial and not source.syntax.is_encapsulated
-    if indices is None and options["pixel_representation"]:
-        # pydicom 3.0 corrects signs in place, on a read-only array unless frames are asked for by index.
-        indices = range(source.n_frames)
-    expected = source.n_frames if indices is None else len(indices)
-    with sentences(source.path, REMEDY), source.pixel_stream() as stream:
-        decoder = get_decoder(source.syntax)
-        decoded = decoder.iter_array(stream, indices=indices, raw=by_hand, **options)
-        n_decoded = 0
-        while True:
-            with quiet():
-                frame = next(decoded, None)
-            if frame is None:
-                break
-            n_decoded += 1
-            if n_decoded > expected:
-                break
-            if frame[0].shape[:2] != source.shape:
-                raise BadInput(source.path, f"frame {n_decoded} has another size than the header says", REMEDY)
-            yield _from_partial(frame[0]) if by_hand else frame[0]
-        if n_decoded != expected:
-            count = f"{n_decoded}" if n_decoded < expected else f"more than {expected}"
-            raise BadInput(source.path, f"it declares {source.n_frames} frames and holds {count}", REMEDY)
+    decoder = get_decoder(source.syntax)
+    with source.pixel_stream() as stream:
+        if photometric.endswith("_422") and not source.syntax.is_encapsulated:
+            # A decoder forgets after its first 4:2:2 frame that the next is 4:2:2 too.
+            for index in range(source.n_frames) if indices is None else indices:
+                stream.seek(source.offset)
+                frame, _ = next(decoder.iter_array(stream, indices=[index], raw=by_hand, **options))
+                yield _from_partial(frame) if by_hand else frame
+            return
+        if indices is None and options["pixel_representation"]:
+            # Signs are corrected in place, on a read-only array unless frames are asked for by index.
+            indices = range(source.n_frames)
+        for frame, _ in decoder.iter_array(stream, indices=indices, raw=by_hand, **options):
+            yield _from_partial(frame) if by_hand else frame
 
 
 def _from_partial(frame: NDArray[Any]) -> NDArray[np.uint8]:

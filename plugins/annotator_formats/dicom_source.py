@@ -263,7 +263,7 @@ def _check_native(path: Path, options: dict[str, Any], length: int) -> None:
             f"data for {int(length // frame)}",
             REMEDY,
         )
-    if length >= frame * (n_frames + 1) + 2:
+    if length - frame * n_frames >= max(2.0, frame):
         raise BadInput(path, f"it declares {n_frames} frames and holds {int(length // frame)}", REMEDY)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from PIL import Image
 from annotator.plugin import BadInput, ClipHeader, Frame, Pseudonymiser, Recording, safe_stem
 from annotator_formats.pixels import Window, check_size, finite_range, has_colour, sentences, to_grey
 
+# tifffile logs what it thinks of a damaged file; the sentence raised here says it once.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
 REMEDY: Final = "save the image again"
 _MAGIC: Final = {
     b"\x89PNG\r\n\x1a\n": "png",
@@ -24,7 +28,7 @@ _MAGIC: Final = {
     b"II+\x00": "tiff",
     b"MM\x00+": "tiff",
 }
-_FORMATS: Final = ("PNG", "JPEG", "MPO", "TIFF", "BMP")
+_FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP")
 # The most pixels of one coded byte: deflate expands 1032-fold, to 8 pixels a byte in two-level images; a JPEG
 # block of 64 pixels takes at least one bit.
 _EXPANSION: Final = 16 * 1032
@@ -170,7 +174,10 @@ def _checked(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> NDA
     declared = tiff.series[0].nbytes
     if declared > path.stat().st_size * (1 if page.compression == 1 else _EXPANSION):
         raise BadInput(path, f"it declares {declared} bytes of pixels and is smaller", REMEDY)
-    return np.asarray(tiff.series[0].asarray())
+    stack = np.asarray(tiff.series[0].asarray())
+    if stack.size == 0 or stack.shape != shape:
+        raise BadInput(path, f"its pages do not hold the {n_pages} images that it declares", REMEDY)
+    return stack
 
 
 def _rendered(pages: list[NDArray[Any]]) -> list[Frame]:

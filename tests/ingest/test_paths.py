@@ -1,0 +1,111 @@
+"""Walking files and folders: order, reader choice, what is passed over, what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.data import get_testdata_file
+
+from annotator import registry
+from annotator.core.errors import BadInput
+from annotator.core.identity import Pseudonymiser
+from annotator.core.plugin_types import Reader
+from annotator.ingest import Overrides, Read, read_paths
+
+SALT = Pseudonymiser(b"salt")
+
+
+@pytest.fixture(scope="module")
+def readers() -> Mapping[str, Reader]:
+    return registry.readers()
+
+
+def still(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((8, 9), len(path.name), dtype=np.uint8)).save(path)
+    return path
+
+
+def bundled(name: str, to: Path) -> Path:
+    found = get_testdata_file(name, download=False)
+    assert isinstance(found, str)
+    return Path(shutil.copy(found, to))
+
+
+def warnings_of(reads: list[Read]) -> list[str]:
+    return [sentence for read in reads for sentence in read.warnings]
+
+
+def test_a_folder_is_walked_in_order_without_hidden_files(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    for name in ("b/2.png", "a/1.png", "b/ü 1.png", ".hidden.png", ".cache/3.png"):
+        still(tmp_path / name)
+    reading = read_paths([tmp_path], readers, SALT)
+    assert [read.path.name for read in reading] == ["1.png", "2.png", "ü 1.png"]
+    assert len(reading) == 3
+
+
+def test_names_are_warned_of_once(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    for name in ("1.png", "2.png", "3.png"):
+        still(tmp_path / name)
+    reads = list(read_paths([tmp_path], readers, SALT))
+    assert len(warnings_of(reads)) == 2
+    assert any("named after a patient" in sentence for sentence in reads[0].warnings)
+    assert {r.header.patient for read in reads for r in read.recordings} == {SALT.key(tmp_path.name)}
+
+
+def test_what_no_reader_knows_is_passed_over_in_a_folder(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    still(tmp_path / "1.png")
+    (tmp_path / "notes.txt").write_text("hello")
+    reads = list(read_paths([tmp_path], readers, SALT))
+    assert len(reads) == 1
+    assert any("notes.txt" in sentence for sentence in warnings_of(reads))
+
+
+def test_a_named_file_that_no_reader_knows_is_refused(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    path = tmp_path / "text.dcm"
+    path.write_text("Dear colleague")
+    with pytest.raises(BadInput, match=r"dicom.*stills"):
+        read_paths([still(tmp_path / "1.png"), path], readers, SALT)
+
+
+def test_missing_paths_and_empty_folders_are_refused(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    for paths, match in (
+        ([tmp_path / "missing"], "no such"),
+        ([tmp_path], "empty"),
+        ([], "no file"),
+    ):
+        with pytest.raises(BadInput, match=match):
+            read_paths(paths, readers, SALT)
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(BadInput, match="known format"):
+        read_paths([tmp_path], readers, SALT)
+
+
+def test_dicom_without_image(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    report = bundled("reportsi.dcm", tmp_path / "report.dcm")
+    with pytest.raises(BadInput, match="no image"):
+        list(read_paths([report], readers, SALT))
+    with pytest.raises(BadInput, match="no file in it holds an image"):
+        list(read_paths([tmp_path], readers, SALT))
+    bundled("examples_ybr_color.dcm", tmp_path / "clip.dcm")
+    reads = list(read_paths([tmp_path], readers, SALT))
+    assert [len(read.recordings) for read in reads] == [1, 0]
+    assert any("report.dcm" in sentence for sentence in reads[1].warnings)
+
+
+def test_a_file_named_twice_is_read_once(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    path = still(tmp_path / "1.png")
+    assert len(read_paths([path, tmp_path, path], readers, SALT)) == 1
+
+
+def test_overrides(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    path = still(tmp_path / "p7" / "scan.png")
+    for patient_from, patient in (("folder", "p7"), ("stem", "scan")):
+        chosen = Overrides(view="a4c", domain="ward/3", patient_from=patient_from)  # type: ignore[arg-type]
+        header = next(iter(read_paths([path], readers, SALT, overrides=chosen))).recordings[0].header
+        assert (header.view, header.domain, header.patient) == ("a4c", "ward_3", SALT.key(patient))

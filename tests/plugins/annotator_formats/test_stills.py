@@ -1,0 +1,175 @@
+"""Still images: number types, palettes, pages, and files that lie."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import tracemalloc
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from annotator.plugin import BadInput, Pseudonymiser, Reader, Recording
+from annotator.testing.readers import ReaderContract
+from annotator_formats.stills import StillReader
+
+SALT = Pseudonymiser(b"salt")
+GREY = np.random.default_rng(3).integers(0, 256, size=(13, 17), dtype=np.uint8)
+COLOUR = np.stack([GREY, GREY.T[:13, :].repeat(2, axis=1)[:, :17], 255 - GREY], axis=-1)
+MASK = np.zeros((20, 30), dtype=np.uint8)
+MASK[2:9, 3:20], MASK[10:15, 5:25] = 1, 7
+
+
+def read(path: Path) -> tuple[Recording, NDArray[np.uint8]]:
+    recording = StillReader().read(path, SALT)[0]
+    return recording, np.stack(list(recording.frames))
+
+
+class TestPngContract(ReaderContract):
+    def make_reader(self) -> Reader:
+        return StillReader()
+
+    def make_file(self, folder: Path) -> Path:
+        Image.fromarray(GREY).save(folder / "still.png")
+        return folder / "still.png"
+
+    def make_mask(self, folder: Path, mask: NDArray[np.uint8]) -> Path:
+        image = Image.fromarray(mask[0], mode=None)
+        image.putpalette(np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8).tobytes())
+        image.save(folder / "mask.png")
+        return folder / "mask.png"
+
+
+class TestTiffContract(ReaderContract):
+    def make_reader(self) -> Reader:
+        return StillReader()
+
+    def make_file(self, folder: Path) -> Path:
+        tifffile.imwrite(folder / "still.tif", np.stack([GREY] * 3), photometric="minisblack", metadata=None)
+        return folder / "still.tif"
+
+    def make_mask(self, folder: Path, mask: NDArray[np.uint8]) -> Path:
+        tifffile.imwrite(folder / "mask.tif", mask, photometric="minisblack", compression="zlib", metadata=None)
+        return folder / "mask.tif"
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
+@pytest.mark.parametrize("pixels", [GREY, COLOUR])
+def test_lossless_formats(tmp_path: Path, suffix: str, pixels: NDArray[np.uint8]) -> None:
+    path = tmp_path / f"a b.{suffix}"
+    Image.fromarray(pixels).save(path)
+    recording, frames = read(path)
+    assert recording.header.stem == "a b"
+    assert recording.header.patient == SALT.key(tmp_path.name)
+    assert np.array_equal(frames[0], pixels)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_deflate", "packbits"])
+def test_tiff_compressions(tmp_path: Path, compression: str | None) -> None:
+    Image.fromarray(GREY).save(tmp_path / "a.tif", compression=compression)
+    assert np.array_equal(read(tmp_path / "a.tif")[1][0], GREY)
+
+
+def test_jpeg(tmp_path: Path) -> None:
+    smooth = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
+    Image.fromarray(smooth).save(tmp_path / "a.jpg", quality=95)
+    assert np.abs(read(tmp_path / "a.jpg")[1][0].astype(int) - smooth).mean() < 2
+
+
+def test_colour_without_colour_is_grey(tmp_path: Path) -> None:
+    Image.fromarray(np.stack([GREY] * 3, axis=-1)).save(tmp_path / "a.png")
+    assert np.array_equal(read(tmp_path / "a.png")[1][0], GREY)
+
+
+def test_sixteen_bits_share_one_window_over_the_pages(tmp_path: Path) -> None:
+    pages = np.stack([GREY.astype(np.uint16) * 10, GREY.astype(np.uint16) * 100 + 500])
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack")
+    frames = read(tmp_path / "a.tif")[1]
+    expected = (pages - pages.min()) / (int(pages.max()) - int(pages.min())) * 255
+    assert np.abs(frames - expected).max() <= 0.51
+    Image.fromarray(pages[1]).save(tmp_path / "b.png")
+    assert (read(tmp_path / "b.png")[1].min(), read(tmp_path / "b.png")[1].max()) == (0, 255)
+
+
+def test_a_stack_of_colour_pages(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([COLOUR, 255 - COLOUR]), photometric="rgb")
+    assert np.array_equal(read(tmp_path / "a.tif")[1], np.stack([COLOUR, 255 - COLOUR]))
+
+
+def test_a_palette_is_colour_in_an_image_and_indices_in_a_mask(tmp_path: Path) -> None:
+    image = Image.fromarray(MASK).convert("P")
+    image.putpalette([0, 0, 0, 255, 0, 0] + [0] * 15 + [0, 255, 0])
+    image.save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png")[1][0, 3, 4].tolist() == [255, 0, 0]
+    assert np.array_equal(StillReader().read_masks(tmp_path / "a.png")[0], MASK)
+
+
+def test_a_colour_picture_is_no_mask(tmp_path: Path) -> None:
+    Image.fromarray(COLOUR).save(tmp_path / "a.png")
+    with pytest.raises(BadInput, match="colour picture"):
+        StillReader().read_masks(tmp_path / "a.png")
+
+
+def png_that_declares(width: int, height: int, *, depth: int = 8) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+
+    header = struct.pack(">LLBBBBB", width, height, depth, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize("side", [7000, 40000, 2**31 - 1])
+def test_a_size_that_the_file_cannot_hold_is_refused_before_memory_is_taken(tmp_path: Path, side: int) -> None:
+    (tmp_path / "a.png").write_bytes(png_that_declares(side, side))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadInput):
+            StillReader().read(tmp_path / "a.png", SALT)
+        assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def samples() -> dict[str, bytes]:
+    made = {}
+    for name, options in {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}, "JPEG": {}, "BMP": {}}.items():
+        stream = io.BytesIO()
+        saved: dict[str, Any] = options
+        Image.fromarray(COLOUR).save(stream, format=name, **saved)
+        made[name] = stream.getvalue()
+    return made
+
+
+GOOD = samples()
+
+
+@given(name=st.sampled_from(sorted(GOOD)), share=st.floats(0, 1), noise=st.binary(max_size=6), is_cut=st.booleans())
+def test_damage_raises_nothing_but_bad_input(
+    tmp_path_factory: pytest.TempPathFactory, name: str, share: float, noise: bytes, is_cut: bool
+) -> None:
+    data = GOOD[name]
+    at = int(share * len(data))
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(data[:at] + noise + (b"" if is_cut else data[at + len(noise) :]))
+    for attempt in (lambda: StillReader().read(path, SALT), lambda: StillReader().read_masks(path)):
+        with contextlib.suppress(BadInput):
+            assert len(attempt()) >= 1
+
+
+def test_real_masks_of_three_formats(real_data: Path) -> None:
+    masks = sorted((real_data / "usgra" / "masks").glob("*.png"))
+    for path in masks:
+        values = StillReader().read_masks(path)
+        image = read(path.parents[1] / "images" / path.name)[0].header
+        assert set(np.unique(values)) <= {0, 1, 2}
+        assert values.shape == (1, *image.shape)
