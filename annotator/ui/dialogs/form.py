@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from annotator.ui.style import GAP, TIGHT, WIDE, label, push_button
 
@@ -56,7 +65,6 @@ class FormDialog(QDialog):
         self._problem = label(role="warning", is_wrapped=True)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self._accept = push_button(accept, role="primary")
-        self._accept.setDefault(True)
         self._buttons.addButton(self._accept, QDialogButtonBox.ButtonRole.AcceptRole)
         self._buttons.accepted.connect(self._on_accepted)
         self._buttons.rejected.connect(self.reject)
@@ -68,6 +76,11 @@ class FormDialog(QDialog):
         layout.addLayout(self.fields, 1)
         layout.addWidget(self._problem)
         layout.addWidget(self._buttons)
+        # Only a button that is already in its dialog becomes what Enter presses.
+        self._accept.setDefault(True)
+        for button in self._buttons.buttons():
+            if button is not self._accept and isinstance(button, QPushButton):
+                button.setAutoDefault(False)
 
     def problem(self) -> str:
         """What is still wrong or missing, as a sentence; empty where the dialog may be accepted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QListWidget, QPlainTextEdit, QWidget
 
@@ -64,7 +65,9 @@ class ImportDialog(FormDialog):
         self._warnings_heading = label("Worth knowing", role="heading")
         self.fields.addWidget(self._warnings_heading)
         self.fields.addWidget(self._warnings)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list, self._on_remove)
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self._on_remove)
         self.show_warnings(())
         self.add_paths(paths)
 

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QPlainTextEdit
+
+from annotator.ui.dialogs import ImportDialog, ImportRequest
+
+
+def test_files_domain_and_view_make_a_value(qtbot: QtBot, tmp_path: Path) -> None:
+    clip = tmp_path / "Ä clip.dcm"
+    clip.touch()
+    dialog = ImportDialog(("vendor-a",), ("a4c", "a2c"), paths=(clip,))
+    qtbot.addWidget(dialog)
+    assert dialog.value() == ImportRequest((clip,), "", "")
+    dialog.add_paths((clip, tmp_path))
+    QTest.keyClick(dialog.view, Qt.Key.Key_Down)
+    dialog.domain.setEditText("  vendor-new ")
+    assert dialog.value() == ImportRequest((clip, tmp_path), "vendor-new", "a4c")
+
+
+def test_something_that_exists_is_needed(qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = ImportDialog((), ())
+    qtbot.addWidget(dialog)
+    assert "Add the files" in dialog.problem()
+    dialog.add_paths((tmp_path / "gone.dcm",))
+    assert "does not exist" in dialog.problem()
+    with qtbot.waitActive(dialog):
+        dialog.show()
+        dialog.activateWindow()
+    dialog.list.selectAll()
+    dialog.list.setFocus()
+    QTest.keyClick(dialog.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: dialog.paths() == ())
+
+
+def test_warnings_are_read_before_going_on(qtbot: QtBot) -> None:
+    dialog = ImportDialog((), ())
+    qtbot.addWidget(dialog)
+    dialog.show()
+    (shown,) = dialog.findChildren(QPlainTextEdit)
+    assert not shown.isVisible()
+    dialog.show_warnings(("Text may be burned in.", "A stem can be a name."))
+    assert shown.isVisible()
+    assert shown.toPlainText() == "Text may be burned in.\nA stem can be a name."

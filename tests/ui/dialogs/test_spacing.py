@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Spacing
+from annotator.ui.dialogs import ConfirmSpacingDialog, SpacingQuestion
+from annotator.ui.dialogs.spacing import spacing_from_distance
+
+Find = Callable[[QWidget, str], QAbstractButton]
+Press = Callable[[QWidget, str], None]
+
+
+def test_the_proposal_is_shown_with_what_it_means(qtbot: QtBot) -> None:
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is doubted.", Spacing(0.5, 0.25), (400, 600)))
+    qtbot.addWidget(dialog)
+    assert dialog.value() == Spacing(0.5, 0.25)
+    words = {label.text() for label in dialog.findChildren(QLabel)}
+    assert {"It is doubted.", "The whole picture would be 20.0 cm high and 15.0 cm wide."} <= words
+
+
+def test_a_known_distance_gives_the_size(qtbot: QtBot, press: Press, button: Find) -> None:
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is unknown.", None, (400, 600)))
+    qtbot.addWidget(dialog)
+    assert not button(dialog, "Use this size").isEnabled()
+    assert not button(dialog, "Work out").isEnabled()
+    dialog.pixels.setValue(200)
+    press(dialog, "Work out")
+    assert dialog.value() == Spacing(0.25, 0.25)
+    assert button(dialog, "Use this size").isEnabled()
+
+
+def test_a_distance_of_nothing_is_an_error() -> None:
+    with pytest.raises(AnnotatorError, match="positive"):
+        spacing_from_distance(100.0, 0.0)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel, QLineEdit, QTreeView, QWidget
+
+from annotator.ui.clip_browser import ClipBrowser
+from annotator.viewer.state import ClipRow
+
+MakeRow = Callable[..., ClipRow]
+
+
+@pytest.fixture
+def browser(qtbot: QtBot) -> ClipBrowser:
+    made = ClipBrowser()
+    qtbot.addWidget(made)
+    made.resize(270, 400)
+    made.show()
+    return made
+
+
+def tree(browser: ClipBrowser) -> QTreeView:
+    (found,) = browser.findChildren(QTreeView)
+    return found
+
+
+def click(browser: ClipBrowser, index: QModelIndex) -> None:
+    view = tree(browser)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(index).center())
+
+
+def leaf(browser: ClipBrowser, patient: int, clip: int) -> QModelIndex:
+    model = tree(browser).model()
+    return model.index(clip, 0, model.index(patient, 0))
+
+
+def test_a_click_on_a_clip_opens_it_and_on_a_patient_does_not(browser: ClipBrowser, clip_row: MakeRow) -> None:
+    browser.show_state((clip_row("a"), clip_row("b"), clip_row("c", patient="p2")))
+    opened: list[str] = []
+    browser.clip_activated.connect(opened.append)
+    click(browser, leaf(browser, 0, 1))
+    click(browser, tree(browser).model().index(1, 0))
+    assert opened == ["b"]
+    QTest.keyClick(tree(browser), Qt.Key.Key_Down)
+    QTest.keyClick(tree(browser), Qt.Key.Key_Return)
+    assert opened == ["b", "c"]
+
+
+def test_the_current_clip_is_selected_without_an_intention(browser: ClipBrowser, clip_row: MakeRow) -> None:
+    opened: list[str] = []
+    browser.clip_activated.connect(opened.append)
+    browser.show_state((clip_row("a", current="b"), clip_row("b", current="b")))
+    assert tree(browser).currentIndex().data() == "b"
+    assert opened == []
+
+
+def test_two_thousand_clips_keep_selection_and_scroll_position(browser: ClipBrowser, clip_row: MakeRow) -> None:
+    rows = tuple(clip_row(f"clip-{i:04d}", patient=f"p{i // 4}") for i in range(2000))
+    browser.show_state(rows)
+    click(browser, leaf(browser, 0, 2))
+    tree(browser).collapse(tree(browser).model().index(1, 0))
+    bar = tree(browser).verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    before = bar.value()
+    browser.show_state((*rows[:7], replace(rows[7], labelled_frames=3), *rows[8:]))
+    assert (bar.value(), tree(browser).currentIndex().data()) == (before, "clip-0002")
+    browser.show_state((*rows, clip_row("new", patient="p9999")))
+    assert (bar.value(), tree(browser).currentIndex().data()) == (before, "clip-0002")
+    assert not tree(browser).isExpanded(tree(browser).model().index(1, 0))
+    assert len(browser.findChildren(QWidget)) < 30, "no widget per row"
+
+
+def test_the_filter_finds_clips_by_any_fact(browser: ClipBrowser, clip_row: MakeRow, qtbot: QtBot) -> None:
+    browser.show_state((clip_row("apple"), replace(clip_row("pear", patient="p2"), domain="Hospital")))
+    (line,) = browser.findChildren(QLineEdit)
+    QTest.keyClicks(line, "hospi")
+    qtbot.waitUntil(lambda: tree(browser).model().rowCount() == 1)
+    assert leaf(browser, 0, 0).data() == "pear"
+    line.clear()
+    qtbot.waitUntil(lambda: tree(browser).model().rowCount() == 2)
+
+
+def test_it_counts_in_words(browser: ClipBrowser, clip_row: MakeRow) -> None:
+    browser.show_state((clip_row("a", labelled=3), clip_row("b")))
+    assert "2 clips · 3 of 60 frames labelled" in [label.text() for label in browser.findChildren(QLabel)]
+    browser.grab()
+    browser.show_state(())
+    assert "No clips yet" in [label.text() for label in browser.findChildren(QLabel)]

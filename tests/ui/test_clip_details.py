@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
+
+from annotator.core.identity import SpacingStatus
+from annotator.ui.clip_details import ClipDetailsPanel
+from annotator.viewer.state import ClipDetails
+
+Press = Callable[[QWidget, str], None]
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, details: ClipDetails) -> ClipDetailsPanel:
+    made = ClipDetailsPanel()
+    qtbot.addWidget(made)
+    made.show()
+    made.show_state(details)
+    return made
+
+
+def boxes(panel: ClipDetailsPanel) -> tuple[QComboBox, QComboBox]:
+    view, domain = sorted(panel.findChildren(QComboBox), key=lambda box: box.isEditable())
+    return view, domain
+
+
+def texts(panel: ClipDetailsPanel) -> list[str]:
+    return [label.text() for label in panel.findChildren(QLabel)]
+
+
+def test_facts_are_shown_and_nothing_is_emitted(qtbot: QtBot, details: ClipDetails) -> None:
+    panel = ClipDetailsPanel()
+    qtbot.addWidget(panel)
+    assert not panel.isEnabled()
+    with qtbot.assertNotEmitted(panel.view_chosen), qtbot.assertNotEmitted(panel.domain_chosen):
+        panel.show_state(details)
+        panel.show_state(replace(details, view="", domain="unheard-of"))
+    view, domain = boxes(panel)
+    assert (view.currentText(), domain.currentText()) == ("not set", "unheard-of")
+    panel.show_state(None)
+    assert not panel.isEnabled()
+
+
+def test_a_view_is_chosen_by_key(qtbot: QtBot, panel: ClipDetailsPanel) -> None:
+    view, _ = boxes(panel)
+    chosen: list[str] = []
+    panel.view_chosen.connect(chosen.append)
+    QTest.keyClick(view, Qt.Key.Key_Down)
+    QTest.keyClick(view, Qt.Key.Key_Home)
+    assert chosen == ["a2c", ""]
+
+
+def test_a_new_domain_is_typed_once(qtbot: QtBot, panel: ClipDetailsPanel, details: ClipDetails) -> None:
+    _, domain = boxes(panel)
+    chosen: list[str] = []
+    panel.domain_chosen.connect(chosen.append)
+    line = domain.lineEdit()
+    assert isinstance(line, QLineEdit)
+    line.setFocus()
+    line.selectAll()
+    QTest.keyClicks(line, "vendor-c")
+    panel.show_state(replace(details, frame_rate="50 Hz"))
+    assert line.text() == "vendor-c" or not line.hasFocus()
+    line.setText("vendor-c")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert chosen == ["vendor-c"]
+
+
+def test_a_doubted_spacing_asks_to_be_confirmed(
+    qtbot: QtBot, panel: ClipDetailsPanel, details: ClipDetails, press: Press
+) -> None:
+    with qtbot.waitSignal(panel.spacing_requested):
+        press(panel, "Confirm pixel size")
+    assert details.spacing in texts(panel)
+    confirmed = replace(details, spacing="0.31 x 0.31 mm/px", spacing_status=SpacingStatus.CONFIRMED)
+    panel.show_state(confirmed)
+    with qtbot.waitSignal(panel.spacing_requested):
+        press(panel, "Change pixel size")
+
+
+def test_marks(qtbot: QtBot, panel: ClipDetailsPanel, press: Press) -> None:
+    marked: list[str] = []
+    panel.mark_requested.connect(marked.append)
+    press(panel, "Mark ED")
+    press(panel, "Mark ES")
+    assert marked == ["ed", "es"]

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QListWidget, QWidget
+
+from annotator.ui.start_page import StartPage
+
+Press = Callable[[QWidget, str], None]
+
+
+def test_three_ways_to_begin(qtbot: QtBot, press: Press) -> None:
+    page = StartPage()
+    qtbot.addWidget(page)
+    page.show()
+    with qtbot.waitSignals([page.new_requested, page.open_requested, page.demo_requested]):
+        for name in ("New project…", "Open a project…", "Try the demo"):
+            press(page, name)
+
+
+def test_a_recent_project_is_opened_by_a_click(qtbot: QtBot) -> None:
+    page = StartPage()
+    qtbot.addWidget(page)
+    page.resize(900, 600)
+    page.show()
+    (recent,) = page.findChildren(QListWidget)
+    assert not recent.isVisible()
+    page.show_state(("/data/Übersicht 1", "/data/b"))
+    chosen: list[str] = []
+    page.recent_chosen.connect(chosen.append)
+    spot = recent.visualItemRect(recent.item(0)).center()
+    QTest.mouseClick(recent.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    assert chosen == ["/data/Übersicht 1"]

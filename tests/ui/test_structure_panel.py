@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
+
+from annotator.ui.structure_panel import StructurePanel
+from annotator.ui.structure_row import StructureLine
+from annotator.ui.style import TARGET, apply_style
+from annotator.viewer.state import CellState, LabelAction, StructureRow, allowed_actions
+
+MakeRows = Callable[..., tuple[StructureRow, ...]]
+Find = Callable[[QWidget, str], QAbstractButton]
+Press = Callable[[QWidget, str], None]
+C = CellState
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> StructurePanel:
+    made = StructurePanel()
+    apply_style(made)
+    qtbot.addWidget(made)
+    made.resize(270, 420)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def test_state_is_said_in_words(panel: StructurePanel, structure_rows: MakeRows) -> None:
+    panel.show_state(structure_rows(C.ACCEPTED, C.SUGGESTED, C.UNKNOWN, confidence=0.87))
+    shown = {label.text() for label in panel.findChildren(QLabel)}
+    assert {"LV cavity", "Q", "accepted", "suggested", "unknown", "12.3 cm²"} <= shown
+    assert "confidence of the suggestion: 87%" in {w.accessibleName() for w in panel.findChildren(QWidget)}
+
+
+@pytest.mark.parametrize("action", list(LabelAction))
+@pytest.mark.parametrize("state", list(CellState))
+def test_buttons_are_enabled_only_where_the_value_allows(
+    panel: StructurePanel, structure_rows: MakeRows, button: Find, action: LabelAction, state: CellState
+) -> None:
+    panel.show_state(structure_rows(C.UNKNOWN, state, C.UNKNOWN, selected="myo"))
+    found = button(panel, action.value.capitalize())
+    emitted: list[str] = []
+    getattr(panel, action.value).connect(emitted.append)
+    QTest.mouseClick(found, Qt.MouseButton.LeftButton)
+    assert emitted == (["myo"] if action in allowed_actions(state) else [])
+
+
+def test_buttons_for_all_need_a_suggestion(
+    qtbot: QtBot, panel: StructurePanel, structure_rows: MakeRows, button: Find, press: Press
+) -> None:
+    panel.show_state(structure_rows(C.DRAWN, C.REJECTED, C.UNKNOWN))
+    assert not button(panel, "Accept all").isEnabled()
+    panel.show_state(structure_rows(C.DRAWN, C.SUGGESTED, C.UNKNOWN))
+    with qtbot.waitSignals([panel.accept_all, panel.reject_all]):
+        press(panel, "Accept all")
+        press(panel, "Reject all")
+
+
+def test_a_line_is_selected_by_mouse_and_keys(panel: StructurePanel, structure_rows: MakeRows) -> None:
+    panel.show_state(structure_rows(C.DRAWN, C.SUGGESTED, C.UNKNOWN, selected="myo"))
+    chosen: list[str] = []
+    panel.selected.connect(chosen.append)
+    lines = panel.findChildren(StructureLine)
+    QTest.mouseClick(lines[2], Qt.MouseButton.LeftButton)
+    for key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+        QTest.keyClick(panel, key)
+    assert chosen == ["la", "lv", "la"]
+    assert [line.property("chosen") for line in lines] == [False, True, False]
+
+
+def test_the_eye_hides_and_shows(panel: StructurePanel, structure_rows: MakeRows, press: Press) -> None:
+    rows = structure_rows(C.DRAWN, C.SUGGESTED, C.UNKNOWN)
+    panel.show_state((rows[0], replace(rows[1], is_visible=False), rows[2]))
+    toggled: list[tuple[str, bool]] = []
+    panel.visibility_toggled.connect(lambda structure, is_visible: toggled.append((structure, is_visible)))
+    press(panel, "Hide LV cavity")
+    press(panel, "Show LV myocardium")
+    assert toggled == [("lv", False), ("myo", True)]
+
+
+def test_lines_are_reused_and_superfluous_ones_go(
+    qtbot: QtBot, panel: StructurePanel, structure_rows: MakeRows
+) -> None:
+    panel.show_state(structure_rows(C.DRAWN, C.SUGGESTED, C.UNKNOWN))
+    before = panel.findChildren(StructureLine)
+    for state in CellState:
+        panel.show_state(structure_rows(state, C.SUGGESTED, state))
+    assert panel.findChildren(StructureLine) == before
+    panel.show_state(structure_rows(C.DRAWN))
+    qtbot.waitUntil(lambda: len(panel.findChildren(StructureLine)) == 1)
+
+
+def test_nothing_is_wider_than_the_panel(panel: StructurePanel, structure_rows: MakeRows) -> None:
+    rows = structure_rows(C.PROPAGATED, C.SUGGESTED, C.UNKNOWN, confidence=1.0)
+    panel.show_state((replace(rows[0], name="Right ventricular outflow tract", area="123 456 px"), *rows[1:]))
+    panel.grab()
+    for child in panel.findChildren(QWidget):
+        if child.isVisible():
+            assert child.mapTo(panel, child.rect().topRight()).x() < panel.width()
+
+
+def test_tooltips_name_the_keys(panel: StructurePanel, button: Find) -> None:
+    panel.set_shortcuts({"accept": "A", "accept_all": "Shift+A"})
+    assert button(panel, "Accept").toolTip().endswith("(A)")
+    assert button(panel, "Accept all").toolTip().endswith("(Shift+A)")
+    assert "(" not in button(panel, "Reject").toolTip()
+
+
+def test_targets_are_large_enough_for_a_finger(panel: StructurePanel, structure_rows: MakeRows) -> None:
+    panel.show_state(structure_rows(C.DRAWN, C.SUGGESTED, C.UNKNOWN))
+    panel.grab()
+    assert all(min(b.width(), b.height()) >= TARGET for b in panel.findChildren(QAbstractButton))

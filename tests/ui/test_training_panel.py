@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
+
+from annotator.ui.training_panel import CurvePlot, TrainingPanel
+from annotator.viewer.state import Curve, CurvePoint, TrainingView
+
+Find = Callable[[QWidget, str], QAbstractButton]
+Press = Callable[[QWidget, str], None]
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> TrainingPanel:
+    made = TrainingPanel()
+    qtbot.addWidget(made)
+    made.resize(270, 420)
+    made.show()
+    return made
+
+
+def plot(panel: TrainingPanel, name: str) -> CurvePlot:
+    (found,) = (p for p in panel.findChildren(CurvePlot) if name in p.accessibleName())
+    return found
+
+
+def texts(panel: TrainingPanel) -> str:
+    return "\n".join(label.text() for label in panel.findChildren(QLabel))
+
+
+def test_headline_facts_and_last_values(panel: TrainingPanel, training: TrainingView) -> None:
+    panel.show_state(training)
+    assert "Learning from 3 frames." in texts(panel)
+    assert "Loss 0.200" in texts(panel)
+    assert "LV&nbsp;cavity&nbsp;<b>0.20</b>" in texts(panel)
+    panel.grab()
+
+
+def test_buttons_follow_the_state(
+    qtbot: QtBot, panel: TrainingPanel, training: TrainingView, button: Find, press: Press
+) -> None:
+    panel.show_state(training)
+    assert not button(panel, "Resume").isEnabled()
+    assert not button(panel, "Retry").isVisible()
+    with qtbot.waitSignal(panel.pause):
+        press(panel, "Pause")
+    panel.show_state(replace(training, can_pause=False, can_resume=True, can_retry=True))
+    assert not button(panel, "Pause").isEnabled()
+    with qtbot.waitSignals([panel.resume, panel.retry]):
+        press(panel, "Resume")
+        press(panel, "Retry")
+
+
+def test_curves_are_updated_in_place(panel: TrainingPanel, training: TrainingView) -> None:
+    panel.show_state(training)
+    loss = plot(panel, "loss")
+    (line,) = loss.getPlotItem().listDataItems()
+    longer = Curve("loss", "#a9b1ba", (*training.loss.points, CurvePoint(9, 0.1)))
+    panel.show_state(replace(training, loss=longer))
+    assert loss.getPlotItem().listDataItems() == [line]
+    assert list(line.getData()[0]) == [0, 1, 2, 3, 4, 9]
+
+
+def test_a_curve_that_is_gone_leaves_the_plot(panel: TrainingPanel, training: TrainingView) -> None:
+    panel.show_state(training)
+    dice = plot(panel, "Dice")
+    assert len(dice.getPlotItem().listDataItems()) == 2
+    panel.show_state(replace(training, dice=()))
+    assert dice.getPlotItem().listDataItems() == []
+    assert not dice.isVisible()
+    assert "not measured yet" in texts(panel)
