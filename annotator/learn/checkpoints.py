@@ -54,16 +54,16 @@ def unpack(data: bytes, *, structures: Sequence[str], network: str) -> dict[str,
 
 
 def load_matching(network: torch.nn.Module, state: Mapping[str, Any]) -> None:
-    """Load a state into a network of the same make.
+    """Load a state into a network of the same make; a network of another make is left as it was.
 
     Raises
     ------
     IncompatibleWeights
         Where names or shapes differ.
     """
-    try:
-        network.load_state_dict(state)
-    except RuntimeError:
+    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    if {name: tensor.shape for name, tensor in state.items()} != shapes:
         raise IncompatibleWeights(
             "The weights were made by a network of another make (name, width or classes); train anew."
-        ) from None
+        )
+    network.load_state_dict(state)

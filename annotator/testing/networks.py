@@ -46,6 +46,7 @@ class NetworkConformance:
         return torch.randn((2, in_channels, height, width), generator=generator)
 
     def test_declares_its_parts(self) -> None:
+        """``encoder``, ``head`` (1x1) and ``stride`` are there."""
         network = self.build()
         assert isinstance(network, SegmentationNetwork)
         assert isinstance(network, torch.nn.Module)
@@ -55,6 +56,7 @@ class NetworkConformance:
         assert network.stride >= 1
 
     def test_shapes_at_every_multiple_of_the_stride(self) -> None:
+        """Features and logits have the size of the image."""
         for in_channels, n_classes in ((1, 2), (3, 16)):
             network = self.build(in_channels=in_channels, n_classes=n_classes).eval()
             images = self.images(network, in_channels=in_channels)
@@ -64,12 +66,14 @@ class NetworkConformance:
             assert logits.shape == (2, n_classes, *images.shape[2:])
 
     def test_forward_is_head_of_features(self) -> None:
+        """``forward(x) == head(features(x))``."""
         network = self.build().eval()
         images = self.images(network)
         with torch.no_grad():
             torch.testing.assert_close(network(images), network.head(network.features(images)))
 
     def test_encoder_gives_the_deepest_features(self) -> None:
+        """The encoder gives (B, D, h, w), not finer than the image."""
         network = self.build().eval()
         with torch.no_grad():
             deepest = network.encoder(self.images(network))
@@ -77,27 +81,32 @@ class NetworkConformance:
         assert deepest.shape[2] <= self.images(network).shape[2]
 
     def test_every_parameter_learns(self) -> None:
+        """No parameter is left without a gradient."""
         network = self.build().train()
         network(self.images(network)).square().mean().backward()
         still = [name for name, p in network.named_parameters() if p.grad is None or not bool(p.grad.any())]
         assert still == []
 
     def test_frames_do_not_see_each_other_in_evaluation(self) -> None:
+        """A frame is predicted alike alone and in company."""
         network = self.build().eval()
         images = self.images(network)
         with torch.no_grad():
             torch.testing.assert_close(network(images)[:1], network(images[:1]), rtol=1e-4, atol=1e-5)
 
     def test_is_not_blind_to_contrast(self) -> None:
+        """Instance norm would make it so."""
         network = self.build().eval()
         images = self.images(network)
         with torch.no_grad():
             assert not torch.allclose(network(images), network(3.0 * images), atol=1e-3)
 
     def test_is_small_enough(self) -> None:
+        """At most ``most_parameters``."""
         assert sum(p.numel() for p in self.build().parameters()) <= self.most_parameters
 
     def test_state_survives_a_reload(self) -> None:
+        """A second build with the same options takes the state."""
         first, second = self.build().eval(), self.factory.build(in_channels=1, n_classes=4, options=self.options)
         second.load_state_dict(first.state_dict())
         images = self.images(first)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import torch
-from annotator_unet import UNetFactory
 
 from annotator.core.identity import FrameKey
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.recipe import DataSection, NetworkSection, OptimiserSection, Recipe
 from annotator.learn.trainer import Trainer
+from annotator_unet import UNetFactory
 
 FrameMaker = Callable[..., TrainingFrame]
 

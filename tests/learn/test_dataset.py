@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from annotator.learn.dataset import ResidentFrames, TrainingFrame
 
 CPU = torch.device("cpu")

@@ -21,7 +21,7 @@ def test_warm_up_is_the_plain_mean() -> None:
     for t, value in enumerate(values):
         torch.nn.init.constant_(student.weight, value)
         follow(teacher, student, decay_at(t, 0.99))
-    assert float(teacher.weight) == pytest.approx(sum(values) / len(values))
+    assert float(teacher.get_parameter("weight")) == pytest.approx(sum(values) / len(values))
 
 
 def test_integer_buffers_are_copied() -> None:
@@ -29,9 +29,9 @@ def test_integer_buffers_are_copied() -> None:
     teacher = teacher_of(student)
     student(torch.randn(8, 2))
     follow(teacher, student, 0.9)
-    assert int(teacher.num_batches_tracked) == 1
+    assert int(teacher.get_buffer("num_batches_tracked")) == 1
     assert student.running_mean is not None
-    torch.testing.assert_close(teacher.running_mean, 0.1 * student.running_mean)
+    torch.testing.assert_close(teacher.get_buffer("running_mean"), 0.1 * student.running_mean)
 
 
 def test_teacher_takes_no_gradient() -> None:

@@ -35,7 +35,7 @@ def test_allowed_sets_reads_every_bit() -> None:
 def test_marginal_gradient_is_the_formula(seed: int) -> None:
     logits, allowed = _case(seed)
     logits.requires_grad_()
-    losses.marginal_cross_entropy(logits.log_softmax(dim=1), allowed, ALL).backward()
+    losses.marginal_cross_entropy(logits.log_softmax(dim=1), allowed, ALL).backward()  # type: ignore[no-untyped-call]
     p = torch.softmax(logits.detach(), dim=1)
     inside = (p * allowed).sum(dim=1, keepdim=True)
     says = (~allowed).any(dim=1, keepdim=True)
@@ -72,7 +72,7 @@ def test_nothing_known_gives_zero_and_zero_gradient() -> None:
     total = losses.marginal_cross_entropy(logits.log_softmax(dim=1), everything, ALL) + losses.partial_dice(
         logits.log_softmax(dim=1), everything, ALL
     )
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]
     assert float(total.detach()) == 0.0
     assert logits.grad is not None
     assert not bool(logits.grad.any())
@@ -112,7 +112,7 @@ def test_inactive_classes_take_no_part() -> None:
     target = losses.soft_target(masked, decided)
     loss = losses.marginal_cross_entropy(masked, decided, active) + losses.partial_dice(masked, decided, active)
     loss = loss + losses.consistency(masked, target, torch.ones_like(decided), active)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert masked.exp()[:, 2:].sum() == 0
     assert logits.grad is not None
     assert bool(torch.isfinite(logits.grad).all())
@@ -148,7 +148,7 @@ def test_consistency_is_least_where_student_equals_target() -> None:
     target = losses.soft_target(logits, everything)
     student = logits.clone().requires_grad_()
     loss = losses.consistency(student.log_softmax(dim=1), target, everything, ALL)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) == pytest.approx(0.0, abs=1e-12)
     assert student.grad is not None
     torch.testing.assert_close(student.grad, torch.zeros_like(student.grad))
@@ -160,7 +160,7 @@ def test_consistency_leaves_decided_pixels_alone() -> None:
     student = torch.zeros_like(logits).requires_grad_()
     decided = losses.allowed_sets(torch.full((2, 5, 6), 4, dtype=torch.int32), CLASSES)
     loss = losses.consistency(student.log_softmax(dim=1), losses.soft_target(logits, decided), decided, ALL)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) == 0.0
     assert student.grad is not None
     assert not bool(student.grad.any())
@@ -172,7 +172,7 @@ def test_consistency_weighs_rare_classes_more() -> None:
     target[:, :, 0, 0] = torch.tensor([0.0, 1.0])
     both = torch.ones(1, 2, 10, 10, dtype=torch.bool)
     student = torch.zeros(1, 2, 10, 10, requires_grad=True)
-    losses.consistency(student.log_softmax(dim=1), target, both, ALL[:2]).backward()
+    losses.consistency(student.log_softmax(dim=1), target, both, ALL[:2]).backward()  # type: ignore[no-untyped-call]
     assert student.grad is not None
     assert float(student.grad[0, 1, 0, 0].abs()) > 5 * float(student.grad[0, 1, 5, 5].abs())
 

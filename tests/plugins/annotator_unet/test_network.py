@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from annotator_unet import UNet, UNetFactory
 
 from annotator.testing.networks import NetworkConformance
+from annotator_unet import UNet, UNetFactory
 
 
 class TestUNet(NetworkConformance):

@@ -1,0 +1,77 @@
+"""Who is held aside, and which snapshots serve."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from annotator.learn.publish_policy import decide, hold_aside
+from annotator.learn.validation import Validation
+
+labelled = st.dictionaries(
+    st.text("abcdefgh", min_size=1, max_size=3), st.sets(st.sampled_from("xyz"), min_size=1), max_size=25
+)
+
+
+def _validation(**dice: float) -> Validation:
+    return Validation(dice, {}, 1 - sum(dice.values()) / len(dice), 2, 1)
+
+
+@settings(max_examples=80, deadline=None)
+@given(labelled)
+def test_laws_of_holding_aside(patients: dict[str, set[str]]) -> None:
+    held = hold_aside(patients)
+    assert held == hold_aside(dict(reversed(patients.items())))
+    assert set(held) <= set(patients)
+    if len(patients) < 4:
+        assert held == ()
+    assert len(held) <= max(1, round(0.2 * len(patients) + 0.01))
+    training = [of for p, of in patients.items() if p not in held]
+    for structures in (patients[p] for p in held):
+        assert all(any(s in of for of in training) for s in structures)
+
+
+@settings(max_examples=80, deadline=None)
+@given(labelled, labelled)
+def test_held_patients_stay_held(before: dict[str, set[str]], after: dict[str, set[str]]) -> None:
+    held = hold_aside(before)
+    assert set(held) <= set(hold_aside(before | after, held))
+    assert set(held) <= set(hold_aside({}, held))
+
+
+def test_about_one_in_five_and_every_structure_where_possible() -> None:
+    patients = {f"p{i:02d}": {"lv" if i < 10 else "myo" if i < 20 else "la"} for i in range(30)}
+    held = hold_aside(patients)
+    assert len(held) == 6
+    assert {s for p in held for s in patients[p]} == {"lv", "myo", "la"}
+
+
+def test_one_of_four() -> None:
+    assert len(hold_aside({p: {"lv"} for p in "abcd"})) == 1
+
+
+def test_the_only_patient_of_a_structure_keeps_training() -> None:
+    patients = {"a": {"lv", "la"}, "b": {"lv"}, "c": {"lv"}, "d": {"lv"}}
+    assert "a" not in hold_aside(patients)
+
+
+def test_without_validation_snapshots_go_out_on_schedule() -> None:
+    for now in (None, Validation()):
+        decision = decide(now, None)
+        assert decision.publish
+        assert not decision.is_validated
+
+
+def test_a_snapshot_is_published_when_validation_does_not_get_worse() -> None:
+    best = {"lv": 0.8, "la": 0.6}
+    assert decide(_validation(lv=0.5), None).publish
+    assert decide(_validation(lv=0.8, la=0.6), best).publish
+    assert decide(_validation(lv=0.85, la=0.6), best).publish
+    worse = decide(_validation(lv=0.7, la=0.6), best)
+    assert not worse.publish
+    assert worse.is_validated
+    assert "0.650" in worse.sentence
+
+
+def test_a_newly_validated_structure_is_no_reason_to_keep_back() -> None:
+    assert decide(_validation(lv=0.8, rv=0.1), {"lv": 0.8}).publish

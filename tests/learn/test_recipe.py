@@ -1,0 +1,65 @@
+"""Recipes: read, validated, overridden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from annotator.core.errors import BadInput, UnknownName
+from annotator.learn.recipe import Recipe, option_names, read_recipe
+from annotator.registry.resources import resource
+
+
+@pytest.mark.parametrize("name", ["default", "naive"])
+def test_shipped_recipes_are_valid_and_named_by_their_file(name: str) -> None:
+    assert read_recipe(resource(f"recipes/{name}.toml")).name == name
+
+
+def test_the_naive_recipe_differs_only_in_what_unknown_means() -> None:
+    default, naive = (read_recipe(resource(f"recipes/{n}.toml")) for n in ("default", "naive"))
+    assert naive.loss.unknown == "background"
+    same = {"name": default.name, "loss": default.loss}
+    assert naive.model_copy(update=same) == default
+
+
+def test_overrides_change_one_option() -> None:
+    path = resource("recipes/default.toml")
+    changed = read_recipe(path, {"teacher.weight": "0.25", "loss.unknown": "background", "network.options.width": "16"})
+    assert changed.teacher.weight == 0.25
+    assert changed.loss.unknown == "background"
+    assert changed.network.options["width"] == 16
+    assert changed.augment == read_recipe(path).augment
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("data.image_size", "100"), ("loss.label_dropout", "1.5"), ("teacher.weight", "much")]
+)
+def test_a_value_that_does_not_fit_is_one_sentence(option: str, value: str) -> None:
+    with pytest.raises(BadInput, match=option):
+        read_recipe(resource("recipes/default.toml"), {option: value})
+
+
+def test_an_unknown_option_is_named() -> None:
+    with pytest.raises(UnknownName, match=r"teacher\.wieght"):
+        read_recipe(resource("recipes/default.toml"), {"teacher.wieght": "1"})
+    assert "teacher.weight" in option_names()
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("")
+    assert read_recipe(path) == Recipe(name="mine")
+
+
+@pytest.mark.parametrize("text", ["[network", "[teacher]\nmood = 1\n", "teacher = 3\n"])
+def test_a_broken_file_is_one_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match="broken"):
+        read_recipe(path)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_recipe(tmp_path / "none.toml")

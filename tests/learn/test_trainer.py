@@ -1,0 +1,243 @@
+"""The trainer from first step to published model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from annotator.core.errors import AnnotatorError, IncompatibleWeights, TrainingFailed
+from annotator.core.protocols import LabelProtocol
+from annotator.learn.dataset import TrainingFrame
+from annotator.learn.recipe import DataSection, LossSection, NetworkSection, Recipe
+from annotator.learn.trainer import Trainer
+from annotator_unet import UNetFactory
+
+FrameMaker = Callable[..., TrainingFrame]
+TrainerMaker = Callable[..., Trainer]
+
+
+def _state(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: t.clone() for name, t in trainer._student.state_dict().items()}
+
+
+def _same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_learns_each_structure_from_other_patients(
+    make_trainer: TrainerMaker, make_frame: FrameMaker, frames: list[TrainingFrame]
+) -> None:
+    trainer = make_trainer()
+    trainer.put(frames)
+    trainer.set_validation([make_frame(100 + i, ("disc", "bar")) for i in range(4)])
+    for _ in range(120):
+        trainer.step()
+    validation = trainer.validate()
+    assert set(validation.dice) == {"disc", "bar"}
+    assert min(validation.dice.values()) > 0.75
+    assert validation.by_domain["default"] == validation.dice
+    assert validation.n_patients == 4
+
+
+def test_naive_reading_loses_what_is_rarely_labelled(
+    make_trainer: TrainerMaker, make_frame: FrameMaker, recipe: Recipe
+) -> None:
+    known = ["disc"] + ["bar"] * 11
+    validation = [make_frame(100 + i, ("disc",)) for i in range(4)]
+    scores = {}
+    for unknown in ("marginal", "background"):
+        changed = recipe.model_copy(update={"loss": LossSection.model_validate({"unknown": unknown})})
+        trainer = make_trainer(changed=changed)
+        trainer.put(make_frame(i, (of,)) for i, of in enumerate(known))
+        trainer.set_validation(validation)
+        for _ in range(60):
+            trainer.step()
+        scores[unknown] = trainer.validate().mean_dice
+    assert scores["marginal"] > scores["background"]
+
+
+def test_the_same_seed_trains_alike(make_trainer: TrainerMaker, frames: list[TrainingFrame]) -> None:
+    states = []
+    for seed, order in ((0, 1), (0, -1), (1, 1)):
+        trainer = make_trainer(seed=seed)
+        trainer.put(frames[::order])
+        losses = [trainer.step().losses for _ in range(3)]
+        assert losses
+        states.append(_state(trainer))
+    assert _same(states[0], states[1])
+    assert not _same(states[0], states[2])
+
+
+def test_stopping_and_going_on_equals_never_having_stopped(
+    make_trainer: TrainerMaker, frames: list[TrainingFrame]
+) -> None:
+    straight = make_trainer()
+    straight.put(frames)
+    for _ in range(3):
+        straight.step()
+    data = straight.checkpoint()
+    resumed = make_trainer(seed=7)
+    resumed.restore(data)
+    resumed.put(frames[::-1])
+    for _ in range(3):
+        one, two = straight.step(), resumed.step()
+        assert one.losses == two.losses
+        assert one.step == two.step
+    assert _same(_state(straight), _state(resumed))
+    images = np.stack([f.image for f in frames[:2]])
+    np.testing.assert_array_equal(straight.predict(images), resumed.predict(images))
+
+
+@pytest.mark.parametrize("data", [b"", b"not a checkpoint", b"PK\x03\x04" + bytes(200)])
+def test_a_damaged_checkpoint_is_one_sentence(make_trainer: TrainerMaker, data: bytes) -> None:
+    with pytest.raises(IncompatibleWeights, match="anew"):
+        make_trainer().restore(data)
+
+
+def test_a_checkpoint_of_another_network_is_refused(make_trainer: TrainerMaker, recipe: Recipe) -> None:
+    wider = recipe.model_copy(update={"network": NetworkSection(options={"width": 16})})
+    before = make_trainer()
+    kept = _state(before)
+    with pytest.raises(IncompatibleWeights):
+        before.restore(make_trainer(changed=wider).checkpoint())
+    assert _same(kept, _state(before))
+
+
+def test_a_structure_comes_alive_with_its_first_label(make_trainer: TrainerMaker, frames: list[TrainingFrame]) -> None:
+    trainer = make_trainer()
+    images = np.stack([f.image for f in frames[:2]])
+    trainer.put(frames[:6])
+    assert list(trainer.active_structures) == ["disc"]
+    trainer.step()
+    assert not trainer.predict(images)[:, 2:].any()
+    trainer.put(frames[6:])
+    assert list(trainer.active_structures) == ["disc", "bar"]
+    trainer.forget([f.key for f in frames[6:]])
+    trainer.step()
+    probabilities = trainer.predict(images)
+    assert list(trainer.active_structures) == ["disc", "bar"]
+    assert probabilities[:, 2].any()
+    assert not probabilities[:, 3].any()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_needs_a_label(make_trainer: TrainerMaker, frames: list[TrainingFrame]) -> None:
+    trainer = make_trainer()
+    trainer.put(frames[12:])
+    assert not trainer.can_step
+    with pytest.raises(TrainingFailed, match="label"):
+        trainer.step()
+
+
+def test_validation_frames_never_train(make_trainer: TrainerMaker, frames: list[TrainingFrame]) -> None:
+    trainer = make_trainer()
+    trainer.put(frames)
+    trainer.set_validation(frames[:2])
+    assert trainer.n_labelled == 10
+    assert trainer.n_unlabelled == 4
+    with pytest.raises(AnnotatorError, match="labels"):
+        trainer.set_validation(frames[12:])
+
+
+def test_nothing_held_aside_gives_an_empty_validation(make_trainer: TrainerMaker) -> None:
+    validation = make_trainer().validate()
+    assert validation.dice == {}
+    assert np.isnan(validation.loss)
+
+
+class _Hungry(torch.nn.Module):
+    """A network that runs out of memory beyond a number of frames."""
+
+    stride = 16
+
+    def __init__(self, inner: torch.nn.Module, most: int) -> None:
+        super().__init__()
+        self.inner, self.most = inner, most
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if len(images) > self.most:
+            raise torch.OutOfMemoryError("out of memory")
+        out: torch.Tensor = self.inner(images)
+        return out
+
+
+class _HungryFactory(UNetFactory):
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def build(self, **kwargs: object) -> torch.nn.Module:  # type: ignore[override]
+        return _Hungry(super().build(**kwargs), self.most)  # type: ignore[arg-type]
+
+
+def test_a_batch_that_does_not_fit_shrinks_and_says_so(
+    protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]
+) -> None:
+    trainer = Trainer(protocol=protocol, recipe=recipe, factory=_HungryFactory(3), device="cpu")
+    trainer.put(frames)
+    assert trainer.batch_size == 6
+    trainer.step()
+    assert trainer.batch_size == 3
+    assert trainer.notes == ("Memory ran short: the batch shrank from 6 to 3 frames.",)
+    assert trainer.step_count == 1
+
+
+def test_no_memory_at_all_ends_in_a_sentence(
+    protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]
+) -> None:
+    trainer = Trainer(protocol=protocol, recipe=recipe, factory=_HungryFactory(0), device="cpu")
+    trainer.put(frames)
+    with pytest.raises(TrainingFailed, match="smallest batch"):
+        trainer.step()
+
+
+def test_a_loss_that_is_no_number_ends_in_a_sentence(make_trainer: TrainerMaker, frames: list[TrainingFrame]) -> None:
+    trainer = make_trainer()
+    trainer.put(frames)
+    with torch.no_grad():
+        next(trainer._student.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingFailed, match="learning_rate"):
+        trainer.step()
+
+
+@pytest.mark.parametrize("options", [{"width": 9}, {"nonsense": 1}])
+def test_options_that_do_not_fit_are_one_sentence(
+    make_trainer: TrainerMaker, recipe: Recipe, options: dict[str, int | float | str]
+) -> None:
+    with pytest.raises(AnnotatorError, match="unet"):
+        make_trainer(changed=recipe.model_copy(update={"network": NetworkSection(options=options)}))
+
+
+def test_unlabelled_frames_are_limited(make_trainer: TrainerMaker, recipe: Recipe, make_frame: FrameMaker) -> None:
+    limited = recipe.model_copy(update={"data": replace_data(recipe.data, max_unlabelled=3)})
+    trainer = make_trainer(changed=limited)
+    trainer.put(make_frame(i, ()) for i in range(10))
+    assert trainer.n_unlabelled == 3
+
+
+def replace_data(section: DataSection, **changes: int) -> DataSection:
+    return section.model_copy(update=changes)
+
+
+def test_facts_for_the_status(make_trainer: TrainerMaker, frames: list[TrainingFrame]) -> None:
+    trainer = make_trainer()
+    trainer.put(frames)
+    report = trainer.step()
+    assert report.step == 1
+    assert set(report.losses) == {"supervised", "dice", "consistency"}
+    assert report.seconds > 0
+    assert trainer.device_text == "CPU, 1 thread"
+    assert trainer.memory_mb > 0
+    assert trainer.predict(np.zeros((0, 32, 32), dtype=np.uint8)).shape == (0, 4, 32, 32)
+
+
+def test_all_labels_taken_back_stops_training(make_trainer: TrainerMaker, frames: list[TrainingFrame]) -> None:
+    trainer = make_trainer()
+    trainer.put(frames)
+    trainer.step()
+    trainer.put(replace(frame, bitmap=None) for frame in frames)
+    assert not trainer.can_step
+    assert trainer.n_unlabelled == len(frames)
