@@ -20,7 +20,7 @@ name, patient, split, view and domain stand beside it for readers by eye) and, f
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import h5py
@@ -58,8 +58,8 @@ PROVENANCE: Final = np.dtype(
 )
 
 
-def write_clip(group: h5py.Group, entry: LabelledClip, context: ExportContext) -> None:
-    """Write one clip, frame by frame as they come."""
+def write_clip(group: h5py.Group, entry: LabelledClip, context: ExportContext, *, check: Callable[[], None]) -> None:
+    """Write one clip, frame by frame as they come; ``check`` is called after each and may raise."""
     _describe(group, entry.clip)
     stored = _make_datasets(group, entry.clip, context.protocol)
     origins: list[tuple[Any, ...]] = []
@@ -67,6 +67,7 @@ def write_clip(group: h5py.Group, entry: LabelledClip, context: ExportContext) -
         for dataset in stored.values():
             dataset.resize(position + 1, axis=0)
         _write_frame(stored, position, frame, context)
+        check()
         for name, said in frame.provenance.items():
             snapshot = NO_SNAPSHOT if said.snapshot is None else said.snapshot
             times = (said.author, said.time.isoformat(), str(said.origin), snapshot)

@@ -6,7 +6,8 @@ Frames without any label are kept where the export hands them over, so that whol
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from annotator.plugin import (
     WriteReport,
     protocol_to_json,
 )
+from annotator_formats._disk_file import DiskFile
 from annotator_formats._hdf5_layout import FORMAT, VERSION, write_clip
 from annotator_formats._hdf5_read import stored_clips
 from annotator_formats._volumes import reading
@@ -48,20 +50,28 @@ class Hdf5Writer:
             Where the disk does not take the file.
         """
         target = out / DATASET_FILE
-        with written_aside(target) as aside, h5py.File(aside, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["version"] = VERSION
-            file.attrs["data_revision"] = context.data_revision
-            file.attrs["protocol"] = json.dumps(protocol_to_json(context.protocol), ensure_ascii=False)
-            file.attrs["values"] = json.dumps(dict(context.values))
-            file.attrs["structures"] = list(context.protocol.ids)
-            groups = file.create_group("clips")
-            for number, entry in enumerate(clips):
-                group = groups.create_group(f"{number:06d}")
-                write_clip(group, entry, context)
-                if group["frame_index"].shape[0] == 0:
-                    del groups[f"{number:06d}"]
+        with written_aside(target) as aside, closing(DiskFile(aside)) as disk:
+            with h5py.File(disk, "w") as file:
+                _write_dataset(file, clips, context, check=disk.check)
+            disk.check()
         return WriteReport((target,))
+
+
+def _write_dataset(
+    file: h5py.File, clips: Iterable[LabelledClip], context: ExportContext, *, check: Callable[[], None]
+) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["version"] = VERSION
+    file.attrs["data_revision"] = context.data_revision
+    file.attrs["protocol"] = json.dumps(protocol_to_json(context.protocol), ensure_ascii=False)
+    file.attrs["values"] = json.dumps(dict(context.values))
+    file.attrs["structures"] = list(context.protocol.ids)
+    groups = file.create_group("clips")
+    for number, entry in enumerate(clips):
+        group = groups.create_group(f"{number:06d}")
+        write_clip(group, entry, context, check=check)
+        if group["frame_index"].shape[0] == 0:
+            del groups[f"{number:06d}"]
 
 
 class Hdf5Reader:
