@@ -1,1 +1,24 @@
-"""Benchmarks that users run too."""
+"""Benchmarks that users run too, by name: each compares within one run and returns plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Options = Mapping[str, float]
+
+
+def _latency(options: Options) -> dict[str, Any]:
+    from annotator.bench.latency import run  # noqa: PLC0415 - Qt and napari only where a window is wanted
+
+    return run(options)
+
+
+def _store(options: Options) -> dict[str, Any]:
+    from annotator.bench.store import run  # noqa: PLC0415 - each benchmark loads only what it measures
+
+    return run(kills=int(options.get("kills", 200)))
+
+
+BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {"latency": _latency, "store": _store}
+"""Name to benchmark; each takes numbers by name and returns a JSON-ready mapping."""

@@ -1,0 +1,176 @@
+"""Commands on a project's data: new, import, status, export, check, remove, simulate."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from annotator import registry
+from annotator.cli.output import (
+    AuthorOption,
+    JsonOption,
+    ProjectArgument,
+    author_name,
+    progress_bar,
+    show,
+    table,
+    tell,
+)
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Split
+from annotator.engine.jobs.exporting import export_labels
+from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
+from annotator.engine.jobs.simulating import simulate_clips
+from annotator.project import Project
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(new)
+    app.command(name="import")(import_)
+    app.command()(status)
+    app.command()(export)
+    app.command()(check)
+    app.command()(remove)
+    app.command()(simulate)
+
+
+def new(
+    project: ProjectArgument,
+    protocol: Annotated[str, typer.Option(help="Name of a labelling protocol, or a path to its TOML file.")],
+    json: JsonOption = False,
+) -> None:
+    """Make a project folder."""
+    chosen = registry.read_protocol(Path(protocol)) if protocol.endswith(".toml") else registry.protocol(protocol)
+    with Project.create(project, chosen) as made:
+        tell(made.notes)
+        result = {"project": str(made.path), "protocol": chosen.name, "structures": list(chosen.ids)}
+    show(result, as_json=json, lines=[f"Made {project} with the structures {', '.join(chosen.ids)}."])
+
+
+def import_(
+    project: ProjectArgument,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders.", show_default=False)] = None,
+    manifest: Annotated[Path | None, typer.Option(help="A CSV with one row a frame or clip.")] = None,
+    values: Annotated[str | None, typer.Option(help="Value of each structure in label files: lv=1,myo=2.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Scanner, vendor or hospital of these clips.")] = None,
+    view: Annotated[str | None, typer.Option(help="View of these clips, such as a4c.")] = None,
+    patient_from: Annotated[
+        Literal["file", "folder", "stem"], typer.Option(help="What tells the patient of a file without one.")
+    ] = "file",
+    split: Annotated[Split, typer.Option(help="Part of the data that these clips belong to.")] = Split.TRAIN,
+    author: AuthorOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add clips from files, folders or a manifest with labels."""
+    if (manifest is None) == (not paths):
+        raise typer.BadParameter("give either files and folders, or --manifest FILE.csv")
+    with Project.open(project) as opened, progress_bar() as progress:
+        tell(opened.notes)
+        if manifest is not None:
+            chosen = parse_values(values) if values else None
+            report = import_manifest(opened, manifest, values=chosen, author=author_name(author), progress=progress)
+        else:
+            options = ImportOptions(domain=domain, view=view, patient_from=patient_from, split=split)
+            report = import_paths(opened, paths or [], options, author=author_name(author), progress=progress)
+    tell(report.warnings)
+    show(asdict(report), as_json=json, lines=[_import_sentence(report)])
+
+
+def _import_sentence(report: ImportReport) -> str:
+    sentence = f"Added {report.added} clips ({report.frames} frames) and {report.labels} labels."
+    return f"{sentence} {report.known} were there already." if report.known else sentence
+
+
+def parse_values(text: str) -> dict[str, int]:
+    """``"lv=1,myo=2"`` as a mapping; a usage error where it is anything else."""
+    try:
+        pairs = [pair.split("=") for pair in text.split(",") if pair.strip()]
+        return {name.strip(): int(value) for name, value in pairs}
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not of the form lv=1,myo=2,la=3") from None
+
+
+def status(project: ProjectArgument, json: JsonOption = False) -> None:
+    """Counts by status, structure and domain."""
+    with Project.open(project, read_only=True) as opened:
+        counts = opened.counts()
+        snapshot = opened.latest_snapshot()
+        result = {
+            "clips": counts.clips,
+            "frames": counts.frames,
+            "labels": {s: dict(by_status) for s, by_status in counts.labels.items()},
+            "by_domain": {d: dict(by_structure) for d, by_structure in counts.by_domain.items()},
+            "revision": opened.data_revision,
+            "snapshot": snapshot.id if snapshot else None,
+        }
+    kinds = sorted({kind for by_status in counts.labels.values() for kind in by_status})
+    rows = [{"structure": s, **{k: str(n.get(k, 0)) for k in kinds}} for s, n in counts.labels.items()]
+    model = f"snapshot {snapshot.id}" if snapshot else "no model yet"
+    head = f"{counts.clips} clips, {counts.frames} frames, revision {result['revision']}, {model}."
+    show(result, as_json=json, lines=[head, *table(rows)])
+
+
+def export(
+    project: ProjectArgument,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    format: Annotated[str, typer.Option(help="png, nifti, metaimage or hdf5.")] = "png",  # noqa: A002 - the option's name
+    json: JsonOption = False,
+) -> None:
+    """Write the labels as files; unknown is never written as background."""
+    with Project.open(project, read_only=True) as opened, progress_bar() as progress:
+        report = export_labels(opened, format, out, progress=progress)
+    tell(report.dropped)
+    result = {"files": [str(f) for f in report.files], "dropped": list(report.dropped)}
+    show(result, as_json=json, lines=[f"Wrote {len(report.files)} files to {out}."])
+
+
+def check(project: ProjectArgument, json: JsonOption = False) -> None:
+    """Verify every file and row of a project."""
+    with Project.open(project, read_only=True) as opened:
+        report = opened.check()
+    result = {"sound": report.is_sound, "problems": list(report.problems)}
+    show(result, as_json=json, lines=["Everything is sound."] if report.is_sound else list(report.problems))
+    if not report.is_sound:
+        raise AnnotatorError(f"{project}: {len(report.problems)} problems were found; see the list above.")
+
+
+def remove(
+    project: ProjectArgument,
+    patient: Annotated[str, typer.Option(help="The patient's identifier, or the pseudonym shown in the project.")],
+    json: JsonOption = False,
+) -> None:
+    """Erase a patient's frames, labels and history for good."""
+    with Project.open(project) as opened:
+        tell(opened.notes)
+        removed = opened.remove_patient(patient)
+    sentence = f"Removed {len(removed.clips)} clips; {len(removed.tainted_snapshots)} model snapshots had seen them."
+    show(asdict(removed), as_json=json, lines=[sentence])
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder to write to.", show_default=False)],
+    patients: Annotated[int, typer.Option(min=1, help="Simulated patients, spread over the domains.")] = 8,
+    domains: Annotated[str | None, typer.Option(help="Comma-separated simulated vendors.")] = None,
+    frames: Annotated[int, typer.Option(min=2, help="Frames a clip.")] = 16,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same pixels.")] = 0,
+    simulator: Annotated[str, typer.Option(help="Name of a simulator plugin.")] = "echo",
+    json: JsonOption = False,
+) -> None:
+    """Write simulated clips with their truth and a manifest."""
+    chosen = registry.simulator(simulator)
+    names = tuple(d.strip() for d in domains.split(",")) if domains else chosen.domains
+    with progress_bar() as progress:
+        report = simulate_clips(
+            chosen, out, patients=patients, domains=names, seed=seed, n_frames=frames, progress=progress
+        )
+    result = {"manifest": str(report.manifest), "clips": report.clips, "values": dict(report.values)}
+    pairs = ",".join(f"{s}={v}" for s, v in report.values.items())
+    show(
+        result,
+        as_json=json,
+        lines=[f"Wrote {report.clips} clips; import with --manifest {report.manifest} --values {pairs}"],
+    )

@@ -1,0 +1,156 @@
+"""Commands on the model: next, train, predict, evaluate, export-weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from annotator.cli.output import JsonOption, ProjectArgument, progress_bar, show, table, tell
+from annotator.core.errors import BadInput
+from annotator.core.identity import Split
+from annotator.engine.jobs.evaluating import Evaluation
+from annotator.engine.jobs.evaluating import evaluate as evaluate_job
+from annotator.engine.jobs.predicting import predict_files, predict_project
+from annotator.engine.jobs.queueing import next_up
+from annotator.engine.jobs.training import TrainBudget, TrainOptions
+from annotator.engine.jobs.training import train as train_job
+from annotator.engine.jobs.weights import export_weights as export_weights_job
+from annotator.project import Project
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(name="next")(next_)
+    app.command()(train)
+    app.command()(predict)
+    app.command()(evaluate)
+    app.command(name="export-weights")(export_weights)
+
+
+def next_(
+    project: ProjectArgument,
+    number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many.")] = 10,
+    json: JsonOption = False,
+) -> None:
+    """What to label next: frame, structure and the reason."""
+    with Project.open(project, read_only=True) as opened, progress_bar() as progress:
+        items = next_up(opened, number, progress=progress)
+    result = [
+        {"clip": i.key.clip, "frame": i.key.frame, "structure": i.structure, "score": i.score, "reason": i.reason}
+        for i in items
+    ]
+    rows = [
+        {"clip": i.key.clip, "frame": str(i.key.frame), "structure": i.structure, "reason": i.reason} for i in items
+    ]
+    show(result, as_json=json, lines=table(rows) or ["Nothing is left to label."])
+
+
+def train(
+    project: ProjectArgument,
+    recipe: Annotated[str, typer.Option(help="Name of a shipped recipe, or a path to a TOML file.")] = "default",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="path=value; changes the recipe.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps to do, in addition to those done.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes to train, in addition.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Where a new model starts from.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Train without a window: the same engine, resumed where it left off."""
+    if (steps is None) == (minutes is None):
+        raise typer.BadParameter("give either --steps N or --minutes M")
+    options = TrainOptions(recipe=recipe, overrides=_overrides(set_ or []), device=device, seed=seed)
+    with Project.open(project) as opened, progress_bar() as progress:
+        tell(opened.notes)
+        report = train_job(opened, options, TrainBudget(steps=steps, minutes=minutes), progress=progress)
+    tell(report.sentences)
+    result = {
+        "step": report.step,
+        "steps": report.steps,
+        "seconds": report.seconds,
+        "steps_per_s": report.steps_per_s,
+        "snapshot": report.snapshot,
+        "validated": report.is_validated,
+        "dice": dict(report.dice),
+    }
+    quality = ", ".join(f"{s} {d:.3f}" for s, d in report.dice.items()) or "not validated"
+    line = f"{report.steps} steps in {report.seconds:.0f} s; snapshot {report.snapshot}: {quality}."
+    show(result, as_json=json, lines=[line])
+
+
+def _overrides(pairs: list[str]) -> dict[str, str]:
+    split = [pair.split("=", 1) for pair in pairs]
+    for pair, parts in zip(pairs, split, strict=True):
+        if len(parts) != 2:
+            raise typer.BadParameter(f"'{pair}' is not of the form path=value")
+    return {parts[0]: parts[1] for parts in split}
+
+
+def predict(
+    source: Annotated[list[Path], typer.Argument(help="A project folder, or image files and folders.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    weights: Annotated[Path | None, typer.Option(help="A weights file; needed for files.")] = None,
+    split: Annotated[Split | None, typer.Option(help="Only this part of a project.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write one indexed PNG per frame and predictions.csv with the confidence per structure."""
+    with progress_bar() as progress:
+        if len(source) == 1 and Project.is_project(source[0]):
+            with Project.open(source[0], read_only=True) as opened:
+                report = predict_project(opened, out, split=split, weights=weights, progress=progress)
+        elif weights is None:
+            raise BadInput(source[0], "it is no project, and files need a model", "give --weights FILE")
+        elif split is not None:
+            raise typer.BadParameter("--split goes with a project")
+        else:
+            report = predict_files(source, out, weights=weights, progress=progress)
+    result = {"frames": report.frames, "out": str(report.out), "snapshot": report.snapshot}
+    show(result, as_json=json, lines=[f"Wrote {report.frames} masks to {out}."])
+
+
+def evaluate(
+    project: ProjectArgument,
+    split: Annotated[Split, typer.Option(help="Which part of the data.")] = Split.TEST,
+    weights: Annotated[Path | None, typer.Option(help="A weights file instead of the latest snapshot.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Dice and HD95 (mm) per structure, domain and view, by patient, with bootstrap intervals."""
+    with Project.open(project, read_only=True) as opened, progress_bar() as progress:
+        result = evaluate_job(opened, split, weights=weights, progress=progress)
+    show(result.as_json(), as_json=json, lines=_lines(result))
+
+
+def _lines(result: Evaluation) -> list[str]:
+    rows = []
+    for group, results in [("all", result.structures), *result.by_domain.items(), *result.by_view.items()]:
+        for structure, r in results.items():
+            interval = f"{r.ci95[0]:.3f} to {r.ci95[1]:.3f}"
+            distance = f"{r.hd95_mm:.1f}" if r.hd95_mm is not None else "-"
+            rows.append(
+                {
+                    "of": group,
+                    "structure": structure,
+                    "Dice": f"{r.dice:.3f}",
+                    "95%": interval,
+                    "HD95 mm": distance,
+                    "patients": str(r.patients),
+                }
+            )
+    mean = f"Mean Dice {result.mean_dice:.3f} on {result.frames} frames." if result.mean_dice is not None else ""
+    return [*table(rows), mean]
+
+
+def export_weights(
+    project: ProjectArgument,
+    out: Annotated[Path, typer.Option(help="File to write (a folder for monai-bundle).")],
+    format: Annotated[  # noqa: A002 - the option's name
+        str, typer.Option(help="safetensors, onnx, torch-export or monai-bundle.")
+    ] = "safetensors",
+    json: JsonOption = False,
+) -> None:
+    """Write the latest snapshot's weights with a model card."""
+    with Project.open(project, read_only=True) as opened:
+        report = export_weights_job(opened, format, out)
+    result = {"files": [str(f) for f in report.files], "snapshot": report.snapshot}
+    show(result, as_json=json, lines=[f"Wrote {', '.join(str(f) for f in report.files)}."])

@@ -1,0 +1,85 @@
+"""The command line: every command, and how errors end it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import typer
+
+import annotator
+from annotator.cli import data, learning, tools, window
+from annotator.cli.output import errors
+from annotator.core.errors import AnnotatorError
+
+app = typer.Typer(
+    name="annotator",
+    help="Label some structures of some ultrasound frames; a model learns in the background and suggests the rest.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(annotator.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+) -> None:
+    _version(asked=version)
+
+
+for room in (data, learning, tools, window):
+    room.register(app)
+
+
+def run() -> None:
+    """Run the command line: 0 where it worked, 2 for a usage error, 1 with one sentence otherwise."""
+    logging.basicConfig(level=logging.ERROR, handlers=[logging.NullHandler()])
+    try:
+        app()
+    except AnnotatorError as error:
+        _end(str(error))
+    except OSError as error:
+        _end(_os_sentence(error))
+    except KeyboardInterrupt:
+        errors.print("Stopped; everything finished so far is kept.")
+        raise SystemExit(130) from None
+    except Exception as error:
+        _end(f"Something unexpected went wrong ({error}); the details are in {_write_log()}.")
+
+
+def _end(sentence: str) -> None:
+    errors.print(f"error: {sentence}", markup=False)
+    raise SystemExit(1) from None
+
+
+def _os_sentence(error: OSError) -> str:
+    place = error.filename or "the disk"
+    match error.errno:
+        case errno.ENOSPC:
+            return f"{place}: the disk is full; free some space and try again."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"{place}: it may not be written or read; change its permissions or choose another folder."
+        case errno.ENOENT:
+            return f"{place}: there is no such file or folder; check the path."
+        case _:
+            return f"{place}: {error.strerror or error}; check the path and the disk."
+
+
+def _write_log() -> Path:
+    handle, name = tempfile.mkstemp(prefix="annotator-", suffix=".log")
+    with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 - an open descriptor, not a path
+        file.write(f"annotator {annotator.__version__}, Python {sys.version}\n{sys.argv}\n\n")
+        file.write(traceback.format_exc())
+    return Path(name)

@@ -1,0 +1,155 @@
+"""Predictions as files: one indexed PNG a frame at native size, and a table of confidences."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from annotator import ingest, registry
+from annotator.core.errors import BadInput
+from annotator.core.identity import FrameKey, Pseudonymiser, Spacing, Split
+from annotator.core.plugin_types import Frame
+from annotator.core.protocols import LabelProtocol
+from annotator.engine.jobs.models import ServingModel, load_model, serving_model
+from annotator.engine.jobs.progress import Progress
+from annotator.engine.predictions import suggestion
+from annotator.project import Project
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Item:
+    """One frame to predict: its file stem, pixels and mm/px."""
+
+    stem: str
+    frame: Frame
+    spacing: Spacing | None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictReport:
+    """How many frames were predicted, where, and by which snapshot."""
+
+    frames: int
+    out: Path
+    snapshot: int | None
+
+
+def predict_project(
+    project: Project, out: Path, *, split: Split | None, weights: Path | None, progress: Progress
+) -> PredictReport:
+    """Predict every frame of a project (or of one split).
+
+    Raises
+    ------
+    ProjectError
+        Where there is no model, or no clip in the split.
+    IncompatibleWeights
+        Where the weights belong to another protocol.
+    BadInput
+        Where the folder cannot be written.
+    """
+    clips = [c for c in project.clips() if split is None or c.split is split]
+    if not clips:
+        what = f"no clip in the split '{split}'" if split else "no clip"
+        raise BadInput(project.path, f"the project has {what}", "import clips first")
+    model = serving_model(project, weights)
+    total = sum(c.header.n_frames for c in clips)
+    items = (
+        _Item(_stem(key, clip.header.n_frames), project.read_frame(key), clip.header.spacing)
+        for clip in clips
+        for key in clip.frame_keys
+    )
+    return _write(items, model, out, values=project.values, total=total, progress=progress)
+
+
+def predict_files(paths: Sequence[Path], out: Path, *, weights: Path, progress: Progress) -> PredictReport:
+    """Predict image files or folders with nothing but a weights file.
+
+    Raises
+    ------
+    BadInput
+        Where a file cannot be read or the folder cannot be written.
+    IncompatibleWeights
+        Where the weights cannot be used.
+    """
+    model = load_model(weights)
+    # Names are not stored: files keep their stems, and no patient key leaves this function.
+    return _write(
+        _read_files(paths, Pseudonymiser(b"predict")),
+        model,
+        out,
+        values=model.predictor.values,
+        total=0,
+        progress=progress,
+    )
+
+
+def _stem(key: FrameKey, n_frames: int) -> str:
+    return key.clip if n_frames == 1 else key.file_stem
+
+
+def _read_files(paths: Sequence[Path], pseudonymiser: Pseudonymiser) -> Iterator[_Item]:
+    taken: dict[str, int] = {}
+    for read in ingest.read_paths(paths, registry.readers(), pseudonymiser):
+        for recording in read.recordings:
+            stem = recording.header.stem
+            taken[stem] = taken.get(stem, 0) + 1
+            name = stem if taken[stem] == 1 else f"{stem}~{taken[stem]}"
+            for index, frame in enumerate(recording.frames):
+                key = FrameKey(name, index)
+                yield _Item(_stem(key, recording.header.n_frames), frame, recording.header.spacing)
+
+
+def _write(
+    items: Iterable[_Item],
+    model: ServingModel,
+    out: Path,
+    *,
+    values: Mapping[str, int],
+    total: int,
+    progress: Progress,
+) -> PredictReport:
+    protocol = model.predictor.header.protocol
+    table = np.asarray([0, *(values[s] for s in protocol.ids)], dtype=np.uint8)
+    palette = _palette(protocol, values)
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(["image", *protocol.ids])
+    done = 0
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for item in items:
+            progress.update(done, total, f"Predicting {item.stem}")
+            prediction = model.predictor.predict(item.frame, spacing=item.spacing)
+            made = suggestion(FrameKey(item.stem, 0), model.snapshot or 0, prediction.probabilities, protocol)
+            _write_png(table[made.classes], palette, out / f"{item.stem}.png")
+            writer.writerow([item.stem, *(f"{made.confidence[s]:.4f}" for s in protocol.ids)])
+            done += 1
+        (out / "predictions.csv").write_text(rows.getvalue(), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(out, f"the predictions cannot be written ({error.strerror})", "free the folder") from None
+    return PredictReport(done, out, model.snapshot)
+
+
+def _write_png(mask: NDArray[np.uint8], palette: bytes, path: Path) -> None:
+    image = Image.fromarray(mask)
+    image.putpalette(palette)
+    aside = path.with_suffix(".tmp")
+    image.save(aside, format="PNG", optimize=False)
+    aside.replace(path)
+
+
+def _palette(protocol: LabelProtocol, values: Mapping[str, int]) -> bytes:
+    """768 bytes: the structures' colours at their values, black elsewhere."""
+    colours = [(0, 0, 0)] * 256
+    for structure in protocol.structures:
+        red, green, blue = (round(part * 255) for part in structure.rgb)
+        colours[values[structure.id]] = (red, green, blue)
+    return bytes(part for colour in colours for part in colour)

@@ -1,0 +1,153 @@
+"""Training without a window: the same session that the window's thread runs, in a plain loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from annotator import registry
+from annotator.core.errors import BadInput, ReadOnlyProject, TrainingFailed
+from annotator.engine.jobs.progress import Progress
+from annotator.engine.messages import Event, RunState, SnapshotPublished, TrainingStatus, Trouble
+from annotator.engine.session import SessionOptions, TrainingSession
+from annotator.engine.thread import open_session
+from annotator.engine.workshop import find_recipe
+from annotator.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to train; ``overrides`` are dotted recipe paths to values as text."""
+
+    recipe: str = "default"
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    device: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainBudget:
+    """How long to train, in addition to what was done: steps or minutes."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What came of it.
+
+    ``step`` counts since the project began, ``steps`` and ``seconds`` this run from its first step on;
+    ``dice`` is the published snapshot's on validation patients, empty where it is not validated.
+    """
+
+    step: int
+    steps: int
+    seconds: float
+    snapshot: int | None
+    is_validated: bool
+    dice: Mapping[str, float]
+    sentences: tuple[str, ...]
+
+    @property
+    def steps_per_s(self) -> float:
+        """Steps per second of this run."""
+        return self.steps / self.seconds if self.seconds > 0 else 0.0
+
+
+def train(project: Project, options: TrainOptions, budget: TrainBudget, *, progress: Progress) -> TrainReport:
+    """Train a project, publish what was learnt, and leave a checkpoint to go on from.
+
+    Raises
+    ------
+    BadInput
+        Where no structure of a training clip has a finished label.
+    ReadOnlyProject
+        Where another process writes the project.
+    TrainingFailed
+        Where the learner stopped on an error.
+    AnnotatorError
+        Where the recipe or the device cannot be used.
+    """
+    if project.is_read_only:
+        raise ReadOnlyProject(" ".join(project.notes) or f"{project.path} is open for reading only.")
+    return _Run(_session(project, options), progress, budget).to_the_end(project)
+
+
+def _session(project: Project, options: TrainOptions) -> TrainingSession:
+    from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - torch is imported late
+
+    recipe = read_recipe(find_recipe(options.recipe), options.overrides)
+    return open_session(
+        project,
+        factory=registry.network(recipe.network.name),
+        recipe=options.recipe,
+        overrides=options.overrides,
+        device=options.device,
+        seed=options.seed,
+        options=SessionOptions(makes_queue=False, sleeps=False, seed=options.seed),
+    )
+
+
+class _Run:
+    """One run of a session against a budget."""
+
+    def __init__(self, session: TrainingSession, progress: Progress, budget: TrainBudget) -> None:
+        self._session = session
+        self._progress = progress
+        self._budget = budget
+        self._first_step = 0
+        self._began: float | None = None
+        self._published: SnapshotPublished | None = None
+        self._sentences: list[str] = []
+
+    def to_the_end(self, project: Project) -> TrainReport:
+        try:
+            self._tick_until(self._is_spent, project)
+        finally:
+            ended = time.perf_counter()
+            self._take(self._session.finish())
+        latest = project.latest_snapshot()
+        return TrainReport(
+            step=self._session.step,
+            steps=self._session.step - self._first_step,
+            seconds=ended - self._began if self._began is not None else 0.0,
+            snapshot=latest.id if latest else None,
+            is_validated=latest.is_validated if latest else False,
+            dice=self._published.dice if self._published else {},
+            sentences=tuple(dict.fromkeys(self._sentences)),
+        )
+
+    def _tick_until(self, is_spent: Callable[[], bool], project: Project) -> None:
+        while not is_spent():
+            events, has_worked = self._session.tick()
+            self._take(events)
+            if self._session.state is RunState.FAILED:
+                raise TrainingFailed(self._session.sentence)
+            if not has_worked and self._session.state is RunState.IDLE:
+                raise BadInput(project.path, "no training clip has a finished label", "label a structure first")
+
+    def _is_spent(self) -> bool:
+        if self._began is None:
+            if self._session.state is not RunState.TRAINING:
+                return False
+            self._began, self._first_step = time.perf_counter(), self._session.step
+        done = self._session.step - self._first_step
+        seconds = time.perf_counter() - self._began
+        steps, minutes = self._budget.steps, self._budget.minutes
+        if minutes is not None:
+            self._progress.update(int(seconds), int(minutes * 60), f"Training, step {self._session.step} (seconds)")
+            return seconds >= minutes * 60
+        self._progress.update(done, steps or 0, f"Training, step {self._session.step}")
+        return steps is not None and done >= steps
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case SnapshotPublished():
+                    self._published = event
+                case Trouble(sentence=sentence):
+                    self._sentences.append(sentence)
+                case TrainingStatus() | _:
+                    pass

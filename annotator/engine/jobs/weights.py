@@ -1,0 +1,101 @@
+"""The latest model with its card, for other people and other programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotator import registry
+from annotator.core.errors import ProjectError
+from annotator.export import ModelFacts, model_card
+from annotator.project import Project, Snapshot
+
+if TYPE_CHECKING:
+    from annotator.learn.weights import WeightsHeader
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsReport:
+    """Files that were written, and the snapshot that they hold."""
+
+    files: tuple[Path, ...]
+    snapshot: int
+
+
+def export_weights(project: Project, format_name: str, out: Path) -> WeightsReport:
+    """Write the weights of a project's latest snapshot.
+
+    Parameters
+    ----------
+    project
+        Whose model.
+    format_name
+        ``"safetensors"``, ``"onnx"``, ``"torch-export"`` or ``"monai-bundle"``.
+    out
+        File to write, or folder for a MONAI bundle.
+
+    Raises
+    ------
+    ProjectError
+        Where there is no snapshot yet.
+    UnknownName
+        Where there is no such format.
+    AnnotatorError
+        Where the file cannot be written.
+    """
+    from annotator.learn import portable  # noqa: PLC0415 - torch is imported late
+    from annotator.learn.weights import read_header  # noqa: PLC0415
+
+    snapshot = project.latest_snapshot()
+    if snapshot is None:
+        raise ProjectError(f"{project.path}: there is no model yet; run 'annotator train' first.")
+    card = model_card(_facts(project, snapshot, read_header(snapshot.file)))
+    model = portable.portable_model(snapshot.file, registry.networks(), card=card)
+    return WeightsReport(portable.export_weights(model, format=format_name, out=out), snapshot.id)
+
+
+def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> ModelFacts:
+    counts = project.counts()
+    limits = []
+    if snapshot.data_revision != project.data_revision:
+        limits.append(
+            f"Labels are counted at data revision {project.data_revision}; the model learnt from revision "
+            f"{snapshot.data_revision}."
+        )
+    if snapshot.is_tainted:
+        limits.append("It learnt from a patient who was removed from the project since.")
+    return ModelFacts(
+        title=project.path.name,
+        protocol=header.protocol,
+        values=header.values,
+        network=f"{header.network} {dict(header.options)}" if header.options else header.network,
+        preprocessing={
+            "size": f"{header.image_size} px square, letterboxed, square in mm where the spacing is known",
+            "grey": "ITU-R BT.601 luminance",
+        },
+        recipe=_flat(header.recipe),
+        step=snapshot.step,
+        data_revision=snapshot.data_revision,
+        labels=counts.labels,
+        by_author=counts.by_author,
+        by_origin=counts.by_origin,
+        domains=Counter(clip.header.domain for clip in project.clips()),
+        validation=snapshot.metrics.get("dice", {}),
+        validation_by_domain=snapshot.metrics.get("dice_by_domain", {}),
+        inactive=[s for s in header.protocol.ids if s not in header.active],
+        limits=limits,
+    )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """Nested settings under dotted names."""
+    flat: dict[str, object] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
