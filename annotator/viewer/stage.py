@@ -83,10 +83,15 @@ class Stage:
 
     def close(self) -> bool:
         """Save what waits and let go of project and canvas; whether everything is saved."""
-        is_saved = self._try(self.desk.ledger.save_waiting)
-        self.take_commits()
+        is_saved = self.save_waiting()
         self._brush.close()
         self.project.committed.disconnect(self._note_commit)
+        return is_saved
+
+    def save_waiting(self) -> bool:
+        """Try again to save what could not be saved; whether everything is on disk."""
+        is_saved = self._try(self.desk.ledger.save_waiting)
+        self.take_commits()
         return is_saved
 
     # --- where ----------------------------------------------------------------------------------------
@@ -111,7 +116,7 @@ class Stage:
         self.desk.frame = wanted
         self._show_frame()
         self.panels.push_timeline()
-        self._look()
+        self.look()
 
     def step(self, by: int) -> None:
         """Go some frames on or back; from the last comes the first, as a heart beats."""
@@ -277,7 +282,7 @@ class Stage:
             self.desk.frame = key.frame
             self._show_frame()
             self.panels.push_timeline()
-            self._look()
+            self.look()
 
     def _show_clip(self) -> None:
         self._show_frame()
@@ -285,7 +290,7 @@ class Stage:
         self.panels.mark_current_clip()
         self.panels.push_details()
         self._push_tool()
-        self._look()
+        self.look()
 
     def _show_frame(self) -> None:
         if self.desk.clip is not None:
@@ -301,7 +306,8 @@ class Stage:
         self.scene.show_suggestions(shown.codes)
         self.scene.show_marks(mark_array(desk.ledger.label(key), desk.structure))
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Tell the learner which frame is on screen."""
         if self.desk.clip is not None:
             self.send(Look(self.desk.key))
 

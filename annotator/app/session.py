@@ -1,0 +1,125 @@
+"""One open project in the window: the learner, the workbench, and how they begin and end."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
+
+from annotator import registry
+from annotator.app.transfer import Transfer
+from annotator.app.wiring import Wiring
+from annotator.app.work_page import WorkPage
+from annotator.core.errors import AnnotatorError
+from annotator.engine.thread import Engine
+from annotator.project import Project
+from annotator.settings import UserSettings
+from annotator.viewer.engine_port import EnginePort
+from annotator.viewer.workbench import Workbench
+
+_PUMP_MS = 20
+_CLOSE_TIMEOUT_S = 60.0
+
+
+class RunningEngine(EnginePort, Protocol):
+    """A learner that can be started and stopped.
+
+    Contract: ``close`` writes a checkpoint at the next step boundary and waits for the thread.
+    """
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def close(self, *, timeout_s: float = ...) -> bool:
+        """End; whether it ended in time."""
+        ...
+
+
+class Session:
+    """A project on screen.
+
+    Parameters
+    ----------
+    project
+        Open; closed with the session.
+    settings
+        Author, brush size and device.
+    engine
+        The learner, not yet started; ``None`` where nothing shall train.
+    parent
+        The window.
+    """
+
+    def __init__(
+        self, project: Project, settings: UserSettings, *, engine: RunningEngine | None, parent: QWidget
+    ) -> None:
+        self.project = project
+        self.page = WorkPage(parent)
+        self.engine = engine
+        self.bench = Workbench(project, self.page.viewer, author=settings.author, engine=engine)
+        self.wiring = Wiring(self.bench, self.page)
+        self.transfer = Transfer(project, settings.author, say=self.bench.signals.message.emit, parent=parent)
+        self._timer = QTimer(self.page)
+        self._timer.timeout.connect(self.bench.pump)
+        self.bench.set_brush_size(settings.brush_size)
+
+    def start(self) -> None:
+        """Show the project and let the learner begin."""
+        self.bench.start()
+        if self.engine is not None:
+            self.engine.start()
+            self.bench.look()
+        self._timer.start(_PUMP_MS)
+
+    def save(self) -> bool:
+        """Try again to save what waits; whether everything is on disk."""
+        return self.bench.save_waiting()
+
+    def close(self) -> None:
+        """Stop the timer, the jobs and the learner, then close the project."""
+        self._timer.stop()
+        self.transfer.wait()
+        self.bench.close()
+        if self.engine is not None:
+            self.engine.close(timeout_s=_CLOSE_TIMEOUT_S)
+        self.page.close_canvas()
+        self.project.close()
+
+
+def open_session(path: Path, settings: UserSettings, *, parent: QWidget) -> Session:
+    """Open a project with a learner of its own.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the project cannot be opened.
+    """
+    project = Project.open(path)
+    engine = None
+    if not project.is_read_only:
+        with contextlib.suppress(AnnotatorError):
+            engine = make_engine(project, settings)
+    return Session(project, settings, engine=engine, parent=parent)
+
+
+def make_engine(project: Project, settings: UserSettings) -> Engine:
+    """The background learner of a project, with the shipped recipe.
+
+    Raises
+    ------
+    AnnotatorError
+        Where no installed plugin has the recipe's network.
+    """
+    from annotator.engine.workshop import find_recipe  # noqa: PLC0415 - torch is imported late
+    from annotator.learn.recipe import read_recipe  # noqa: PLC0415
+
+    recipe = read_recipe(find_recipe("default"))
+    return Engine(project, factory=registry.network(recipe.network.name), device=settings.device)
+
+
+if TYPE_CHECKING:
+    _is_running_engine: type[RunningEngine] = Engine

@@ -1,0 +1,136 @@
+"""Import and export from the window: ask, run in the background, say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QWidget
+
+from annotator import registry
+from annotator.app.background import BackgroundJob
+from annotator.engine.jobs.exporting import export_labels
+from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_paths
+from annotator.project import Project
+from annotator.ui.dialogs import Choice, ExportDialog, ExportKind, ExportRequest, ImportDialog, ImportRequest
+from annotator.viewer.state import Message, MessageLevel
+
+if TYPE_CHECKING:
+    from annotator.core.plugin_types import WriteReport
+    from annotator.engine.jobs.progress import Progress
+
+_WEIGHT_FORMATS = (
+    Choice("safetensors", "safetensors", "for this application, with a model card"),
+    Choice("onnx", "ONNX", "for other programs"),
+    Choice("torch-export", "torch.export", "for PyTorch"),
+    Choice("monai-bundle", "MONAI bundle", "for MONAI"),
+)
+
+
+class Transfer:
+    """Runs one import or export at a time for one open project.
+
+    Parameters
+    ----------
+    project
+        What is read and written.
+    author
+        Name that is stored beside imported labels.
+    say
+        Takes messages for the person.
+    parent
+        The window.
+    """
+
+    def __init__(self, project: Project, author: str, *, say: Callable[[Message], None], parent: QWidget) -> None:
+        self._project = project
+        self._author = author
+        self._say = say
+        self._parent = parent
+        self._job: BackgroundJob | None = None
+
+    def ask_import(self, paths: tuple[Path, ...] = ()) -> None:
+        """Ask what to import, with files that are already known, such as dropped ones."""
+        domains = tuple(sorted({clip.header.domain for clip in self._project.clips()}))
+        asked = ImportDialog.ask(domains, self._project.protocol.views, paths=paths, parent=self._parent)
+        if asked is not None:
+            self._import(asked)
+
+    def ask_export(self) -> None:
+        """Ask what to export and where to."""
+        masks = tuple(
+            Choice(name, name.upper() if len(name) < 5 else name, "restores everything" if w.is_lossless else "")
+            for name, w in sorted(registry.writers().items())
+        )
+        has_model = self._project.latest_snapshot() is not None
+        why = "" if has_model else "There is no trained model yet; it comes a while after the first label."
+        folder = self._project.path.parent
+        asked = ExportDialog.ask(masks, _WEIGHT_FORMATS, folder=folder, no_weights=why, parent=self._parent)
+        if asked is not None:
+            self._export(asked)
+
+    def wait(self) -> None:
+        """Cancel what runs and wait for it, before the project closes."""
+        if self._job is not None:
+            self._job.wait()
+            self._job = None
+
+    def _import(self, asked: ImportRequest) -> None:
+        options = ImportOptions(asked.domain or None, asked.view or None)
+        self._start(
+            "The import",
+            lambda progress: import_paths(self._project, asked.paths, options, author=self._author, progress=progress),
+            self._imported,
+        )
+
+    def _imported(self, report: ImportReport) -> None:
+        known = f"; {report.known} were there already" if report.known else ""
+        labels = f" and {report.labels} labels" if report.labels else ""
+        self._say(Message(f"Imported {report.added} clips with {report.frames} frames{labels}{known}."))
+        for warning in dict.fromkeys(report.warnings):
+            self._say(Message(warning, MessageLevel.WARNING))
+
+    def _export(self, asked: ExportRequest) -> None:
+        project = self._project
+        if asked.kind is ExportKind.MASKS:
+            out = asked.folder / f"{project.path.name}-{asked.format}"
+            self._start(
+                "The export",
+                lambda progress: export_labels(project, asked.format, out, progress=progress),
+                lambda report: self._exported(report, out),
+            )
+            return
+        out = asked.folder / f"{project.path.name}-{asked.format}"
+        self._start("The export", lambda _progress: _export_weights(project, asked.format, out), self._weights_written)
+
+    def _exported(self, report: WriteReport, out: Path) -> None:
+        self._say(Message(f"Exported {len(report.files)} files to {out}."))
+        for dropped in report.dropped:
+            self._say(Message(dropped, MessageLevel.WARNING))
+
+    def _weights_written(self, out: Path) -> None:
+        self._say(Message(f"Exported the model to {out}."))
+
+    def _start(self, title: str, job: Callable[[Progress], Any], on_done: Callable[[Any], None]) -> None:
+        if self._job is not None:
+            self._say(Message("Another import or export is still running.", MessageLevel.WARNING))
+            return
+
+        def done(result: Any) -> None:
+            self._job = None
+            on_done(result)
+
+        def failed(sentence: str) -> None:
+            self._job = None
+            self._say(Message(sentence, MessageLevel.ERROR))
+
+        self._job = BackgroundJob(title, job, on_done=done, on_error=failed, parent=self._parent)
+        self._job.start()
+
+
+def _export_weights(project: Project, format_name: str, out: Path) -> Path:
+    from annotator.engine.jobs.weights import export_weights  # noqa: PLC0415 - torch is imported late
+
+    export_weights(project, format_name, out)
+    return out

@@ -1,0 +1,334 @@
+"""The main window: its pages, menus and keys, and one open project at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget
+
+from annotator import registry
+from annotator.app.keys import KeyFilter
+from annotator.app.session import Session, open_session
+from annotator.app.shortcuts import ACTIONS, action_keys, changed_keys, keys_in_use
+from annotator.core.errors import AnnotatorError
+from annotator.project import Project
+from annotator.settings import UserSettings, save_settings
+from annotator.ui.dialogs import AuthorDialog, Choice, NewProjectDialog, ShortcutsDialog
+from annotator.ui.start_page import StartPage
+from annotator.ui.style import apply_style, icon
+from annotator.viewer.state import Tool
+
+_SIZE: Final = QSize(1366, 728)
+_ABOUT: Final = "Label some structures of some frames; a model learns in the background and suggests the rest."
+
+
+class MainWindow(QMainWindow):
+    """Start page or work page; menus; keys.
+
+    Parameters
+    ----------
+    settings
+        The user's; kept up to date and written at the end.
+    on_demo
+        Called for 'Try the demo'; makes a project and returns its folder.
+    """
+
+    def __init__(self, settings: UserSettings, *, on_demo: Callable[[], Path] | None = None) -> None:
+        super().__init__()
+        self.settings = settings
+        self.session: Session | None = None
+        self._on_demo = on_demo
+        self._shortcuts: list[QShortcut] = []
+        self._keys = KeyFilter(self._end_hold, self)
+        self.start_page = StartPage()
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.start_page)
+        self.setCentralWidget(self._pages)
+        self.setWindowTitle("Echo Annotator")
+        self.setWindowIcon(icon("annotator"))
+        self.setAcceptDrops(True)
+        apply_style(self)
+        self._project_actions: list[QAction] = []
+        self._make_menus()
+        self._take_start_page()
+        self.show_start_page()
+        self.resize(_SIZE)
+        self._install_keys()
+
+    # --- projects -------------------------------------------------------------------------------------
+
+    def show_start_page(self) -> None:
+        """Show recent projects and the ways to begin."""
+        self.start_page.show_state(self.settings.recent_projects)
+        self._pages.setCurrentWidget(self.start_page)
+        self._bind_keys()
+
+    def open_project(self, path: Path) -> bool:
+        """Open a project in place of the one that is open; whether that worked."""
+        if not self.close_project():
+            return False
+        try:
+            session = open_session(path, self.settings, parent=self)
+        except AnnotatorError as error:
+            self.complain(str(error))
+            return False
+        self.show_session(session)
+        return True
+
+    def show_session(self, session: Session) -> None:
+        """Put a project on screen."""
+        self.session = session
+        self._pages.addWidget(session.page)
+        self._pages.setCurrentWidget(session.page)
+        path = session.project.path
+        self.setWindowTitle(f"{path.name} — Echo Annotator{' (read-only)' if session.project.is_read_only else ''}")
+        self.settings = self.settings.with_recent(path)
+        self._bind_keys()
+        session.start()
+        session.page.canvas.native.setFocus()
+
+    def close_project(self) -> bool:
+        """Close the project that is open; ``False`` where the person would rather stay, to save first."""
+        session = self.session
+        if session is None:
+            return True
+        if not session.save() and not self._leave_unsaved():
+            return False
+        self.settings = self.settings.model_copy(update={"brush_size": session.bench.tool.brush_size})
+        self._pages.setCurrentWidget(self.start_page)
+        session.close()
+        self._pages.removeWidget(session.page)
+        session.page.deleteLater()
+        self.session = None
+        self.setWindowTitle("Echo Annotator")
+        self._bind_keys()
+        return True
+
+    def complain(self, sentence: str) -> None:
+        """Say that something failed."""
+        if self.session is not None:
+            self.session.bench.desk.complain(AnnotatorError(sentence))
+        else:
+            QMessageBox.warning(self, "Echo Annotator", sentence)
+
+    def _leave_unsaved(self) -> bool:
+        question = "Some strokes could not be saved. Close all the same, and lose them?"
+        buttons = QMessageBox.StandardButton.Discard | QMessageBox.StandardButton.Cancel
+        answer = QMessageBox.question(self, "Not saved", question, buttons, QMessageBox.StandardButton.Cancel)
+        return answer == QMessageBox.StandardButton.Discard
+
+    def _take_start_page(self) -> None:
+        self.start_page.new_requested.connect(self._new_project)
+        self.start_page.open_requested.connect(self._choose_project)
+        self.start_page.demo_requested.connect(self._demo)
+        self.start_page.recent_chosen.connect(lambda folder: self.open_project(Path(folder)))
+
+    def _new_project(self) -> None:
+        protocols = tuple(
+            Choice(p.name, p.title, ", ".join(s.name for s in p.structures)) for p in registry.protocols().values()
+        )
+        asked = NewProjectDialog.ask(protocols, folder=Path.home(), parent=self)
+        if asked is None:
+            return
+        try:
+            Project.create(asked.folder, registry.protocol(asked.protocol)).close()
+        except AnnotatorError as error:
+            self.complain(str(error))
+            return
+        if self.open_project(asked.folder) and self.session is not None:
+            self.session.transfer.ask_import()
+
+    def _choose_project(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Open a project", str(Path.home()))
+        if folder:
+            self.open_project(Path(folder))
+
+    def _demo(self) -> None:
+        if self._on_demo is None:
+            return
+        try:
+            QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+            folder = self._on_demo()
+        except AnnotatorError as error:
+            self.complain(str(error))
+            return
+        finally:
+            QApplication.restoreOverrideCursor()
+        self.open_project(folder)
+
+    # --- menus and keys -------------------------------------------------------------------------------
+
+    def _make_menus(self) -> None:
+        bar = self.menuBar()
+        file = bar.addMenu("&File")
+        self._add(file, "&New project…", self._new_project, "Ctrl+N")
+        self._add(file, "&Open a project…", self._choose_project, "Ctrl+O")
+        file.addSeparator()
+        self._add(file, "&Import clips…", lambda: self._with(lambda s: s.transfer.ask_import()), "Ctrl+I", needs=True)
+        self._add(file, "&Export labels or model…", lambda: self._with(lambda s: s.transfer.ask_export()), needs=True)
+        file.addSeparator()
+        self._add(file, "&Close project", self._back_to_start, "Ctrl+W", needs=True)
+        self._add(file, "&Quit", self.close, "Ctrl+Q")
+        edit = bar.addMenu("&Edit")
+        self._add(edit, "&Undo", lambda: self._do("undo"), needs=True)
+        self._add(edit, "&Redo", lambda: self._do("redo"), needs=True)
+        edit.addSeparator()
+        self._add(edit, "&Your name…", self._ask_author)
+        view = bar.addMenu("&View")
+        self._add(view, "&Fit the picture", lambda: self._do("fit"), needs=True)
+        self._add(view, "&Hide or show suggestions", lambda: self._do("hide_suggestions"), needs=True)
+        self._add(view, "&Save a screenshot…", self._save_screenshot, "Ctrl+P", needs=True)
+        helping = bar.addMenu("&Help")
+        self._add(helping, "&Keyboard shortcuts…", self._ask_shortcuts, "F1")
+        self._add(helping, "&About", lambda: QMessageBox.about(self, "Echo Annotator", _ABOUT))
+
+    def _add(
+        self, menu: QMenu | None, text: str, slot: Callable[[], object], key: str = "", *, needs: bool = False
+    ) -> None:
+        if menu is None:
+            return
+        action = QAction(text, self)
+        action.triggered.connect(lambda _checked=False: slot())
+        if key:
+            action.setShortcut(QKeySequence(key))
+        if needs:
+            self._project_actions.append(action)
+        menu.addAction(action)
+
+    def _with(self, use: Callable[[Session], object]) -> None:
+        if self.session is not None:
+            use(self.session)
+
+    def _back_to_start(self) -> None:
+        if self.close_project():
+            self.show_start_page()
+
+    def _install_keys(self) -> None:
+        application = QApplication.instance()
+        if application is not None:
+            application.installEventFilter(self._keys)
+
+    def _bind_keys(self) -> None:
+        """Make the shortcuts anew for the project that is open, and name them in the tooltips."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._shortcuts.clear()
+        session = self.session
+        for item in self._project_actions:
+            item.setEnabled(session is not None)
+        if session is None:
+            return
+        keys = keys_in_use(session.project.protocol, self.settings.shortcuts)
+        self._keys.watched = keys["hide_suggestions"]
+        for action in ACTIONS:
+            for key in (keys[action.id], *action.also):
+                self._bind(key, partial(self._do, action.id))
+        for structure in session.project.protocol.structures:
+            self._bind(structure.key, partial(session.bench.select, structure.id))
+        shown = {name: QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for name, key in keys.items()}
+        for widget in (session.page.structures, session.page.tools, session.page.timeline):
+            widget.set_shortcuts({name: key for name, key in shown.items() if key})
+
+    def _bind(self, key: str, do: Callable[[], object]) -> None:
+        if key:
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.setAutoRepeat(key in ("Left", "Right", "[", "]"))
+            shortcut.activated.connect(do)
+            self._shortcuts.append(shortcut)
+
+    def _do(self, name: str) -> None:
+        """Run an action by its id."""
+        session = self.session
+        if session is None:
+            return
+        bench = session.bench
+        if name in tuple(Tool):
+            bench.use_tool(name)
+            return
+        plain: dict[str, Callable[[], object]] = {
+            "accept": bench.accept,
+            "accept_all": bench.accept_all,
+            "reject": bench.reject,
+            "reject_all": bench.reject_all,
+            "correct": bench.correct,
+            "absent": bench.mark_absent,
+            "clear": bench.clear,
+            "finish": bench.finish,
+            "undo": bench.undo,
+            "redo": bench.redo,
+            "next_up": bench.next_up,
+            "next_frame": lambda: bench.step(1),
+            "previous_frame": lambda: bench.step(-1),
+            "play": bench.toggle_playing,
+            "smaller_brush": lambda: bench.resize_brush(-1),
+            "larger_brush": lambda: bench.resize_brush(1),
+            "hide_suggestions": lambda: bench.hide_suggestions(not bench.tool.are_suggestions_hidden),
+            "fit": session.page.canvas.refit,
+            "mark_ed": lambda: bench.toggle_mark("ed"),
+            "mark_es": lambda: bench.toggle_mark("es"),
+        }
+        plain[name]()
+
+    def _end_hold(self) -> None:
+        self._do("hide_suggestions")
+
+    def _ask_shortcuts(self) -> None:
+        protocol = self.session.project.protocol if self.session is not None else None
+        asked = ShortcutsDialog.ask(action_keys(protocol, self.settings.shortcuts), parent=self)
+        if asked is not None:
+            self.settings = self.settings.model_copy(update={"shortcuts": changed_keys(asked)})
+            self.save_settings()
+            self._bind_keys()
+
+    def _ask_author(self) -> None:
+        name = AuthorDialog.ask(self.settings.author, parent=self)
+        if name:
+            self.settings = self.settings.model_copy(update={"author": name})
+            self._with(lambda session: setattr(session.bench.desk.ledger, "author", name))
+            self.save_settings()
+
+    def _save_screenshot(self) -> None:
+        session = self.session
+        if session is None:
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save a screenshot", "screenshot.png", "Pictures (*.png)")
+        if path and not session.page.canvas.native.grab().save(path):
+            self.complain(f"{path}: the picture cannot be written; choose another folder.")
+
+    def save_settings(self) -> None:
+        """Write the settings; a failure is said, and nothing else is lost."""
+        try:
+            save_settings(self.settings)
+        except AnnotatorError as error:
+            self.complain(str(error))
+
+    # --- Qt -------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files where a project is open."""
+        if self.session is not None and event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Offer dropped files for import."""
+        paths = tuple(Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
+        if paths:
+            self._with(lambda session: session.transfer.ask_import(paths))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Save, stop the learner and close; or stay, where the person would rather save first."""
+        if not self.close_project():
+            event.ignore()
+            return
+        self.save_settings()
+        application = QApplication.instance()
+        if application is not None:
+            application.removeEventFilter(self._keys)
+        event.accept()

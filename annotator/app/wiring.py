@@ -1,0 +1,139 @@
+"""Connects one workbench with one page: values one way, intentions the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtWidgets import QWidget
+
+from annotator.app.work_page import WorkPage
+from annotator.core.identity import Spacing, SpacingStatus
+from annotator.ui.dialogs import AskAbsentDialog, ConfirmSpacingDialog, SpacingQuestion
+from annotator.viewer.state import Message
+from annotator.viewer.workbench import Workbench
+
+_WHY = {
+    SpacingStatus.DOUBTED: "The file contradicts itself about its pixel size. Check the proposal before you use it.",
+    SpacingStatus.UNKNOWN: "The file does not say how large a pixel is.",
+}
+
+
+class Wiring(QObject):
+    """Keeps the connections, and the timer that plays the clip.
+
+    Parameters
+    ----------
+    bench
+        What decides.
+    page
+        What shows.
+    """
+
+    def __init__(self, bench: Workbench, page: WorkPage) -> None:
+        super().__init__(page)
+        self._bench = bench
+        self._page = page
+        self._speed = 1.0
+        self._clock = QTimer(self)
+        self._clock.setTimerType(Qt.TimerType.PreciseTimer)
+        self._clock.setSingleShot(True)
+        self._clock.timeout.connect(self._on_tick)
+        self._show_values()
+        self._take_panels()
+        self._take_tools()
+        bench.labelling.ask_absent = self._ask_absent
+
+    def _show_values(self) -> None:
+        signals, page = self._bench.signals, self._page
+        signals.structures.connect(page.structures.show_state)
+        signals.timeline.connect(page.timeline.show_state)
+        signals.clips.connect(page.clips.show_state)
+        signals.details.connect(page.details.show_state)
+        signals.training.connect(page.training.show_state)
+        signals.queue.connect(page.next_up.show_state)
+        signals.tool.connect(page.tools.show_state)
+        signals.message.connect(page.messages.show_message)
+        signals.playing.connect(self._on_playing)
+
+    def _take_panels(self) -> None:
+        bench, page = self._bench, self._page
+        panel = page.structures
+        panel.selected.connect(bench.select)
+        panel.accept.connect(bench.accept)
+        panel.correct.connect(bench.correct)
+        panel.reject.connect(bench.reject)
+        panel.absent.connect(bench.mark_absent)
+        panel.clear.connect(bench.clear)
+        panel.accept_all.connect(bench.accept_all)
+        panel.reject_all.connect(bench.reject_all)
+        panel.visibility_toggled.connect(bench.set_visible)
+        page.timeline.frame_requested.connect(bench.go_to)
+        page.timeline.structure_selected.connect(bench.select)
+        page.timeline.play_toggled.connect(lambda _on: bench.toggle_playing())
+        page.timeline.speed_changed.connect(self._on_speed)
+        page.clips.clip_activated.connect(bench.open_clip)
+        page.next_up.activated.connect(self._on_next_up)
+        page.training.pause.connect(bench.pause_training)
+        page.training.resume.connect(bench.resume_training)
+        page.training.retry.connect(bench.resume_training)
+
+    def _take_tools(self) -> None:
+        bench, page = self._bench, self._page
+        page.tools.tool_chosen.connect(bench.use_tool)
+        page.tools.size_changed.connect(bench.set_brush_size)
+        page.tools.opacity_changed.connect(bench.set_suggestion_opacity)
+        page.tools.suggestions_hidden.connect(bench.hide_suggestions)
+        page.tools.undo_requested.connect(bench.undo)
+        page.tools.redo_requested.connect(bench.redo)
+        page.tools.finish_requested.connect(bench.finish)
+        page.details.view_chosen.connect(bench.set_view)
+        page.details.domain_chosen.connect(bench.set_domain)
+        page.details.mark_requested.connect(bench.toggle_mark)
+        page.details.spacing_requested.connect(self._ask_spacing)
+        page.messages.action_chosen.connect(self._on_message_action)
+
+    def _on_next_up(self, index: int) -> None:
+        queue = self._bench.board.queue
+        if 0 <= index < len(queue):
+            self._bench.jump(queue[index])
+
+    def _on_message_action(self, message: Message) -> None:
+        if message.action:
+            self._bench.resume_training()
+
+    def _on_playing(self, is_playing: bool) -> None:  # noqa: FBT001 (a signal's signature)
+        self._page.timeline.set_playing(is_playing=is_playing)
+        if is_playing:
+            self._start_clock()
+        else:
+            self._clock.stop()
+
+    def _on_speed(self, times: float) -> None:
+        self._speed = times
+
+    def _on_tick(self) -> None:
+        if self._bench.is_playing:
+            self._start_clock()
+            self._bench.step(1)
+
+    def _start_clock(self) -> None:
+        self._clock.start(max(1, round(self._bench.frame_interval_ms / self._speed)))
+
+    def _ask_absent(self, name: str) -> bool:
+        return AskAbsentDialog.ask(name, parent=self._window())
+
+    def _ask_spacing(self) -> None:
+        clip = self._bench.desk.clip
+        if clip is None:
+            return
+        header = clip.header
+        why = _WHY.get(header.spacing_status, "The pixel size as it is used now; change it only if you know better.")
+        proposed: Spacing | None = header.proposed_spacing or header.spacing
+        answer = ConfirmSpacingDialog.ask(SpacingQuestion(why, proposed, header.shape), parent=self._window())
+        if answer is not None:
+            self._bench.confirm_spacing(answer)
+
+    def _window(self) -> QWidget:
+        window: Any = self._page.window()
+        return window  # type: ignore[no-any-return]
