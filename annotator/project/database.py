@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -23,11 +23,22 @@ from annotator.project.durable import storage_errors
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a database is opened; ``url`` is None for the SQLite file in the project folder."""
+    """How a database is opened.
+
+    Parameters
+    ----------
+    url
+        None for the SQLite file in the project folder.
+    is_read_only, is_on_share
+        Whether nothing may be written, and whether the folder is on a network share.
+    synchronous
+        SQLite's durability; anything but FULL is for measuring what durability costs.
+    """
 
     url: str | None = None
     is_read_only: bool = False
     is_on_share: bool = False
+    synchronous: Literal["FULL", "OFF"] = "FULL"
 
 
 class Database:
@@ -67,7 +78,12 @@ class Database:
     def _configure(self, raw: sqlite3.Connection) -> None:
         if not self.access.is_read_only:
             raw.execute(f"PRAGMA journal_mode={'DELETE' if self.access.is_on_share else 'WAL'}")
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cache_size=-16000"):
+        for pragma in (
+            f"synchronous={self.access.synchronous}",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "cache_size=-16000",
+        ):
             raw.execute(f"PRAGMA {pragma}")
 
     @contextmanager

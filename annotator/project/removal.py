@@ -93,7 +93,7 @@ def _delete_empty(connection: Connection, revisions: set[int]) -> None:
 
 
 def finish_erasures(session: Session) -> None:
-    """Delete the files of removed patients and shrink the database; does nothing where nothing waits.
+    """Delete the files of removed patients and old backups, and shrink the database; does nothing where nothing waits.
 
     Raises
     ------
@@ -109,6 +109,9 @@ def finish_erasures(session: Session) -> None:
         for name in files:
             (folder / name).unlink(missing_ok=True)
         fsync_folder(folder)
+        # A copy from before a migration still has the patient in it.
+        for backup in session.path.glob("annotations-format-*.sqlite"):
+            backup.unlink()
     session.database.shrink()
     with session.database.write() as connection:
         connection.execute(sa.delete(schema.erasures))

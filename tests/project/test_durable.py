@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -42,6 +43,12 @@ def fill(folder: Path) -> Path:
             return filler
 
 
+def commit_for_ever(project: Project) -> None:
+    """Commit until an error ends it."""
+    for n in itertools.count():
+        project.commit(KEY, [Assign("two", outlined(box(n % 8, 12)))], author="ann")
+
+
 def test_a_full_disk_is_one_sentence_and_the_project_as_it_was(small_disk: Path) -> None:
     path = small_disk / "project"
     with Project.create(path, PROTOCOL) as project:
@@ -54,8 +61,7 @@ def test_a_full_disk_is_one_sentence_and_the_project_as_it_was(small_disk: Path)
         with pytest.raises(ProjectError, match="disk is full"):
             project.add_snapshot(bytes(9999), step=1, data_revision=1, recipe="", metrics={}, is_validated=False)
         with pytest.raises(ProjectError, match="disk is full"):
-            for n in range(200):
-                project.commit(KEY, [Assign("two", outlined(box(n % 8, 12)))], author="ann")
+            commit_for_ever(project)
         full = project.label(KEY)
         filler.unlink()
         assert project.label(KEY) == full

@@ -48,7 +48,7 @@ def test_network_shares_are_told_by_the_nearest_mount(
             self.mountpoint, self.fstype, self.opts = str(mountpoint), fstype, "rw"
 
     mounts = [Mount(Path("/"), "nfs"), Mount(tmp_path, kind), Mount(tmp_path / "deeper", "nfs")]
-    monkeypatch.setattr(lock.psutil, "disk_partitions", lambda all: mounts)  # noqa: A006
+    monkeypatch.setattr("psutil.disk_partitions", lambda all: mounts)  # noqa: A006
     found = lock.network_share(tmp_path)
     assert (found is not None) == is_share
     if found is not None:

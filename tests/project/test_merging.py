@@ -9,6 +9,7 @@ from annotator.core.allowed import allowed_bitmap
 from annotator.core.errors import AnnotatorError, Contradiction
 from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel, StructureLabel
+from annotator.core.packing import Mask
 from annotator.core.status import LabelStatus
 from annotator.project.merging import merged
 from tests.core import strategies
@@ -47,7 +48,7 @@ def test_knowledge_only_grows(ours: PartialLabel, theirs: PartialLabel) -> None:
 
 
 @given(strategies.masks.filter(np.any), st.sampled_from(strategies.PROTOCOL.ids[1:]))
-def test_a_draft_is_not_painted_over(mask: np.ndarray, other: str) -> None:  # type: ignore[type-arg]
+def test_a_draft_is_not_painted_over(mask: Mask, other: str) -> None:
     ours = PartialLabel(strategies.SHAPE, {"one": StructureLabel(LabelStatus.DRAFT, mask)})
     theirs = PartialLabel(strategies.SHAPE, {other: StructureLabel(LabelStatus.OUTLINED, mask.copy())})
     with pytest.raises(Contradiction, match=f"{np.count_nonzero(mask)} pixels"):

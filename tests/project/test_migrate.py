@@ -49,6 +49,13 @@ def test_a_project_of_the_first_format_opens_for_ever(first_format: Path) -> Non
         again.commit(FrameKey("clip", 2), [Paint("one", box(2, 2))], author="ann")
 
 
+def test_a_removed_patient_is_in_no_backup(first_format: Path) -> None:
+    with Project.open(first_format) as project:
+        assert (first_format / "annotations-format-0001.sqlite").exists()
+        project.remove_patient("P1", author="ann")
+    assert not (first_format / "annotations-format-0001.sqlite").exists()
+
+
 def test_an_old_project_cannot_be_read_without_bringing_it_up_to_date(first_format: Path) -> None:
     with pytest.raises(ProjectError, match="older format"):
         Project.open(first_format, read_only=True)

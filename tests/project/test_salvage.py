@@ -36,17 +36,23 @@ def test_a_sound_project_is_salvaged_whole(filled: Project, tmp_path: Path) -> N
         assert after.pseudonymiser == before.pseudonymiser
 
 
+def first_complaint(path: Path) -> str:
+    """What opening says, or the check, where opening does not meet the damage."""
+    try:
+        with Project.open(path) as project:
+            return next(iter(project.check().problems), "")
+    except CorruptProject as error:
+        return str(error)
+
+
 def test_a_damaged_database_is_refused_and_salvaged(filled: Project, tmp_path: Path) -> None:
     file = filled.path / "annotations.sqlite"
     data = bytearray(file.read_bytes())
     data[8 * 4096 : 12 * 4096] = b"\xff" * (4 * 4096)
     file.write_bytes(data)
-    with pytest.raises(CorruptProject, match=r"can still be read") as raised, Project.open(filled.path) as project:
-        # Damage that opening does not meet is met by the check.
-        problems = project.check().problems
-        assert problems
-        raise CorruptProject(f"{problems[0]} can still be read")
-    assert "\n" not in str(raised.value)
+    complaint = first_complaint(filled.path)
+    assert complaint
+    assert "\n" not in complaint
     saved = Project.salvage(filled.path, tmp_path / "out")
     assert saved.clips == 31
     assert saved.lost

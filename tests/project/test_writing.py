@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from annotator.core.edits import Assign, Finish, Paint, PaintUnsure, Scribble
+from annotator.core.edits import Assign, Edit, Finish, Paint, PaintUnsure, Scribble
 from annotator.core.errors import AnnotatorError, Contradiction, UnknownName
 from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel, StructureLabel
@@ -102,7 +102,12 @@ def test_the_unsure_brush_is_stored_apart(project: Project) -> None:
 def test_edits_that_do_not_fit_change_nothing(project: Project) -> None:
     before = project.data_revision
     small = np.ones((2, 2), dtype=np.bool_)
-    bad = [Paint("heart", box(0, 0)), Paint("one", small), Finish("one"), Scribble("one", small, is_structure=True)]
+    bad: list[Edit] = [
+        Paint("heart", box(0, 0)),
+        Paint("one", small),
+        Finish("one"),
+        Scribble("one", small, is_structure=True),
+    ]
     for edit in [*bad, Assign("one", outlined(small)), PaintUnsure(small)]:
         with pytest.raises(AnnotatorError):
             project.commit(KEY, [Paint("two", box(0, 0)), edit], author="ann")
