@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+_STALE: Final = b"stale"
+"""Stands for the digest of a frame whose clip changed since it was loaded."""
+
 SHELF_BYTES: Final = 256 * 2**20
 
 
@@ -98,6 +101,8 @@ class FrameBook:
         self._held: dict[FrameKey, bytes] = {}
         self._checked: dict[FrameKey, TrainingFrame] = {}
         self._validation_is_stale = False
+        self._must_release = False
+        self._unreadable: set[FrameKey] = set()
         self._waiting: deque[FrameKey] = deque()
         self._plan = Plan()
         self._troubles: list[str] = []
@@ -130,7 +135,12 @@ class FrameBook:
     @property
     def has_waiting(self) -> bool:
         """Whether any frame is still to be loaded or released."""
-        return bool(self._waiting) or self._validation_is_stale
+        return bool(self._waiting) or self._must_release
+
+    @property
+    def must_release(self) -> bool:
+        """Whether the trainer may hold a frame that it should not; no step is done before :meth:`release`."""
+        return self._must_release
 
     def take_troubles(self) -> list[str]:
         """Plain sentences on frames that could not be read, since the last call."""
@@ -182,6 +192,8 @@ class FrameBook:
             self._shelf.forget_clips(touched)
             for key in [k for k in {*self._held, *self._checked} if k.clip in touched]:
                 self._digests.pop(key, None)
+                if key in self._held:
+                    self._held[key] = _STALE
             self.survey()
         self._dirty.extend(keys)
 
@@ -224,7 +236,8 @@ class FrameBook:
         held = held_patients(self._project, tuple(self._clips.values()), self._finished)
         self._plan = plan_frames(tuple(self._clips.values()), self._finished, held=held)
         wanted = [*self._plan.labelled, *self._plan.validation, *self._plan.unlabelled]
-        self._waiting = deque(key for key in wanted if not self._is_in_place(key))
+        self._waiting = deque(k for k in wanted if k not in self._unreadable and not self._is_in_place(k))
+        self._must_release = True
 
     def _is_labelled(self, key: FrameKey) -> bool:
         return key in self._finished
@@ -243,6 +256,9 @@ class FrameBook:
 
     def release(self, trainer: TrainerProtocol) -> bool:
         """Take out of the trainer what the plan no longer has; whether the validation frames changed too."""
+        if not self._must_release:
+            return False
+        self._must_release = False
         training = {*self._plan.labelled, *self._plan.unlabelled}
         gone = [key for key in self._held if key not in training]
         if gone:
@@ -283,7 +299,7 @@ class FrameBook:
             new += made.bitmap is not None
             if key in checked:
                 self._checked[key] = made
-                self._validation_is_stale = True
+                self._validation_is_stale = self._must_release = True
             else:
                 self._held[key] = self._digests.get(key, b"") if made.bitmap is not None else b""
                 frames.append(made)
@@ -300,6 +316,7 @@ class FrameBook:
             image = self._shelf.image(key, clip)
         except AnnotatorError as error:
             _LOG.exception("Frame %s is left out of training.", key)
+            self._unreadable.add(key)
             self._troubles.append(f"A frame was left out of training: {error}")
             return None
         return self._workshop.training_frame(key, clip.header, image=image, allowed=allowed)
@@ -309,6 +326,7 @@ class FrameBook:
         self._held.clear()
         self._checked.clear()
         self._digests.clear()
+        self._unreadable.clear()
         self._validation_is_stale = False
         self._replan()
 

@@ -34,14 +34,17 @@ def held_patients(
     ProjectError
         Where the choice cannot be stored.
     """
-    from annotator.learn.publish_policy import hold_aside  # noqa: PLC0415  (imports torch)
-
     chosen = chosen_validation(clips)
     if chosen:
         return chosen
     here = {clip.header.patient for clip in clips}
     before = tuple(p for p in json.loads(project.read_fact(HELD_FACT) or "[]") if p in here)
-    held = hold_aside(labelled_patients(clips, finished), before)
+    labelled = labelled_patients(clips, finished)
+    if not labelled:
+        return before
+    from annotator.learn.publish_policy import hold_aside  # noqa: PLC0415  (imports torch)
+
+    held = hold_aside(labelled, before)
     if held != before and not project.is_read_only:
         project.write_fact(HELD_FACT, json.dumps(held))
     return held

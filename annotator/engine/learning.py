@@ -76,22 +76,21 @@ class Learning:
 
     def _ready(self) -> TrainerProtocol:
         if self._trainer is None:
-            trainer = self._workshop.trainer()
-            self._restore(trainer)
+            trainer = self._made()
             self._trainer = trainer
+            self.step = trainer.step_count
             self._notes_told = 0
         return self._trainer
 
-    def _restore(self, trainer: TrainerProtocol) -> None:
-        """Go on from the checkpoint, else from the newest snapshot that fits, else from the starting weights."""
+    def _made(self) -> TrainerProtocol:
+        """A trainer that goes on from the checkpoint, else from the newest model that fits."""
+        trainer = self._workshop.trainer()
         try:
             found = read_checkpoint(self._project.checkpoint_path)
             if found is not None:
-                facts, data = found
-                trainer.restore(data)
-                self._adopt(facts)
-                self.step = trainer.step_count
-                return
+                trainer.restore(found[1])
+                self._adopt(found[0])
+                return trainer
         except Exception:
             _LOG.exception("The checkpoint is passed over.")
             self._troubles.append(
@@ -99,8 +98,11 @@ class Learning:
                     "The training checkpoint cannot be used, so training goes on from the last model.", can_retry=False
                 )
             )
-        self._restored, self._schedule = SessionFacts(), Schedule()
+            # The former one may be half-restored.
+            trainer = self._workshop.trainer()
+        self._adopt(SessionFacts())
         self._start_from_weights(trainer)
+        return trainer
 
     def _adopt(self, facts: SessionFacts) -> None:
         self._restored = facts
@@ -109,6 +111,7 @@ class Learning:
         self._served_dice = facts.served_dice
 
     def _start_from_weights(self, trainer: TrainerProtocol) -> None:
+        """Start from the newest snapshot that fits, else from the starting weights, else from nothing."""
         candidates = [snapshot.file for snapshot in reversed(self._project.snapshots())]
         if self._starting_weights is not None:
             candidates.append(self._starting_weights)
@@ -144,13 +147,15 @@ class Learning:
 
     @property
     def may_go_on_sleeping(self) -> bool:
-        """Whether it slept before the restart, and has the same labels now."""
-        return self._restored.is_asleep and self._restored.labels == self._book.fingerprint()
+        """Whether it slept before the restart, and has the same labels and recipe now."""
+        before = self._restored
+        is_same = before.recipe == self._workshop.recipe and before.labels == self._book.fingerprint()
+        return before.is_asleep and is_same
 
     @property
     def can_step(self) -> bool:
         """Whether the trainer is there and has a labelled frame."""
-        return self._trainer is not None and self._trainer.can_step
+        return self._trainer is not None and not self._book.must_release and self._trainer.can_step
 
     def do_step(self) -> None:
         """One training step.

@@ -12,6 +12,9 @@ FIRST_CHECK_S: Final = 15.0
 FIRST_CHECK_STEPS: Final = 200
 """The same in steps, for fast devices."""
 
+FEWEST_STEPS: Final = 20
+"""Steps before a check is worth its time, however slow they are."""
+
 INTERVAL_GROWTH: Final = 1.4
 LONGEST_INTERVAL_S: Final = 120.0
 
@@ -72,7 +75,7 @@ class Schedule:
         """Whether to check now."""
         if self.checks == 0 and self.steps >= FIRST_CHECK_STEPS:
             return True
-        return self.steps > 0 and self.seconds >= self.interval_s
+        return self.steps >= FEWEST_STEPS and self.seconds >= self.interval_s
 
     def after_check(self, score: float | None) -> Schedule:
         """A check is done, with this mean validation Dice (``None``: not validated); the next one comes later."""

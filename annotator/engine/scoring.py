@@ -24,6 +24,9 @@ SAMPLE: Final = 320
 """Frames that are scored: some seconds of prediction on two cores, and more than anybody labels in a day."""
 
 PER_CLIP: Final = 6
+FEWEST_SCORES: Final = 8
+"""Scores without which the order is still random."""
+
 REPORT_EVERY_S: Final = 3.0
 STEPS_BETWEEN: Final = 3
 """While it trains, one frame is scored after so many other pieces of work."""
@@ -134,7 +137,8 @@ class Scorer:
             return False, None
         self._has_news = False
         self._said_at = now
-        return True, self._queue(clips, held, is_random=model is None)
+        is_known = len(self._scores) >= min(FEWEST_SCORES, len(self._scores) + len(self._waiting))
+        return True, self._queue(clips, held, is_random=model is None or not is_known)
 
     def _score(self, key: FrameKey, clips: Mapping[str, Clip], model: ServedModel) -> None:
         clip = clips.get(key.clip)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,6 +20,11 @@ from annotator.engine.messages import Suggestion, SuggestionsReady
 from annotator.engine.predictions import PredictionCache, suggestion
 from annotator.engine.roles import nearest_first
 from annotator.engine.trainer_protocol import ServedModel, Workshop
+
+if TYPE_CHECKING:
+    from annotator.project import Project
+
+_LOG = logging.getLogger(__name__)
 
 BATCH: Final = 2
 """Frames per batch in the background: a new look waits for at most one batch or one step."""
@@ -81,9 +88,9 @@ class Server:
         return self._model
 
     @property
-    def on_screen(self) -> FrameKey | None:
-        """The frame that was looked at last and still awaits its suggestion."""
-        return None if self._look is None else self._look[0]
+    def current(self) -> FrameKey | None:
+        """The frame on screen."""
+        return self._current
 
     def use(self, model: ServedModel, snapshot: int) -> None:
         """Serve with another model from now on; the clip on screen is served again."""
@@ -188,3 +195,37 @@ def clip_of(key: FrameKey, clips: Mapping[str, Clip]) -> Clip:
     if clip is None or not 0 <= key.frame < clip.header.n_frames:
         raise AnnotatorError(f"The project has no frame {key.frame} of a clip called '{key.clip}'.")
     return clip
+
+
+def newest_model(
+    project: Project, workshop: Workshop, starting_weights: Path | None
+) -> tuple[tuple[ServedModel, int] | None, list[str]]:
+    """The newest snapshot that can be read, else the starting weights, else nothing.
+
+    Parameters
+    ----------
+    project
+        Has the snapshots.
+    workshop
+        Loads them.
+    starting_weights
+        Serve as snapshot 0.
+
+    Returns
+    -------
+    tuple or None
+        The model and its snapshot id.
+    list of str
+        One plain sentence for each file that was passed over.
+    """
+    files = [(snapshot.file, snapshot.id) for snapshot in reversed(project.snapshots())]
+    if starting_weights is not None:
+        files.append((starting_weights, 0))
+    passed_over: list[str] = []
+    for file, number in files:
+        try:
+            return (workshop.model(file), number), passed_over
+        except AnnotatorError as error:
+            _LOG.exception("The model %s cannot serve.", file)
+            passed_over.append(f"A model is passed over: {error}")
+    return None, passed_over

@@ -32,8 +32,8 @@ from annotator.engine.messages import (
     UseRecipe,
 )
 from annotator.engine.scoring import Scorer
-from annotator.engine.serving import LookServed, Server, clip_of
-from annotator.engine.status import sentence_for, sentence_of
+from annotator.engine.serving import LookServed, Server, clip_of, newest_model
+from annotator.engine.status import log_to, sentence_for, sentence_of, stop_logging
 from annotator.engine.trainer_protocol import Workshop
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ _LOG = logging.getLogger(__name__)
 
 PIECE: Final = 6
 """Frames that are loaded, or labels that are read, between two steps."""
+
+READ_ONLY: Final = "The project is open for reading only, so nothing is learnt here."
 
 STATUS_EVERY_S: Final = 0.5
 
@@ -105,7 +107,9 @@ class TrainingSession:
         self._events: list[Event] = []
         self._is_open = False
         self._turn = 0
-        self._last_status = (RunState.STOPPED, float("-inf"))
+        self._last_status: tuple[RunState | None, float] = (None, float("-inf"))
+        self._unservable: set[str] = set()
+        self._log = log_to(project.checkpoint_path.parent)
         self._build(make_workshop(recipe))
 
     def _build(self, workshop: Workshop) -> None:
@@ -134,7 +138,8 @@ class TrainingSession:
     @property
     def sentence(self) -> str:
         """What it does, and why, for the user."""
-        return sentence_for(self._state, self._book.plan, reason=self._reason)
+        reason = READ_ONLY if self._project.is_read_only and self._state is RunState.IDLE else self._reason
+        return sentence_for(self._state, self._book.plan, reason=reason)
 
     @property
     def served(self) -> Sequence[LookServed]:
@@ -195,7 +200,7 @@ class TrainingSession:
     def _resume(self) -> None:
         if self._state is RunState.FAILED:
             self._learning.start_over()
-            self._serve_latest()
+            self._is_open = False
         elif self._state is RunState.SLEEPING:
             self._learning.wake()
         self._reason = ""
@@ -208,15 +213,22 @@ class TrainingSession:
             self._events.append(Trouble(str(error), can_retry=False))
             return
         self._learning.save()
+        current = self._server.current
         self._build(workshop)
         self._is_open = False
         self._open()
+        if current is not None:
+            self._look(current, time.perf_counter())
+        self._signal(Signal.LABELLED)
 
     def _stop(self) -> None:
-        if self._state not in (RunState.FAILED, RunState.STOPPED):
-            self._learning.save(is_asleep=self._state is RunState.SLEEPING)
-        self._events += self._learning.take_troubles()
-        self._signal(Signal.STOP)
+        was, self._state = self._state, transition(self._state, Signal.STOP)
+        try:
+            if was not in (RunState.FAILED, RunState.STOPPED):
+                self._learning.save(is_asleep=was is RunState.SLEEPING)
+                self._events += self._learning.take_troubles()
+        finally:
+            stop_logging(self._log)
 
     def finish(self) -> list[Event]:
         """Check and publish what was learnt since the last check, save and stop: the end of a headless run."""
@@ -258,6 +270,8 @@ class TrainingSession:
         first = self._serve(self._server.serve_first)
         if first:
             return True
+        if self._state is RunState.FAILED:
+            return self._serve_more()
         chores = (self._examine, self._load, self._check, self._step, self._save, self._serve_more, self._score)
         for offset in range(len(chores)):
             turn = (self._turn + offset) % len(chores)
@@ -272,24 +286,14 @@ class TrainingSession:
         self._is_open = True
         self._book.survey()
         self._serve_latest()
-        if self._project.is_read_only:
-            self._reason = "The project is open for reading only, so nothing is learnt here."
-        elif self._book.has_labels:
+        if self._book.has_labels and not self._project.is_read_only:
             self._signal(Signal.LABELLED)
 
     def _serve_latest(self) -> None:
-        """Serve with the newest snapshot that can be read, else with the starting weights, else with none."""
-        for snapshot in reversed(self._project.snapshots()):
-            try:
-                return self._server.use(self._workshop.model(snapshot.file), snapshot.id)
-            except AnnotatorError as error:
-                _LOG.exception("Snapshot %s cannot serve.", snapshot.id)
-                self._events.append(
-                    Trouble(f"The model of snapshot {snapshot.id} is passed over: {error}", can_retry=False)
-                )
-        if self._options.starting_weights is not None:
-            self._server.use(self._workshop.model(self._options.starting_weights), 0)
-        return None
+        found, passed_over = newest_model(self._project, self._workshop, self._options.starting_weights)
+        self._events += [Trouble(sentence, can_retry=False) for sentence in passed_over]
+        if found is not None:
+            self._server.use(*found)
 
     def _examine(self) -> bool:
         if not self._book.examine(PIECE):
@@ -303,6 +307,9 @@ class TrainingSession:
     def _load(self) -> bool:
         if self._state not in (RunState.LOADING, RunState.TRAINING):
             return False
+        if self._project.is_read_only:
+            self._signal(Signal.EMPTIED)
+            return True
         has_worked = self._learning.load(PIECE)
         self._events += self._learning.take_troubles()
         if self._state is RunState.LOADING and not self._book.awaits_labels:
@@ -357,8 +364,7 @@ class TrainingSession:
         try:
             event = serve()
         except AnnotatorError as error:
-            _LOG.exception("A frame has no suggestion.")
-            self._events.append(Trouble(f"A frame has no suggestion: {error}", can_retry=False))
+            self._pass_over_clip(error)
             return True
         except Exception:
             self._server.stop_serving()
@@ -367,6 +373,15 @@ class TrainingSession:
             return False
         self._events.append(event)
         return True
+
+    def _pass_over_clip(self, error: AnnotatorError) -> None:
+        """Serve nothing more of the clip on screen, which cannot be read, and tell of it once."""
+        name = self._server.current.clip if self._server.current else ""
+        self._server.forget_clips({name})
+        if name not in self._unservable:
+            self._unservable.add(name)
+            _LOG.error("Clip '%s' has no suggestions.", name, exc_info=error)
+            self._events.append(Trouble(f"Clip '{name}' has no suggestions: {error}", can_retry=False))
 
     def _score(self) -> bool:
         if not self._options.makes_queue or not self._is_open:

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from annotator.core.errors import AnnotatorError
 from annotator.engine.messages import RunState
 from annotator.engine.roles import Plan
 
+_LOGGER: Final = "annotator.engine"
+
 WINDOW_S: Final = 5.0
 """Steps per second are counted over so many seconds."""
 
 LOG_NAME: Final = "engine.log"
+
+
+def log_to(folder: Path) -> logging.Handler:
+    """Write the engine's warnings and tracebacks to a file of a folder; :func:`stop_logging` ends it.
+
+    Parameters
+    ----------
+    folder
+        Made where missing; where the disk refuses, nothing is written.
+    """
+    handler: logging.Handler = logging.NullHandler()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            handler = logging.FileHandler(folder / LOG_NAME, delay=True, encoding="utf-8")
+    except OSError:
+        pass
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    logging.getLogger(_LOGGER).addHandler(handler)
+    return handler
+
+
+def stop_logging(handler: logging.Handler) -> None:
+    """End what :func:`log_to` began."""
+    logging.getLogger(_LOGGER).removeHandler(handler)
+    handler.close()
 
 
 class Meter:

@@ -15,7 +15,7 @@ from annotator.engine.messages import Command, DataChanged, Event, Stop, Trouble
 from annotator.engine.priority import lower_priority, use_all_cores
 from annotator.engine.serving import LookServed
 from annotator.engine.session import SessionOptions, TrainingSession
-from annotator.engine.status import LOG_NAME, sentence_of
+from annotator.engine.status import sentence_of
 from annotator.engine.workshop import LearnWorkshop, find_recipe
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ class SessionThread:
                     self._events.put(event)
                 if not has_worked and not session.is_over:
                     self._take_commands(session, wait=True)
+            for event in session.tick()[0]:
+                self._events.put(event)
         except Exception as error:
             _LOG.exception("The engine's thread ended.")
             self._events.put(Trouble(sentence_of(error), can_retry=False))
@@ -138,7 +140,6 @@ class Engine(SessionThread):
         starting_weights: Path | None = None,
     ) -> None:
         self._project = project
-        self._log = log_to(project)
         options = SessionOptions(starting_weights=starting_weights, seed=seed)
         super().__init__(
             lambda: open_session(project, factory=factory, recipe=recipe, device=device, seed=seed, options=options),
@@ -153,10 +154,7 @@ class Engine(SessionThread):
     def close(self, *, timeout_s: float = 30.0) -> bool:
         """Stop following, stop, save, and wait for it; whether the thread ended in time."""
         self._project.committed.disconnect(self._follow, missing_ok=True)
-        has_ended = super().close(timeout_s=timeout_s)
-        logging.getLogger("annotator.engine").removeHandler(self._log)
-        self._log.close()
-        return has_ended
+        return super().close(timeout_s=timeout_s)
 
     def _follow(self, commit: Commit) -> None:
         self.send(DataChanged(commit.keys, commit.clips))
@@ -201,21 +199,6 @@ def open_session(
         return LearnWorkshop(project.protocol, project.values, recipe=read, factory=factory, device=device, seed=seed)
 
     return TrainingSession(project, workshop, recipe=recipe, options=options)
-
-
-def log_to(project: Project) -> logging.Handler:
-    """Write the engine's warnings and tracebacks to ``training/engine.log`` of the project."""
-    logger = logging.getLogger("annotator.engine")
-    handler: logging.Handler
-    try:
-        project.checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(project.checkpoint_path.with_name(LOG_NAME), delay=True, encoding="utf-8")
-    except OSError:
-        handler = logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.setLevel(logging.WARNING)
-    logger.addHandler(handler)
-    return handler
 
 
 def _prepare_thread() -> None:

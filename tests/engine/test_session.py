@@ -1,19 +1,444 @@
 from __future__ import annotations
 
-from annotator.engine.messages import DataChanged, Look, RunState, SnapshotPublished, SuggestionsReady
+from typing import TypeVar
+
+import numpy as np
+
+from annotator.core.edits import Assign, Paint
+from annotator.core.errors import TrainingFailed
+from annotator.core.identity import FrameKey, Split
+from annotator.core.labels import StructureLabel
+from annotator.core.status import LabelStatus
+from annotator.engine.messages import (
+    DataChanged,
+    Look,
+    Pause,
+    QueueReady,
+    Resume,
+    RunState,
+    SnapshotPublished,
+    Stop,
+    SuggestionsReady,
+    TrainingStatus,
+    Trouble,
+    UseRecipe,
+)
+from annotator.engine.session import SessionOptions
 from annotator.project import Project
-from annotator.testing.sessions import add_moving_square, driven, outline_square
+from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
+from annotator.testing.trainers import BrokenTrainer, FakeTrainer
+
+T = TypeVar("T")
 
 
-def test_it_waits_for_the_first_finished_label_and_then_trains_and_publishes(project: Project) -> None:
+def of(driver: Driver, kind: type[T]) -> list[T]:
+    return [event for event in driver.events if isinstance(event, kind)]
+
+
+def has(driver: Driver, kind: type[object]) -> bool:
+    return bool(of(driver, kind))
+
+
+def tell(driver: Driver, *keys: FrameKey) -> None:
+    driver.session.handle(DataChanged(keys, tuple({key.clip for key in keys})))
+
+
+def check_soon(driver: Driver) -> None:
+    """As if the last step had taken very long."""
+    driver.session._learning._schedule = driver.session._learning._schedule.after_step(1e6)
+
+
+def test_it_waits_for_the_first_finished_label_and_a_draft_is_none(project: Project) -> None:
     clip = add_moving_square(project, "one")
     driver, workshop = driven(project)
     driver.settle()
+    key = FrameKey(clip, 0)
+    project.commit(key, [Paint("lv", np.ones((SIDE, SIDE), dtype=np.bool_))], author="tester")
+    tell(driver, key)
+    driver.settle()
     assert driver.session.state is RunState.IDLE
+    assert workshop.trainers == []
+    tell(driver, outline_square(project, clip))
+    driver.run_to(RunState.TRAINING)
+    assert len(workshop.trainers) == 1
+    assert workshop.trainers[0].frames[key].bitmap is not None
+
+
+def test_a_label_that_is_there_already_starts_it(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project)
+    driver.run_to(RunState.TRAINING)
+
+
+def test_a_commit_while_it_trains_reaches_the_trainer_and_so_does_its_undo(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    outline_square(project, clip, 0)
+    driver, workshop = driven(project)
+    driver.run(lambda: driver.session.step > 10)
+    key = outline_square(project, clip, 3)
+    tell(driver, key)
+    trainer = workshop.trainers[0]
+    driver.run(lambda: trainer.frames[key].bitmap is not None)
+    assert driver.session.state is RunState.TRAINING
+    project.undo(author="tester")
+    tell(driver, key)
+    driver.run(lambda: trainer.frames[key].bitmap is None)
+
+
+def test_a_redrawn_outline_replaces_the_former_one(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    key = outline_square(project, clip, 0)
+    driver, workshop = driven(project)
+    driver.run_to(RunState.TRAINING)
+    held = workshop.trainers[0].frames
+    before = held[key].bitmap
+    assert before is not None
+    tell(driver, outline_square(project, clip, 0, top=14))
+    driver.run(lambda: held[key].bitmap is not before)
+    after = held[key].bitmap
+    assert after is not None
+    assert not np.array_equal(before, after)
+
+
+def test_test_clips_never_get_into_the_trainer_or_the_queue(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "train"))
+    hidden = add_moving_square(project, "hidden", split=Split.TEST)
+    outline_square(project, hidden, 0)
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    tell(driver, outline_square(project, hidden, 2))
+    driver.settle(300)
+    trainer = workshop.trainers[0]
+    assert {key.clip for key in trainer.ever_seen} == {"train"}
+    assert trainer.validation == ()
+    assert all(item.key.clip != hidden for queue in of(driver, QueueReady) for item in queue.items)
+
+
+def test_a_clip_that_becomes_test_leaves_the_trainer(project: Project) -> None:
+    for name in ("one", "two"):
+        outline_square(project, add_moving_square(project, name))
+    driver, workshop = driven(project)
+    driver.run_to(RunState.TRAINING)
+    commit = project.update_clip("two", project.clip("two").header, author="tester", split=Split.TEST)
+    driver.session.handle(DataChanged(commit.keys, commit.clips))
+    step = driver.session.step
+    trainer = workshop.trainers[0]
+    driver.run(lambda: all(key.clip == "one" for key in trainer.frames))
+    assert driver.session.step == step
+
+
+def test_from_four_patients_on_one_is_held_and_stays_held(project: Project) -> None:
+    clips = [add_moving_square(project, f"c{i}") for i in range(6)]
+    for clip in clips[:3]:
+        outline_square(project, clip)
+    driver, workshop = driven(project, lambda _: FakeTrainer(lambda _: 0.7))
+    driver.run(lambda: has(driver, SnapshotPublished))
+    assert not of(driver, SnapshotPublished)[0].is_validated
+    tell(driver, outline_square(project, clips[3]))
+    trainer = workshop.trainers[0]
+    driver.run(lambda: len(trainer.validation) == 1)
+    held = {frame.patient for frame in trainer.validation}
+    assert not held & {frame.patient for frame in trainer.frames.values()}
+    tell(driver, outline_square(project, clips[4]))
+    check_soon(driver)
+    driver.run(lambda: any(event.is_validated for event in of(driver, SnapshotPublished)))
+    assert set(driver.session.status().validation_patients) == held
+    assert driver.session.status().dice == {"lv": 0.7}
+    assert project.snapshots()[-1].metrics["mean_dice"] == 0.7
+    again, other = driven(project)
+    again.run_to(RunState.TRAINING)
+    again.settle()
+    assert {frame.patient for frame in other.trainers[0].validation} == held
+
+
+def test_validation_clips_of_a_manifest_replace_the_automatic_choice(project: Project) -> None:
+    for i in range(5):
+        outline_square(project, add_moving_square(project, f"c{i}"))
+    outline_square(project, add_moving_square(project, "judge", split=Split.VALIDATION))
+    driver, workshop = driven(project)
+    driver.run_to(RunState.TRAINING)
+    driver.settle()
+    assert {frame.key.clip for frame in workshop.trainers[0].validation} == {"judge"}
+    assert {key.clip for key in workshop.trainers[0].ever_seen} == {f"c{i}" for i in range(5)}
+
+
+def test_a_model_that_validates_worse_is_not_published(project: Project) -> None:
+    for i in range(4):
+        outline_square(project, add_moving_square(project, f"c{i}"))
+    driver, workshop = driven(project, lambda _: FakeTrainer(lambda n: 0.9 - n / 10))
+    driver.run(lambda: bool(workshop.trainers) and workshop.trainers[0].validations >= 1)
+    driver.settle()
+    driver.session.finish()
+    assert workshop.trainers[0].validations >= 2
+    assert [snapshot.metrics["mean_dice"] for snapshot in project.snapshots()] == [0.8]
+
+
+def test_a_pause_stops_steps_but_not_suggestions(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session.handle(Pause())
+    step = driver.session.step
+    driver.session.handle(Look(FrameKey(clip, 2)))
+    driver.events.clear()
+    driver.settle()
+    assert driver.session.step == step
+    ready = of(driver, SuggestionsReady)
+    assert [s.key.frame for s in ready[0].suggestions] == [2]
+    assert [s.key.frame for event in ready for s in event.suggestions] == [2, 3, 1, 4, 0]
+    driver.session.handle(Resume())
+    driver.run(lambda: driver.session.step > step)
+
+
+def test_suggestions_have_the_frame_s_size_and_come_again_from_a_new_model(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.session.handle(Look(FrameKey(clip, 1)))
+    driver.run(lambda: len(of(driver, SnapshotPublished)) == 1)
+    driver.settle()
+    driver.session._publish()
+    driver.run(lambda: of(driver, SuggestionsReady)[-1].suggestions[0].snapshot == 2)
+    driver.settle()
+    made = [s for event in of(driver, SuggestionsReady) for s in event.suggestions]
+    assert {s.classes.shape for s in made} == {(SIDE, SIDE)}
+    assert sorted(s.key.frame for s in made if s.snapshot == 2) == [0, 1, 2, 3, 4]
+    assert len(of(driver, SuggestionsReady)[0].suggestions) == 1
+
+
+def test_a_look_is_served_before_the_next_step_and_its_wait_is_known(project: Project) -> None:
+    clip = add_moving_square(project, "one", frames=30)
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    for frame in (20, 3, 11):
+        driver.session.handle(Look(FrameKey(clip, frame)))
+        step = driver.session.step
+        events, has_worked = driver.session.tick()
+        assert has_worked
+        assert driver.session.step == step
+        assert [s.key.frame for e in events if isinstance(e, SuggestionsReady) for s in e.suggestions] == [frame]
+        assert driver.session.served[-1].key.frame == frame
+        assert driver.session.served[-1].seconds >= driver.session.served[-1].predict_s
+
+
+def test_a_failure_is_one_sentence_and_a_retry_goes_on_from_the_checkpoint(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+
+    def make(number: int) -> FakeTrainer:
+        return BrokenTrainer(RuntimeError("CUDA kernel 0xdeadbeef"), after=30) if number == 0 else FakeTrainer()
+
+    driver, workshop = driven(project, make)
+    driver.run(lambda: driver.session.step == 20)
+    driver.session._learning.save()
+    driver.run_to(RunState.FAILED)
+    trouble = of(driver, Trouble)
+    assert len(trouble) == 1
+    assert trouble[0].can_retry
+    assert "0xdeadbeef" not in trouble[0].sentence
+    assert "\n" not in trouble[0].sentence
+    assert "0xdeadbeef" in (project.checkpoint_path.parent / "engine.log").read_text()
+    driver.settle()
+    assert len(of(driver, Trouble)) == 1
+    driver.session.handle(Resume())
+    driver.run_to(RunState.TRAINING)
+    assert workshop.trainers[1].step_count in (20, 21)
+    assert len(workshop.trainers[1].frames) == 5
+    driver.run(lambda: driver.session.step > 31)
+
+
+def test_the_sentence_of_a_known_error_is_shown_as_it_is(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project, lambda _: BrokenTrainer(TrainingFailed("The loss is no longer a number.")))
+    driver.run_to(RunState.FAILED)
+    driver.settle()
+    assert of(driver, Trouble)[0].sentence == "The loss is no longer a number."
+    assert of(driver, TrainingStatus)[-1].sentence == "The loss is no longer a number."
+
+
+def test_suggestions_go_on_after_training_failed(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    outline_square(project, clip)
+    driver, _ = driven(project, lambda _: BrokenTrainer(RuntimeError("no"), after=400))
+    driver.run_to(RunState.FAILED)
+    assert has(driver, SnapshotPublished)
+    driver.session.handle(Look(FrameKey(clip, 4)))
+    driver.run(lambda: has(driver, SuggestionsReady))
+
+
+def test_it_stops_and_starts_again_at_the_same_step(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project)
+    driver.run(lambda: driver.session.step == 57)
+    driver.session.handle(Stop())
+    assert driver.session.is_over
+    again, workshop = driven(project)
+    again.run_to(RunState.TRAINING)
+    assert workshop.trainers[0].step_count - again.session.step == 0
+    assert again.session.step in (57, 58)
+    assert not has(again, Trouble)
+
+
+def test_a_damaged_checkpoint_is_told_and_training_goes_on_from_the_last_model(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session.handle(Stop())
+    project.checkpoint_path.write_bytes(project.checkpoint_path.read_bytes()[:-1])
+    again, workshop = driven(project)
+    again.run_to(RunState.TRAINING)
+    assert "checkpoint cannot be used" in of(again, Trouble)[0].sentence
+    assert workshop.started_from == [project.snapshots()[-1].file]
+
+
+def test_it_sleeps_on_a_plateau_also_after_a_restart_and_wakes_at_a_new_label(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
+    check_soon(driver)
+    driver.run_to(RunState.SLEEPING)
+    step = driver.session.step
+    driver.settle()
+    assert driver.session.step == step
+    assert "it is enough" in driver.session.sentence
+    driver.session.handle(Stop())
+
+    again, _ = driven(project)
+    again.run_to(RunState.SLEEPING)
+    again.settle()
+    assert again.session.step == step
+    tell(again, outline_square(project, clip, 3))
+    again.run(lambda: again.session.step > step)
+
+
+def test_a_clip_that_arrives_while_it_sleeps_does_not_wake_it(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
+    check_soon(driver)
+    driver.run_to(RunState.SLEEPING)
+    driver.session.handle(DataChanged((), (add_moving_square(project, "two"),)))
+    driver.settle()
+    assert driver.session.state is RunState.SLEEPING
+    driver.session.handle(Resume())
+    driver.run_to(RunState.TRAINING)
+
+
+def test_a_removed_patient_leaves_the_trainer_and_an_empty_project_idles(project: Project) -> None:
+    clip = add_moving_square(project, "one", patient="p1")
     key = outline_square(project, clip)
+    driver, workshop = driven(project)
+    driver.run_to(RunState.TRAINING)
+    project.remove_patient("p1")
     driver.session.handle(DataChanged((key,), (clip,)))
-    driver.session.handle(Look(key))
-    driver.run(lambda: any(isinstance(e, SnapshotPublished) for e in driver.events))
-    driver.run(lambda: any(isinstance(e, SuggestionsReady) for e in driver.events))
-    print([type(e).__name__ for e in driver.events])
-    print(driver.session.status())
+    driver.run_to(RunState.IDLE)
+    assert "Waiting" in driver.session.sentence
+    assert driver.session.step == workshop.trainers[0].step_count
+
+
+def test_a_full_disk_is_told_once_and_training_goes_on(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project)
+    driver.run_to(RunState.TRAINING)
+    project.checkpoint_path.with_suffix(".tmp").mkdir(parents=True)
+    driver.session._learning.save()
+    driver.session._learning.save()
+    step = driver.session.step
+    driver.run(lambda: driver.session.step > step + 3)
+    assert ["cannot be written" in trouble.sentence for trouble in of(driver, Trouble)] == [True]
+
+
+def test_another_recipe_goes_on_from_the_checkpoint_and_a_wrong_name_changes_nothing(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, workshop = driven(project)
+    driver.run(lambda: driver.session.step == 40)
+    driver.session.handle(UseRecipe("fake"))
+    driver.run(lambda: len(workshop.trainers) == 2 and driver.session.step > 41)
+
+    def refuse(name: str) -> object:
+        raise TrainingFailed(f"There is no recipe called '{name}'.")
+
+    driver.session._make_workshop = refuse  # type: ignore[assignment]
+    driver.session.handle(UseRecipe("nonsense"))
+    driver.settle()
+    assert of(driver, Trouble)[-1].sentence == "There is no recipe called 'nonsense'."
+    assert driver.session.state is RunState.TRAINING
+
+
+def test_a_project_that_is_open_for_reading_only_is_served_and_not_trained_on(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session.handle(Stop())
+    with Project.open(project.path, read_only=True) as reader:
+        guest, workshop = driven(reader)
+        guest.session.handle(Look(FrameKey(clip, 0)))
+        guest.run(lambda: has(guest, SuggestionsReady))
+        guest.session.handle(Pause())
+        guest.session.handle(Resume())
+        guest.settle()
+        assert guest.session.state is RunState.IDLE
+        assert "reading only" in guest.session.sentence
+        assert workshop.trainers == []
+
+
+def test_the_queue_is_random_before_the_first_model_and_scored_after(project: Project) -> None:
+    clip = add_moving_square(project, "one", frames=12)
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, QueueReady))
+    assert all("random" in item.reason for item in of(driver, QueueReady)[0].items)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session.handle(Pause())
+    driver.session._scorer._said_at = float("-inf")
+    driver.settle()
+    driver.session._scorer._said_at = float("-inf")
+    driver.session._scorer.note_change()
+    driver.settle()
+    assert any("random" not in item.reason for item in of(driver, QueueReady)[-1].items)
+
+
+def test_a_headless_run_ends_with_a_snapshot_and_a_checkpoint(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project, options=SessionOptions(makes_queue=False, sleeps=False))
+    driver.run(lambda: driver.session.step == 25)
+    events = driver.session.finish()
+    assert any(isinstance(event, SnapshotPublished) for event in events)
+    assert project.snapshots()[-1].step == 25
+    assert project.snapshots()[-1].data_revision == project.data_revision
+    assert driver.session.is_over
+    assert not has(driver, QueueReady)
+
+
+def test_a_clip_that_cannot_be_read_is_left_out_and_told(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "good"))
+    outline_square(project, add_moving_square(project, "bad"))
+    bad = project.clip("bad").content_hash
+    file = next(project.path.glob(f"clips/{bad}*"))
+    file.chmod(0o644)
+    file.write_bytes(b"\0" * 100)
+    with Project.open(project.path, read_only=True) as reader:
+        assert reader.clip("bad").name == "bad"
+    driver, workshop = driven(project)
+    driver.run_to(RunState.TRAINING)
+    driver.settle()
+    assert {key.clip for key in workshop.trainers[0].frames} == {"good"}
+    assert any("left out" in trouble.sentence for trouble in of(driver, Trouble))
+    count = len(of(driver, Trouble))
+    tell(driver, outline_square(project, "good", 2))
+    driver.settle()
+    assert len(of(driver, Trouble)) == count
+
+
+def test_a_rejected_suggestion_is_not_asked_for_in_the_queue(project: Project) -> None:
+    clip = add_moving_square(project, "one", frames=1)
+    key = FrameKey(clip, 0)
+    project.commit(key, [Assign("la", StructureLabel(LabelStatus.REJECTED))], author="tester")
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, QueueReady))
+    assert [item.structure for item in of(driver, QueueReady)[-1].items] == ["lv"]

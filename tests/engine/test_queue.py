@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split
+from annotator.core.status import LabelStatus
+from annotator.engine.queue import FrameScore, review_queue
+from annotator.engine.scoring import SAMPLE, sample_frames
+
+STRUCTURES = ("lv", "la")
+
+
+def score(clip: str, frame: int, value: float = 0.5, *, patient: str = "", jumps: float = 0.0) -> FrameScore:
+    return FrameScore(
+        FrameKey(clip, frame), patient or clip, dict.fromkeys(STRUCTURES, value), dict.fromkeys(STRUCTURES, jumps)
+    )
+
+
+keys = st.builds(FrameKey, st.sampled_from(["a", "b", "c"]), st.integers(0, 5))
+said_of = st.dictionaries(keys, st.dictionaries(st.sampled_from(STRUCTURES), st.sampled_from(LabelStatus)))
+
+
+@given(st.lists(keys, unique=True), said_of, st.one_of(st.none(), st.integers(0, 5)))
+def test_what_is_finished_or_rejected_never_comes_and_nothing_twice(
+    frames: list[FrameKey], said: dict[FrameKey, dict[str, LabelStatus]], seed: int | None
+) -> None:
+    items = review_queue([score(k.clip, k.frame) for k in frames], said, structures=STRUCTURES, seed=seed)
+    places = [(item.key, item.structure) for item in items]
+    assert len(set(places)) == len(places)
+    for key, structure in places:
+        status = said.get(key, {}).get(structure, LabelStatus.UNKNOWN)
+        assert not status.is_finished
+        assert status is not LabelStatus.REJECTED
+
+
+@given(st.lists(keys, unique=True), said_of)
+def test_the_order_of_the_scores_does_not_matter(
+    frames: list[FrameKey], said: dict[FrameKey, dict[str, LabelStatus]]
+) -> None:
+    scores = [score(k.clip, k.frame, 0.1 + k.frame / 10) for k in frames]
+    assert review_queue(scores, said, structures=STRUCTURES) == review_queue(scores[::-1], said, structures=STRUCTURES)
+
+
+def test_the_most_uncertain_comes_first_and_says_why() -> None:
+    said = {FrameKey("a", 0): {"lv": LabelStatus.OUTLINED}}
+    items = review_queue([score("a", 8, 0.9), score("b", 0, 0.2, jumps=0.9)], said, structures=("lv",))
+    assert [item.key.clip for item in items] == ["a", "b"]
+    assert items[0].reason == "outline uncertain, 8 frames from the nearest label"
+    assert items[1].reason == "outline jumps to the next frame, not labelled in this clip yet"
+
+
+def test_it_is_spread_over_patients_and_clips() -> None:
+    scores = [score("a", i, 0.6) for i in range(8)] + [score("b", i, 0.5) for i in range(8)]
+    first = review_queue(scores, {}, structures=("lv",))[:4]
+    assert {item.key.clip for item in first} == {"a", "b"}
+
+
+def test_a_random_order_is_that_of_its_seed() -> None:
+    scores = [score("a", i) for i in range(6)]
+    one = review_queue(scores, {}, structures=STRUCTURES, seed=1)
+    assert one == review_queue(scores, {}, structures=STRUCTURES, seed=1)
+    assert one != review_queue(scores, {}, structures=STRUCTURES, seed=2)
+    assert all("random" in item.reason for item in one)
+
+
+def test_the_sample_leaves_out_test_clips_and_held_patients_and_sees_every_clip() -> None:
+    pseudonyms = Pseudonymiser(b"salt")
+    clips = [
+        Clip(f"c{i}", ClipHeader(stem=f"c{i}", patient=pseudonyms.key(str(i)), n_frames=30, height=8, width=8), split)
+        for i, split in enumerate([Split.TRAIN, Split.TEST, Split.VALIDATION, Split.TRAIN, Split.TRAIN])
+    ]
+    sample = sample_frames(clips, held=(pseudonyms.key("4"),))
+    assert {key.clip for key in sample} == {"c0", "c3"}
+    assert {key.clip for key in sample[:2]} == {"c0", "c3"}
+    assert len(sample) <= SAMPLE

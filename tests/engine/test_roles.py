@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split
+from annotator.engine.roles import (
+    MAX_UNLABELLED,
+    MAX_UNLABELLED_PER_CLIP,
+    chosen_validation,
+    labelled_patients,
+    nearest_first,
+    plan_frames,
+    spread,
+)
+
+PSEUDONYMS = Pseudonymiser(b"salt")
+
+
+def clip(name: str, patient: str, split: Split, frames: int) -> Clip:
+    header = ClipHeader(stem=name, patient=PSEUDONYMS.key(patient), n_frames=frames, height=8, width=8)
+    return Clip(name, header, split)
+
+
+@st.composite
+def studies(draw: st.DrawFn) -> tuple[list[Clip], dict[FrameKey, frozenset[str]], list[str]]:
+    splits = draw(st.lists(st.sampled_from(Split), min_size=1, max_size=6))
+    clips = [
+        clip(f"c{p}-{i}", str(p), split, draw(st.integers(1, 60)))
+        for p, split in enumerate(splits)
+        for i in range(draw(st.integers(1, 3)))
+    ]
+    keys = [key for c in clips for key in c.frame_keys]
+    finished = draw(st.lists(st.sampled_from(keys), max_size=20))
+    held = draw(st.lists(st.sampled_from(sorted({c.header.patient for c in clips})), max_size=3, unique=True))
+    return clips, dict.fromkeys(finished, frozenset({"lv"})), held
+
+
+@given(studies())
+def test_no_frame_of_a_test_clip_has_any_part(
+    study: tuple[list[Clip], dict[FrameKey, frozenset[str]], list[str]],
+) -> None:
+    clips, finished, held = study
+    plan = plan_frames(clips, finished, held=held)
+    tests = {c.name for c in clips if c.split is Split.TEST}
+    assert not tests & {key.clip for key in (*plan.labelled, *plan.validation, *plan.unlabelled)}
+
+
+@given(studies())
+def test_the_parts_share_no_frame_and_validation_no_patient(
+    study: tuple[list[Clip], dict[FrameKey, frozenset[str]], list[str]],
+) -> None:
+    clips, finished, held = study
+    plan = plan_frames(clips, finished, held=held)
+    parts = [set(plan.labelled), set(plan.validation), set(plan.unlabelled)]
+    assert sum(map(len, parts)) == len(set().union(*parts))
+    patient = {c.name: c.header.patient for c in clips}
+    trained = {patient[key.clip] for key in (*plan.labelled, *plan.unlabelled)}
+    assert not trained & {patient[key.clip] for key in plan.validation}
+    assert not trained & set(held)
+
+
+@given(studies())
+def test_labelled_frames_are_exactly_the_finished_ones_of_training_patients(
+    study: tuple[list[Clip], dict[FrameKey, frozenset[str]], list[str]],
+) -> None:
+    clips, finished, held = study
+    named = {c.name: c for c in clips}
+    expected = {k for k in finished if named[k.clip].split is Split.TRAIN and named[k.clip].header.patient not in held}
+    assert set(plan_frames(clips, finished, held=held).labelled) == expected
+
+
+def test_unlabelled_frames_are_bounded_and_spread_over_clips() -> None:
+    clips = [clip(f"c{i}", str(i), Split.TRAIN, 200) for i in range(300)]
+    plan = plan_frames(clips, {}, held=())
+    assert len(plan.unlabelled) <= MAX_UNLABELLED
+    assert {key.clip for key in plan.unlabelled} == {c.name for c in clips}
+    few = plan_frames(clips[:2], {}, held=())
+    assert len(few.unlabelled) == 2 * MAX_UNLABELLED_PER_CLIP
+
+
+@given(st.integers(0, 50), st.integers(0, 60))
+def test_spread_keeps_order_and_count(n: int, count: int) -> None:
+    chosen = spread(list(range(n)), count)
+    assert len(chosen) == min(n, count)
+    assert list(chosen) == sorted(set(chosen))
+
+
+@given(st.integers(1, 40).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n - 1))))
+def test_nearest_first_visits_every_frame_once_and_never_turns_back_inward(size_and_frame: tuple[int, int]) -> None:
+    n, frame = size_and_frame
+    keys = list(nearest_first(FrameKey("c", frame), n))
+    assert sorted(k.frame for k in keys) == list(range(n))
+    distances = [abs(k.frame - frame) for k in keys]
+    assert distances == sorted(distances)
+
+
+def test_patients_of_a_manifest_replace_the_automatic_choice() -> None:
+    clips = [clip("a", "1", Split.TRAIN, 2), clip("b", "2", Split.VALIDATION, 2), clip("c", "3", Split.TEST, 2)]
+    assert chosen_validation(clips) == (PSEUDONYMS.key("2"),)
+    finished = {
+        FrameKey("a", 0): frozenset({"lv"}),
+        FrameKey("a", 1): frozenset({"la"}),
+        FrameKey("c", 0): frozenset({"lv"}),
+    }
+    assert labelled_patients(clips, finished) == {PSEUDONYMS.key("1"): frozenset({"lv", "la"})}
