@@ -18,7 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from annotator.ui.clip_model import FILTER_ROLE, ROW_ROLE, ClipModel
-from annotator.ui.style import GAP, PALETTE, TIGHT, label
+from annotator.ui.controls import label
+from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.viewer.state import ClipRow
 
 _DONE: Final = "#2fc796"

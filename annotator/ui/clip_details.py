@@ -6,7 +6,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from annotator.core.identity import SpacingStatus
-from annotator.ui.style import GAP, TIGHT, ElidedLabel, label, push_button, refresh_style
+from annotator.ui.controls import ChoiceBox, ElidedLabel, label, push_button
+from annotator.ui.style import GAP, TIGHT, refresh_style
 from annotator.viewer.state import ClipDetails
 
 _NO_VIEW = "not set"
@@ -39,8 +40,7 @@ class ClipDetailsPanel(QWidget):
         self._title = ElidedLabel(Qt.TextElideMode.ElideMiddle, role="title")
         self._title.setText("No clip open")
         self._facts = label(role="quiet", is_wrapped=True)
-        self._view = QComboBox()
-        self._view.setAccessibleName("View")
+        self._view = ChoiceBox("View")
         self._view.activated.connect(self._on_view)
         self._domains = self._make_domains()
         self._spacing = label(is_wrapped=True)
@@ -56,10 +56,10 @@ class ClipDetailsPanel(QWidget):
         self.setEnabled(False)
 
     def _make_domains(self) -> QComboBox:
-        box = QComboBox()
+        box = ChoiceBox("Domain: scanner, vendor or hospital")
         box.setEditable(True)
+        box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        box.setAccessibleName("Domain: scanner, vendor or hospital")
         box.setToolTip("Scanner, vendor or hospital: what the model must not mistake for anatomy")
         box.activated.connect(self._on_domain)
         line = box.lineEdit()

@@ -7,7 +7,8 @@ from typing import Final
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
-from annotator.ui.style import GAP, PALETTE, TIGHT, icon, label, push_button, refresh_style, tool_button
+from annotator.ui.controls import label, push_button, tool_button
+from annotator.ui.style import GAP, PALETTE, TIGHT, icon, refresh_style
 from annotator.viewer.state import Message, MessageLevel
 
 _ICONS: Final = {

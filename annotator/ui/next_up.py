@@ -8,7 +8,8 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentMod
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
-from annotator.ui.style import GAP, PALETTE, TIGHT, label
+from annotator.ui.controls import label
+from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.viewer.state import QueueRow
 
 _ROW_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 1

@@ -7,7 +7,8 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from annotator.ui.style import GAP, WIDE, label, push_button
+from annotator.ui.controls import label, push_button
+from annotator.ui.style import GAP, WIDE
 
 
 class StartPage(QWidget):

@@ -10,8 +10,9 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QFrame, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from annotator.ui.controls import divider, label, push_button
 from annotator.ui.structure_row import StructureLine
-from annotator.ui.style import GAP, TIGHT, divider, label, push_button
+from annotator.ui.style import GAP, TIGHT
 from annotator.viewer.state import CellState, LabelAction, StructureRow, allowed_actions
 
 _BUTTONS: Final = {
@@ -61,7 +62,6 @@ class StructurePanel(QWidget):
         self._rows: tuple[StructureRow, ...] = ()
         self._lines: list[StructureLine] = []
         self._shortcuts: dict[str, str] = {}
-        self._heading = label("Structures in this frame", role="heading")
         self._chosen = label("", role="heading")
         self._buttons = {action: self._make_button(action) for action in LabelAction}
         self._accept_all = push_button("Accept all", icon_name="accept")
@@ -86,7 +86,7 @@ class StructurePanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._list)
         column.addStretch(1)
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -101,7 +101,6 @@ class StructurePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GAP, GAP, GAP, GAP)
         layout.setSpacing(TIGHT)
-        layout.addWidget(self._heading)
         layout.addWidget(scroll, 1)
         layout.addWidget(divider())
         layout.addWidget(self._chosen)
@@ -135,6 +134,8 @@ class StructurePanel(QWidget):
         self._rows = rows
         for line, row in zip(self._lines, rows, strict=True):
             line.show_state(row)
+            if row.is_selected:
+                self._scroll.ensureWidgetVisible(line, 0, 2)
         self._show_buttons()
 
     def _make_lines(self, count: int) -> None:

@@ -7,7 +7,8 @@ from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from annotator.ui.cell_looks import CELL_LOOKS, cell_pixmap
-from annotator.ui.style import PALETTE, TIGHT, ElidedLabel, label, refresh_style, tool_button
+from annotator.ui.controls import ElidedLabel, label, tool_button
+from annotator.ui.style import PALETTE, TIGHT, refresh_style
 from annotator.viewer.state import StructureRow
 
 
@@ -115,8 +116,8 @@ class StructureLine(QFrame):
         second.addWidget(self._word, 1)
         second.addWidget(self._bar)
         grid = QGridLayout(self)
-        grid.setContentsMargins(TIGHT, TIGHT, 0, TIGHT)
-        grid.setVerticalSpacing(2)
+        grid.setContentsMargins(TIGHT, 2, 0, 2)
+        grid.setVerticalSpacing(1)
         grid.setHorizontalSpacing(2)
         grid.addLayout(first, 0, 0)
         grid.addLayout(second, 1, 0)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from qtpy.QtCore import QByteArray, QRectF, QSize, Qt
-from qtpy.QtGui import QIcon, QPainter, QPaintEvent, QPixmap
+from qtpy.QtCore import QByteArray, QRectF, Qt
+from qtpy.QtGui import QIcon, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
-from qtpy.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QToolButton, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from annotator.registry.resources import resource
 
@@ -137,66 +137,6 @@ def icon(name: str, *, colour: str = PALETTE.text, checked: str | None = None) -
             result.addPixmap(icon_pixmap(checked, colour, side), QIcon.Mode.Normal, QIcon.State.On)
             result.addPixmap(icon_pixmap(checked, PALETTE.faint, side), QIcon.Mode.Disabled, QIcon.State.On)
     return result
-
-
-class ElidedLabel(QLabel):
-    """A line of plain text that gives way to its neighbours: what does not fit becomes '…', whole in the tooltip."""
-
-    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, *, role: str = "") -> None:
-        super().__init__()
-        self._mode = mode
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        if role:
-            self.setProperty("role", role)
-
-    def minimumSizeHint(self) -> QSize:
-        """Room for a few letters."""
-        return QSize(self.fontMetrics().horizontalAdvance("mmm…"), super().minimumSizeHint().height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint what fits."""
-        painter = QPainter(self)
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        shown = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
-
-
-def label(text: str = "", *, role: str = "", is_wrapped: bool = False) -> QLabel:
-    """A plain-text label; ``role`` is one of the style sheet's: title, heading, quiet, key, warning."""
-    made = QLabel(text)
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    made.setWordWrap(is_wrapped)
-    if role:
-        made.setProperty("role", role)
-    return made
-
-
-def push_button(text: str, *, icon_name: str = "", role: str = "") -> QPushButton:
-    """A push button with a shipped icon; ``role`` may be ``"primary"``."""
-    made = QPushButton(text)
-    if icon_name:
-        made.setIcon(icon(icon_name))
-    if role:
-        made.setProperty("role", role)
-    made.setAccessibleName(text.replace("&", ""))
-    return made
-
-
-def tool_button(icon_name: str, name: str, *, checked: str | None = None) -> QToolButton:
-    """An icon button; ``name`` is its accessible name and its tooltip, ``checked`` another icon while it is down."""
-    made = QToolButton()
-    made.setIcon(icon(icon_name, checked=checked))
-    made.setAccessibleName(name)
-    made.setToolTip(name)
-    return made
-
-
-def divider() -> QFrame:
-    """A thin horizontal line."""
-    line = QFrame()
-    line.setObjectName("divider")
-    line.setFixedHeight(1)
-    return line
 
 
 def refresh_style(widget: QWidget) -> None:

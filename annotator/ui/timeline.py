@@ -6,10 +6,11 @@ from typing import Final
 
 from qtpy.QtCore import QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPaintEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from annotator.ui.cell_looks import CELL_LOOKS, paint_cell
-from annotator.ui.style import GAP, PALETTE, TIGHT, label, tool_button
+from annotator.ui.controls import ChoiceBox, label, tool_button
+from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.ui.timeline_canvas import TimelineCanvas
 from annotator.viewer.state import CellState, TimelineRow, TimelineState
 
@@ -90,10 +91,9 @@ class Timeline(QWidget):
         self._play = tool_button("play", "Play or stop", checked="pause")
         self._play.setCheckable(True)
         self._play.clicked.connect(self.play_toggled)
-        self._speed = QComboBox()
+        self._speed = ChoiceBox("Playing speed")
         self._speed.addItems(list(_SPEEDS))
         self._speed.setCurrentText("True speed")
-        self._speed.setAccessibleName("Playing speed")
         self._speed.activated.connect(self._on_speed)
         self._number = label()
         self._number.setMinimumWidth(self._number.fontMetrics().horizontalAdvance("Frame 8888 of 8888 · 88888 ms"))

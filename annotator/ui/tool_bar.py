@@ -9,7 +9,8 @@ from typing import Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QSlider, QToolButton, QWidget
 
-from annotator.ui.style import GAP, PALETTE, TIGHT, icon, label, tool_button
+from annotator.ui.controls import label, tool_button
+from annotator.ui.style import GAP, PALETTE, TIGHT, icon
 from annotator.viewer.state import Tool, ToolState
 
 _TOOLS: Final = {
@@ -85,6 +86,7 @@ class ToolBar(QWidget):
         slider = QSlider(Qt.Orientation.Horizontal)
         slider.setRange(least, most)
         slider.setFixedWidth(92)
+        slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         slider.setAccessibleName(name)
         slider.setToolTip(name)
         return slider

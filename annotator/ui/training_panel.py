@@ -8,7 +8,8 @@ import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from annotator.ui.style import GAP, PALETTE, TIGHT, label, push_button
+from annotator.ui.controls import label, push_button
+from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.viewer.state import Curve, TrainingView
 
 _WIDTH: Final = 2
@@ -28,7 +29,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         super().__init__(background=PALETTE.sunken)
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumHeight(84)
+        self.setMinimumHeight(72)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=False, y=False)
@@ -39,7 +40,8 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             axis = item.getAxis(side)
             axis.setPen(PALETTE.edge)
             axis.setTextPen(PALETTE.quiet)
-            axis.setStyle(tickLength=-3, tickTextOffset=3)
+            # Finer ticks cost three times the painting, which competes with the hand that draws.
+            axis.setStyle(tickLength=-3, tickTextOffset=3, maxTickLevel=0)
         item.getAxis("left").setWidth(34)
         item.getAxis("bottom").setHeight(18)
         self._lines: dict[str, Any] = {}

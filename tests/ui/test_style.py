@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from annotator.core.errors import AnnotatorError
 from annotator.registry.resources import resource
-from annotator.ui.style import PALETTE, ElidedLabel, icon, icon_pixmap, stylesheet
+from annotator.ui.style import PALETTE, icon, icon_pixmap, stylesheet
 
 
 def luminance(colour: str) -> float:
@@ -48,13 +48,3 @@ def test_every_icon_draws_something_in_its_colour(qtbot: QtBot) -> None:
 def test_an_unknown_icon_is_a_plain_error(qtbot: QtBot) -> None:
     with pytest.raises(AnnotatorError, match="unicorn"):
         icon("unicorn")
-
-
-def test_an_elided_label_gives_way_and_keeps_its_text(qtbot: QtBot) -> None:
-    name = ElidedLabel()
-    qtbot.addWidget(name)
-    name.setText("a very long name of a clip that fits nowhere at all")
-    assert name.minimumSizeHint().width() < 80
-    name.resize(60, 20)
-    name.grab()
-    assert name.text().endswith("at all")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QButtonGroup, QRadioButton, QWidget
 
+from annotator.ui.controls import label
 from annotator.ui.dialogs.form import Choice, FolderField, FormDialog, asked
-from annotator.ui.style import TIGHT, label
+from annotator.ui.style import TIGHT
 
 
 class ExportKind(StrEnum):

@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from annotator.ui.style import GAP, TIGHT, WIDE, label, push_button
+from annotator.ui.controls import label, push_button
+from annotator.ui.style import GAP, TIGHT, WIDE
 
 T = TypeVar("T")
 

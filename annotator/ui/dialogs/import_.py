@@ -9,8 +9,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QListWidget, QPlainTextEdit, QWidget
 
+from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
-from annotator.ui.style import TIGHT, label, push_button
+from annotator.ui.style import TIGHT
 
 _FROM_FILE = "as the file says"
 

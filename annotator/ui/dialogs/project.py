@@ -7,8 +7,8 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 
+from annotator.ui.controls import label
 from annotator.ui.dialogs.form import Choice, FolderField, FormDialog, asked
-from annotator.ui.style import label
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
-from annotator.ui.style import TIGHT, label, push_button
+from annotator.ui.style import TIGHT
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QGroupBox, QHBoxLayout, QWidget
 
 from annotator.core.identity import Spacing
+from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
-from annotator.ui.style import TIGHT, label, push_button
+from annotator.ui.style import TIGHT
 
 
 @dataclass(frozen=True, slots=True)

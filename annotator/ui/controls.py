@@ -1,0 +1,88 @@
+"""Small controls that the panels are made of."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QPainter, QPaintEvent, QWheelEvent
+from qtpy.QtWidgets import QComboBox, QFrame, QLabel, QPushButton, QToolButton
+
+from annotator.ui.style import icon
+
+
+class ChoiceBox(QComboBox):
+    """A list to choose from that neither the wheel nor a stray key changes.
+
+    The wheel scrolls the panel around it, and a click leaves the keyboard with the canvas.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName(name)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to whoever is behind."""
+        event.ignore()
+
+
+class ElidedLabel(QLabel):
+    """A line of plain text that gives way to its neighbours: what does not fit becomes '…', whole in the tooltip."""
+
+    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, *, role: str = "") -> None:
+        super().__init__()
+        self._mode = mode
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        if role:
+            self.setProperty("role", role)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a few letters."""
+        return QSize(self.fontMetrics().horizontalAdvance("mmm…"), super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint what fits."""
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        shown = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
+
+
+def label(text: str = "", *, role: str = "", is_wrapped: bool = False) -> QLabel:
+    """A plain-text label; ``role`` is one of the style sheet's: title, heading, quiet, key, warning."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(is_wrapped)
+    if role:
+        made.setProperty("role", role)
+    return made
+
+
+def push_button(text: str, *, icon_name: str = "", role: str = "") -> QPushButton:
+    """A push button with a shipped icon; ``role`` may be ``"primary"``."""
+    made = QPushButton(text)
+    if icon_name:
+        made.setIcon(icon(icon_name))
+    if role:
+        made.setProperty("role", role)
+    made.setAccessibleName(text.replace("&", ""))
+    # A click leaves the keyboard with the canvas: Space must play, not press the button again.
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+def tool_button(icon_name: str, name: str, *, checked: str | None = None) -> QToolButton:
+    """An icon button; ``name`` is its accessible name and its tooltip, ``checked`` another icon while it is down."""
+    made = QToolButton()
+    made.setIcon(icon(icon_name, checked=checked))
+    made.setAccessibleName(name)
+    made.setToolTip(name)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+def divider() -> QFrame:
+    """A thin horizontal line."""
+    line = QFrame()
+    line.setObjectName("divider")
+    line.setFixedHeight(1)
+    return line
