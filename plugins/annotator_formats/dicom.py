@@ -38,7 +38,8 @@ class DicomReader:
         source = open_source(path)
         if not source.is_image:
             return ()
-        look = rendering(source)
+        with sentences(path, REMEDY):
+            look = rendering(source)
         with sentences(path, REMEDY), quiet():
             header, warnings = _header(source, look, pseudonymiser)
         return (Recording(header, _Frames(source, look), warnings),)

@@ -10,13 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
+from pydicom.uid import (
+    JPEG2000,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from annotator.plugin import BadInput, Frame
+from annotator_formats import jpeg_lossless
 from annotator_formats.dicom_source import REMEDY, DicomSource, quiet
 from annotator_formats.pixels import WHOLE, Window, finite_range, has_colour, sentences, to_grey
 
 _SURVEYED: Final = 9
 """Frames, evenly spread, in which colour is looked for; colour Doppler goes on through a clip."""
+
+_PLUGINS: Final = {
+    JPEGBaseline8Bit: "pillow",
+    JPEGExtended12Bit: "pillow",
+    JPEGLSLossless: "pyjpegls",
+    JPEGLSNearLossless: "pyjpegls",
+    JPEG2000Lossless: "pylibjpeg",
+    JPEG2000: "pylibjpeg",
+    RLELossless: "pylibjpeg",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +105,7 @@ def _decoded(source: DicomSource, indices: Sequence[int] | None) -> Iterator[NDA
     # JPEG itself is full range whatever the header calls it (JFIF 1.02); only uncompressed samples are not.
     by_hand = is_partial and not source.syntax.is_encapsulated
     decoder = get_decoder(source.syntax)
+    options["decoding_plugin"] = _plugin(source)
     with source.pixel_stream() as stream:
         if photometric.endswith("_422") and not source.syntax.is_encapsulated:
             # A decoder forgets after its first 4:2:2 frame that the next is 4:2:2 too.
@@ -98,6 +119,23 @@ def _decoded(source: DicomSource, indices: Sequence[int] | None) -> Iterator[NDA
             indices = range(source.n_frames)
         for frame, _ in decoder.iter_array(stream, indices=indices, raw=by_hand, **options):
             yield _from_partial(frame) if by_hand else frame
+
+
+def _plugin(source: DicomSource) -> str:
+    """Which of pydicom's plugins decodes a source: never GDCM where another can, since damage may abort it.
+
+    Raises
+    ------
+    BadInput
+        Where only GDCM can decode the source, and cannot.
+    """
+    if source.syntax in jpeg_lossless.DECODER_DEPENDENCIES:
+        jpeg_lossless.register()
+        if source.options["bits_allocated"] == 8:
+            return jpeg_lossless.LABEL
+        if not jpeg_lossless.survives_gdcm(source.path):
+            raise BadInput(source.path, "its lossless JPEG is damaged", REMEDY)
+    return _PLUGINS.get(source.syntax, "")
 
 
 def _from_partial(frame: NDArray[Any]) -> NDArray[np.uint8]:

@@ -36,6 +36,15 @@ MAX_INFLATED: Final = 2**29
 """Bytes that a deflated data set may inflate to."""
 
 _PIXEL_TAGS: Final = {(0x7FE0, 0x0010): "PixelData", (0x7FE0, 0x0008): "Float", (0x7FE0, 0x0009): "Double"}
+_NEEDED: Final = (
+    "rows",
+    "columns",
+    "samples_per_pixel",
+    "bits_allocated",
+    "bits_stored",
+    "pixel_representation",
+    "photometric_interpretation",
+)
 _UNDEFINED: Final = 0xFFFFFFFF
 _SMALL_CLIP: Final = 16 * 2**20
 # The most decoded bytes that one coded byte of these syntaxes can stand for, with a factor of two to spare: a JPEG
@@ -239,6 +248,9 @@ def _options(path: Path, dataset: pydicom.Dataset, syntax: UID) -> dict[str, Any
     if not syntax.is_transfer_syntax or "MPEG" in syntax.name or "HEVC" in syntax.name:
         raise BadInput(path, f"its transfer syntax '{syntax.name}' cannot be decoded", "export it as JPEG or RLE")
     options = dict(as_pixel_options(dataset))
+    missing = [name for name in _NEEDED if options.get(name) is None]
+    if missing:
+        raise BadInput(path, f"its header does not state its {missing[0].replace('_', ' ')}", REMEDY)
     options.update(transfer_syntax_uid=syntax, pixel_keyword="PixelData")
     options["number_of_frames"] = int(options.get("number_of_frames") or 1)
     bits, samples = int(options["bits_allocated"]), int(options["samples_per_pixel"])

@@ -50,6 +50,11 @@ def sentences(path: Path, remedy: str) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split())[:160].rstrip(" .;") or type(error).__name__
         raise BadInput(path, f"it cannot be decoded ({reason})", remedy) from None
+    except BaseException as error:
+        # A panic of a decoder in Rust is no Exception.
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise BadInput(path, "its compressed pixel data is damaged", remedy) from None
 
 
 def check_size(path: Path, n_frames: int, shape: tuple[int, int], bytes_per_pixel: int) -> None:

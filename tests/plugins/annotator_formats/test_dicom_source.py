@@ -169,7 +169,14 @@ def test_video_inside_dicom_is_said_to_be_so(tmp_path: Path) -> None:
 
 GOOD = {
     name: bundled(name)
-    for name in ("SC_rgb_rle_2frame.dcm", "MR_small_jp2klossless.dcm", "SC_rgb_small_odd_jpeg.dcm", "image_dfl.dcm")
+    for name in (
+        "SC_rgb_rle_2frame.dcm",
+        "MR_small_jp2klossless.dcm",
+        "SC_rgb_jpeg_gdcm.dcm",
+        "SC_rgb_jpeg_dcmtk.dcm",
+        "SC_rgb_jls_lossy_line.dcm",
+        "image_dfl.dcm",
+    )
 }
 
 
