@@ -33,7 +33,9 @@ def mask_inactive(logits: Tensor, active: Tensor) -> Tensor:
     active
         (K+1,) bool; background is always active.
     """
-    wide = logits if logits.dtype is torch.float64 else logits.float()
+    # Reductions over a few interleaved channels cost a CPU several times what they cost over planes.
+    planes = logits.contiguous(memory_format=torch.contiguous_format)
+    wide = planes if planes.dtype is torch.float64 else planes.float()
     return wide.masked_fill(~active.view(1, -1, 1, 1), MASKED)
 
 
@@ -47,8 +49,7 @@ def log_probabilities(logits: Tensor, active: Tensor) -> Tensor:
     active
         (K+1,) bool.
     """
-    # Reductions over six interleaved channels cost a CPU several times what they cost over planes.
-    return torch.log_softmax(mask_inactive(logits.contiguous(memory_format=torch.contiguous_format), active), dim=1)
+    return torch.log_softmax(mask_inactive(logits, active), dim=1)
 
 
 def informative(allowed: Tensor, active: Tensor) -> Tensor:
@@ -99,22 +100,24 @@ def partial_dice(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     return ((1 - dice) * counted).sum() / counted.sum().clamp(min=1)
 
 
-def soft_target(log_q: Tensor, allowed: Tensor) -> Tensor:
-    """The teacher's probabilities restricted to S and renormalised, (B, K+1, H, W), without gradient.
+def soft_target(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
+    """Log of the teacher's probabilities restricted to S and renormalised, (B, K+1, H, W), without gradient.
 
     Restricting makes the teacher unable to contradict the annotator.
 
     Parameters
     ----------
-    log_q
-        (B, K+1, H, W), the teacher's :func:`log_probabilities`.
+    logits
+        (B, K+1, H, W) of any floating type, the teacher's.
     allowed
         (B, K+1, H, W) bool.
+    active
+        (K+1,) bool.
     """
-    return torch.softmax(log_q.detach().masked_fill(~allowed, MASKED), dim=1)
+    return torch.log_softmax(mask_inactive(logits.detach(), active).masked_fill(~allowed, MASKED), dim=1)
 
 
-def consistency(log_p: Tensor, target: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
+def consistency(log_p: Tensor, log_q: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     """KL(q || p) on the pixels where more than one active class is left, balanced by one detached weight per pixel.
 
     The weight of a pixel is sum_c q_c / sqrt(mean q_c), normalised to mean 1: rare classes count more, while the
@@ -124,7 +127,7 @@ def consistency(log_p: Tensor, target: Tensor, allowed: Tensor, active: Tensor) 
     ----------
     log_p
         (B, K+1, H, W), the student's :func:`log_probabilities`.
-    target
+    log_q
         (B, K+1, H, W) from :func:`soft_target`.
     allowed
         (B, K+1, H, W) bool.
@@ -133,13 +136,12 @@ def consistency(log_p: Tensor, target: Tensor, allowed: Tensor, active: Tensor) 
     """
     undecided = (allowed & active.view(1, -1, 1, 1)).sum(dim=1) > 1
     count = undecided.sum().clamp(min=1)
-    open_target = target * undecided.unsqueeze(1)
+    open_target = log_q.exp() * undecided.unsqueeze(1)
     share = open_target.sum(dim=(0, 2, 3)) / count
     rarity = torch.rsqrt(share.clamp(min=1e-3))
     weight = (open_target * rarity.view(1, -1, 1, 1)).sum(dim=1)
     weight = weight * (count / weight.sum().clamp(min=_SMALL))
-    log_target = open_target.clamp(min=_SMALL).log()
-    divergence = (open_target * (log_target - log_p)).sum(dim=1)
+    divergence = (open_target * (log_q - log_p)).sum(dim=1)
     return (divergence * weight).sum() / count
 
 

@@ -184,7 +184,7 @@ class Trainer:
         if weight > 0:
             with torch.no_grad(), self._precision():
                 logits = self._teacher(augment.to_input(plain))
-            target = losses.soft_target(losses.log_probabilities(logits, active), allowed)
+            target = losses.soft_target(logits, allowed, active)
             report["consistency"] = losses.consistency(student, target, allowed, active)
             loss = loss + weight * report["consistency"]
 

@@ -47,7 +47,7 @@ def test_marginal_gradient_is_the_formula(seed: int) -> None:
 def test_gradcheck_of_every_loss() -> None:
     logits, allowed = _case(1)
     logits.requires_grad_()
-    target = losses.soft_target(torch.randn_like(logits), allowed)
+    target = losses.soft_target(torch.randn_like(logits), allowed, ALL)
     for loss in (
         lambda z: losses.marginal_cross_entropy(z.log_softmax(dim=1), allowed, ALL),
         lambda z: losses.partial_dice(z.log_softmax(dim=1), allowed, ALL),
@@ -109,7 +109,7 @@ def test_inactive_classes_take_no_part() -> None:
     only_inactive_excluded = losses.allowed_sets(torch.full((2, 5, 6), 0b0011, dtype=torch.int32), CLASSES)
     assert not bool(losses.informative(only_inactive_excluded, active).any())
     decided = losses.allowed_sets(torch.full((2, 5, 6), 0b1101, dtype=torch.int32), CLASSES)
-    target = losses.soft_target(masked, decided)
+    target = losses.soft_target(logits, decided, active)
     loss = losses.marginal_cross_entropy(masked, decided, active) + losses.partial_dice(masked, decided, active)
     loss = loss + losses.consistency(masked, target, torch.ones_like(decided), active)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -137,7 +137,7 @@ def test_dice_counts_only_pixels_that_decide() -> None:
 
 def test_teacher_never_contradicts_the_annotator() -> None:
     logits, allowed = _case(5)
-    target = losses.soft_target(logits, allowed)
+    target = losses.soft_target(logits, allowed, ALL).exp()
     assert not bool(target[~allowed].any())
     torch.testing.assert_close(target.sum(dim=1), torch.ones(2, 5, 6, dtype=torch.float64))
 
@@ -145,7 +145,7 @@ def test_teacher_never_contradicts_the_annotator() -> None:
 def test_consistency_is_least_where_student_equals_target() -> None:
     logits, _ = _case(6)
     everything = torch.ones((2, CLASSES, 5, 6), dtype=torch.bool)
-    target = losses.soft_target(logits, everything)
+    target = losses.soft_target(logits, everything, ALL)
     student = logits.clone().requires_grad_()
     loss = losses.consistency(student.log_softmax(dim=1), target, everything, ALL)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -159,7 +159,7 @@ def test_consistency_leaves_decided_pixels_alone() -> None:
     logits, _ = _case(7)
     student = torch.zeros_like(logits).requires_grad_()
     decided = losses.allowed_sets(torch.full((2, 5, 6), 4, dtype=torch.int32), CLASSES)
-    loss = losses.consistency(student.log_softmax(dim=1), losses.soft_target(logits, decided), decided, ALL)
+    loss = losses.consistency(student.log_softmax(dim=1), losses.soft_target(logits, decided, ALL), decided, ALL)
     loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) == 0.0
     assert student.grad is not None
@@ -172,7 +172,7 @@ def test_consistency_weighs_rare_classes_more() -> None:
     target[:, :, 0, 0] = torch.tensor([0.0, 1.0])
     both = torch.ones(1, 2, 10, 10, dtype=torch.bool)
     student = torch.zeros(1, 2, 10, 10, requires_grad=True)
-    losses.consistency(student.log_softmax(dim=1), target, both, ALL[:2]).backward()  # type: ignore[no-untyped-call]
+    losses.consistency(student.log_softmax(dim=1), target.clamp(min=1e-30).log(), both, ALL[:2]).backward()  # type: ignore[no-untyped-call]
     assert student.grad is not None
     assert float(student.grad[0, 1, 0, 0].abs()) > 5 * float(student.grad[0, 1, 5, 5].abs())
 
