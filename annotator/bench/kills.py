@@ -36,6 +36,7 @@ class _Tally:
     acknowledged: int = 0
     imported: int = 0
     published: int = 0
+    trained: int = 0
     lost: list[str] = field(default_factory=list)
     corrupt: list[str] = field(default_factory=list)
 
@@ -65,7 +66,12 @@ class _Tally:
 
 
 def run_campaign(
-    *, kills: int, seed: int = 0, folder: Path | None = None, on_kill: Callable[[int], None] | None = None
+    *,
+    kills: int,
+    training_every: int = 4,
+    seed: int = 0,
+    folder: Path | None = None,
+    on_kill: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Kill a working process again and again.
 
@@ -73,6 +79,8 @@ def run_campaign(
     ----------
     kills
         How often.
+    training_every
+        In one of so many the process trains too, and lives up to eight seconds; 0 for never.
     seed
         Of the moments and of what the process does.
     folder
@@ -83,7 +91,8 @@ def run_campaign(
     Returns
     -------
     dict
-        ``kills``, ``acknowledged`` (labels), ``imported``, ``published``, ``lost``, ``corrupt`` and ``findings``.
+        ``kills``, ``acknowledged`` (labels), ``imported``, ``published``, ``while_training`` (kills),
+        ``lost``, ``corrupt`` and ``findings``.
     """
     chance, tally = random.Random(seed), _Tally()
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -93,7 +102,10 @@ def run_campaign(
                 tally.forget()
                 path = Path(scratch) / f"project-{number}"
                 Project.create(path, PROTOCOL).close()
-            _kill_once(path, seed=seed * 1_000_003 + number, delay=chance.uniform(0.0, 1.2), tally=tally)
+            trains = training_every > 0 and number % training_every == training_every - 1
+            victim = (str(path), str(seed * 1_000_003 + number), *(["train"] if trains else []))
+            _kill_once(victim, delay=chance.uniform(0.0, 8.0 if trains else 1.2), tally=tally)
+            tally.trained += trains
             _look(path, tally)
             if on_kill is not None:
                 on_kill(number + 1)
@@ -102,14 +114,15 @@ def run_campaign(
         "acknowledged": tally.acknowledged,
         "imported": tally.imported,
         "published": tally.published,
+        "while_training": tally.trained,
         "lost": len(tally.lost),
         "corrupt": len(tally.corrupt),
         "findings": [*tally.lost, *tally.corrupt][:20],
     }
 
 
-def _kill_once(path: Path, *, seed: int, delay: float, tally: _Tally) -> None:
-    command = [sys.executable, *_VICTIM, str(path), str(seed)]
+def _kill_once(arguments: tuple[str, ...], *, delay: float, tally: _Tally) -> None:
+    command = [sys.executable, *_VICTIM, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as victim:
         output = victim.stdout or io.StringIO()
         output.readline()

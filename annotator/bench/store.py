@@ -36,6 +36,7 @@ def run(
     commits: int = 300,
     clips: int = 2000,
     labels: int = 100_000,
+    training_every: int = 4,
     folder: Path | None = None,
     on_kill: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
@@ -49,6 +50,8 @@ def run(
         Number of commits timed.
     clips, labels
         Size of the large project.
+    training_every
+        In one kill of so many the killed process trains too; 0 for never.
     folder
         A folder on the disk to measure; a temporary one by default.
     on_kill
@@ -63,7 +66,7 @@ def run(
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         speed = commit_speed(Path(scratch), commits)
         opening = opening_time(Path(scratch), clips=clips, labels=labels)
-    campaign = run_campaign(kills=kills, folder=folder, on_kill=on_kill) if kills else {}
+    campaign = run_campaign(kills=kills, training_every=training_every, folder=folder, on_kill=on_kill) if kills else {}
     return {"commit": speed, "open": opening, **campaign}
 
 

@@ -23,6 +23,7 @@ from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.core.status import LabelStatus
 from annotator.project import Commit, Project
+from annotator.registry import network
 
 SHAPE = (96, 128)
 FRAMES = 8
@@ -126,12 +127,25 @@ class Victim:
 
 
 def main() -> None:
-    """Open (or make) the project of the first argument and work on it with the seed of the second."""
+    """Open the project of the first argument and work on it with the seed of the second; ``train`` trains as well."""
     path, seed = Path(sys.argv[1]), int(sys.argv[2])
+    trains = "train" in sys.argv[3:]
+    if trains:
+        import torch  # noqa: F401, PLC0415 - before "ready", so that kills fall into the work and not into an import
     sys.stdout.write('{"kind": "ready"}\n')
     sys.stdout.flush()
     project = Project.open(path)
+    if trains:
+        start_training(project)
     Victim(project, seed).run()
+
+
+def start_training(project: Project) -> None:
+    """Start the engine on the project, as the window does."""
+    # Kills without training are spared the learner's imports.
+    from annotator.engine import Engine  # noqa: PLC0415
+
+    Engine(project, factory=network("unet"), device="cpu").start()
 
 
 if __name__ == "__main__":
