@@ -53,5 +53,10 @@ def use_all_cores() -> int:
 
 
 def preload_torch() -> None:
-    """Import torch now; call it under the opening splash, since the import freezes other threads."""
-    import torch  # noqa: F401, PLC0415
+    """Import torch, and what its first optimiser imports, now; under the splash, since it freezes other threads."""
+    import torch  # noqa: PLC0415
+
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.AdamW([weight])
+    weight.sum().backward()  # type: ignore[no-untyped-call]
+    optimiser.step()

@@ -11,10 +11,10 @@ import numpy as np
 from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.protocols import LabelProtocol
-from annotator.engine.frames import ImageShelf
 from annotator.engine.messages import QueueReady
 from annotator.engine.queue import FrameScore, review_queue
 from annotator.engine.roles import spread
+from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import Probabilities, ServedModel
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ PER_CLIP: Final = 6
 FEWEST_SCORES: Final = 8
 """Scores without which the order is still random."""
 
-REPORT_EVERY_S: Final = 3.0
+REPORT_EVERY_S: Final = 2.0
+"""The queue is said at most so often, and once more when the last frame of the sample is scored."""
+
 STEPS_BETWEEN: Final = 3
 """While it trains, one frame is scored after so many other pieces of work."""
 
@@ -84,20 +86,24 @@ class Scorer:
         self._shelf = shelf
         self._seed = seed
         self._scores: dict[FrameKey, FrameScore] = {}
+        self._fresh: set[FrameKey] = set()
         self._waiting: list[FrameKey] = []
         self._is_new = True
         self._has_news = True
         self._said_at = float("-inf")
         self._skipped = 0
+        self._is_complete = False
 
     def start_over(self) -> None:
         """Another model serves: every frame is scored again; old scores hold until then."""
         self._is_new = True
+        self._fresh.clear()
 
-    def note_change(self) -> None:
-        """Labels or clips changed, so that the queue has to be said again."""
+    def note_change(self, clips: Collection[str]) -> None:
+        """Labels changed, so that the queue has to be said again; of ``clips`` the frames too are others."""
         self._has_news = True
-        self._is_new = self._is_new or not self._waiting
+        self._is_new = self._is_new or bool(clips)
+        self._fresh = {key for key in self._fresh if key.clip not in clips}
 
     def work(
         self, clips: Mapping[str, Clip], model: ServedModel | None, *, held: Collection[str], is_training: bool
@@ -124,18 +130,20 @@ class Scorer:
         """
         if self._is_new:
             self._is_new = False
-            self._waiting = list(reversed(sample_frames(tuple(clips.values()), held=held)))
+            sample = sample_frames(tuple(clips.values()), held=held)
+            self._waiting = [key for key in reversed(sample) if key not in self._fresh]
             self._has_news = True
         self._skipped += 1
         if model is not None and self._waiting and (not is_training or self._skipped > STEPS_BETWEEN):
             self._skipped = 0
             self._score(self._waiting.pop(), clips, model)
             self._has_news = True
+            self._is_complete = not self._waiting
             return True, None
         now = time.perf_counter()
-        if not self._has_news or now - self._said_at < REPORT_EVERY_S:
+        if not self._has_news or (not self._is_complete and now - self._said_at < REPORT_EVERY_S):
             return False, None
-        self._has_news = False
+        self._has_news = self._is_complete = False
         self._said_at = now
         is_known = len(self._scores) >= min(FEWEST_SCORES, len(self._scores) + len(self._waiting))
         return True, self._queue(clips, held, is_random=model is None or not is_known)
@@ -150,6 +158,7 @@ class Scorer:
             images = np.stack([self._shelf.image(k, clip) for k in keys])
         except AnnotatorError:
             return
+        self._fresh.add(key)
         self._scores[key] = frame_score(
             key, clip.header.patient, frames=model.predict(images), protocol=self._project.protocol
         )

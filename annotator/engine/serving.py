@@ -15,10 +15,10 @@ import numpy as np
 from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.protocols import LabelProtocol
-from annotator.engine.frames import ImageShelf
 from annotator.engine.messages import Suggestion, SuggestionsReady
 from annotator.engine.predictions import PredictionCache, suggestion
 from annotator.engine.roles import nearest_first
+from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import ServedModel, Workshop
 
 if TYPE_CHECKING:

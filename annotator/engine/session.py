@@ -9,13 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.identity import FrameKey
-from annotator.engine.frames import FrameBook, ImageShelf
+from annotator.engine.frames import FrameBook
 from annotator.engine.learning import Learning
 from annotator.engine.machine import Signal, transition
 from annotator.engine.messages import (
@@ -31,8 +29,10 @@ from annotator.engine.messages import (
     Trouble,
     UseRecipe,
 )
+from annotator.engine.options import SessionOptions
 from annotator.engine.scoring import Scorer
 from annotator.engine.serving import LookServed, Server, clip_of, newest_model
+from annotator.engine.shelf import ImageShelf
 from annotator.engine.status import log_to, sentence_for, sentence_of, stop_logging
 from annotator.engine.trainer_protocol import Workshop
 
@@ -47,28 +47,6 @@ PIECE: Final = 6
 READ_ONLY: Final = "The project is open for reading only, so nothing is learnt here."
 
 STATUS_EVERY_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOptions:
-    """How a session differs between the window and the command line.
-
-    Parameters
-    ----------
-    starting_weights
-        Weights that serve, and that training starts from, before the first snapshot.
-    makes_queue
-        Whether frames are scored for the review queue.
-    sleeps
-        Whether it stops stepping on a plateau.
-    seed
-        Of the random order of the queue.
-    """
-
-    starting_weights: Path | None = None
-    makes_queue: bool = True
-    sleeps: bool = True
-    seed: int = 0
 
 
 class TrainingSession:
@@ -186,7 +164,7 @@ class TrainingSession:
             self._book.note_change(keys, clips)
             changed = {n for n in {*before, *self._book.clips} if before.get(n) != self._book.clips.get(n)}
             self._server.forget_clips(changed)
-            self._scorer.note_change()
+            self._scorer.note_change(changed)
 
     def _look(self, key: FrameKey, at: float) -> None:
         self._open()

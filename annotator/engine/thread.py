@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from annotator.core.plugin_types import NetworkFactory
 from annotator.engine.messages import Command, DataChanged, Event, Stop, Trouble
+from annotator.engine.options import SessionOptions
 from annotator.engine.priority import lower_priority, use_all_cores
 from annotator.engine.serving import LookServed
-from annotator.engine.session import SessionOptions, TrainingSession
+from annotator.engine.session import TrainingSession
 from annotator.engine.status import sentence_of
 from annotator.engine.workshop import LearnWorkshop, find_recipe
 

@@ -23,7 +23,7 @@ from annotator.engine.messages import (
     Trouble,
     UseRecipe,
 )
-from annotator.engine.session import SessionOptions
+from annotator.engine.options import SessionOptions
 from annotator.project import Project
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import BrokenTrainer, FakeTrainer
@@ -398,7 +398,7 @@ def test_the_queue_is_random_before_the_first_model_and_scored_after(project: Pr
     driver.session._scorer._said_at = float("-inf")
     driver.settle()
     driver.session._scorer._said_at = float("-inf")
-    driver.session._scorer.note_change()
+    driver.session._scorer.note_change(())
     driver.settle()
     assert any("random" not in item.reason for item in of(driver, QueueReady)[-1].items)
 

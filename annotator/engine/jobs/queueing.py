@@ -5,7 +5,7 @@ from __future__ import annotations
 from annotator import registry
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.messages import QueueItem, QueueReady
-from annotator.engine.session import SessionOptions
+from annotator.engine.options import SessionOptions
 from annotator.engine.thread import open_session
 from annotator.project import Project
 

@@ -10,7 +10,8 @@ from annotator import registry
 from annotator.core.errors import BadInput, ReadOnlyProject, TrainingFailed
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.messages import Event, RunState, SnapshotPublished, TrainingStatus, Trouble
-from annotator.engine.session import SessionOptions, TrainingSession
+from annotator.engine.options import SessionOptions
+from annotator.engine.session import TrainingSession
 from annotator.engine.thread import open_session
 from annotator.engine.workshop import find_recipe
 from annotator.project import Project

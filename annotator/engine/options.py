@@ -1,0 +1,28 @@
+"""How a session differs between the window and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """Choices of one session.
+
+    Parameters
+    ----------
+    starting_weights
+        Weights that serve, and that training starts from, before the first snapshot.
+    makes_queue
+        Whether frames are scored for the review queue.
+    sleeps
+        Whether it stops stepping on a plateau.
+    seed
+        Of the random order of the queue.
+    """
+
+    starting_weights: Path | None = None
+    makes_queue: bool = True
+    sleeps: bool = True
+    seed: int = 0
