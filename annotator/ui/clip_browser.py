@@ -110,6 +110,7 @@ class ClipBrowser(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("clipBrowser")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._model = ClipModel(self)
         self._proxy = QSortFilterProxyModel(self)
         self._proxy.setSourceModel(self._model)

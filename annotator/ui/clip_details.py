@@ -36,6 +36,7 @@ class ClipDetailsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("clipDetails")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._domain = ""
         self._title = ElidedLabel(Qt.TextElideMode.ElideMiddle, role="title")
         self._title.setText("No clip open")

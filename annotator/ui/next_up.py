@@ -102,6 +102,7 @@ class NextUpList(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("nextUp")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._model = QueueModel(self)
         self._list = QListView()
         self._list.setModel(self._model)

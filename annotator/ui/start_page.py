@@ -30,6 +30,7 @@ class StartPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("startPage")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._recent = QListWidget()
         self._recent.setAccessibleName("Recent projects")
         self._recent.setSpacing(2)
@@ -46,7 +47,6 @@ class StartPage(QWidget):
     @staticmethod
     def _make_button(text: str, icon_name: str, signal: object) -> QPushButton:
         button = push_button(text, icon_name=icon_name)
-        button.setMinimumHeight(36)
         button.clicked.connect(signal)
         return button
 

@@ -85,6 +85,7 @@ class Timeline(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("timeline")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.canvas = TimelineCanvas()
         self.canvas.frame_requested.connect(self.frame_requested)
         self.canvas.structure_selected.connect(self.structure_selected)

@@ -53,6 +53,7 @@ class ToolBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("toolBar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._shortcuts: dict[str, str] = {}
         self._undo_words = self._redo_words = ""
         self._group = QButtonGroup(self)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from annotator.ui.controls import label, push_button
@@ -13,6 +14,8 @@ from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.viewer.state import Curve, TrainingView
 
 _WIDTH: Final = 2
+_ROOM_FOR_BOTH: Final = 330
+"""Height from which both plots are shown, in pixels; below, the Dice curves alone once there are any."""
 _DASHES: Final = (
     Qt.PenStyle.SolidLine,
     Qt.PenStyle.DashLine,
@@ -29,7 +32,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         super().__init__(background=PALETTE.sunken)
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumHeight(72)
+        self.setMinimumHeight(64)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=False, y=False)
@@ -87,6 +90,7 @@ class TrainingPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("trainingPanel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._view: TrainingView | None = None
         self._headline = label("The model has not started yet.", is_wrapped=True)
         self._facts = label(role="quiet", is_wrapped=True)
@@ -132,17 +136,37 @@ class TrainingPanel(QWidget):
             return
         self._view = view
         _set(self._headline, view.headline)
-        _set(self._facts, "\n".join(view.facts))
+        _set(self._facts, " · ".join(view.facts))
         self._pause.setEnabled(view.can_pause)
         self._resume.setEnabled(view.can_resume)
         self._retry.setVisible(view.can_retry)
-        self._loss.setVisible(bool(view.loss.points))
-        self._dice.setVisible(any(curve.points for curve in view.dice))
+        self._choose_plots()
+        self.updateGeometry()
         self._loss.show_curves((view.loss,))
         self._dice.show_curves(view.dice)
         last = view.loss.points[-1].value if view.loss.points else None
         _set(self._loss_text, "Loss: no step yet" if last is None else f"Loss {last:.3f}")
         _set(self._dice_text, _dice_words(view.dice))
+
+    def _choose_plots(self) -> None:
+        has_dice = self._view is not None and any(curve.points for curve in self._view.dice)
+        has_loss = self._view is not None and bool(self._view.loss.points)
+        self._dice.setVisible(has_dice)
+        self._loss.setVisible(has_loss and (not has_dice or self.height() >= _ROOM_FOR_BOTH))
+        self._loss_text.setVisible(self._loss.isVisibleTo(self) or not has_dice)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for one plot, though both may be shown now."""
+        least, layout = super().minimumSizeHint(), self.layout()
+        height = least.height() if layout is None else layout.minimumHeightForWidth(max(self.width(), least.width()))
+        if self._loss.isVisibleTo(self) and self._dice.isVisibleTo(self):
+            height -= self._loss.minimumHeight() + self._loss_text.height() + 2 * TIGHT
+        return QSize(least.width(), height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the second plot where there is room for it."""
+        self._choose_plots()
+        super().resizeEvent(event)
 
 
 def _set(target: QLabel, text: str) -> None:

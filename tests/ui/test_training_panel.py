@@ -73,3 +73,16 @@ def test_a_curve_that_is_gone_leaves_the_plot(panel: TrainingPanel, training: Tr
     assert dice.getPlotItem().listDataItems() == []
     assert not dice.isVisible()
     assert "not measured yet" in texts(panel)
+
+
+def test_a_low_panel_shows_the_dice_curves_alone(panel: TrainingPanel, training: TrainingView) -> None:
+    loss, dice = plot(panel, "loss"), plot(panel, "Dice")
+    panel.show_state(replace(training, dice=()))
+    panel.resize(270, 260)
+    assert loss.isVisible()
+    panel.show_state(training)
+    assert (loss.isVisible(), dice.isVisible()) == (False, True)
+    assert "Loss" not in "".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+    panel.resize(270, 500)
+    assert loss.isVisible()
+    assert panel.minimumSizeHint().height() < 300, "it may still be made low"
