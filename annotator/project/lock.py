@@ -44,7 +44,7 @@ class WriterLock:
             reason = getattr(error, "strerror", None) or str(error)
             return f"The folder may not be written ({reason}); this project can be read and not changed."
         holder = {
-            "user": getpass.getuser() if os.name == "nt" or _has_name() else str(os.getuid()),
+            "user": _user(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -63,12 +63,11 @@ class WriterLock:
             self._lock.release()
 
 
-def _has_name() -> bool:
+def _user() -> str:
     try:
-        getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):
-        return False
-    return True
+        return "an unnamed user"
 
 
 def read_holder(folder: Path) -> str:
