@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,9 +90,8 @@ def has_colour(frame: NDArray[np.uint8]) -> bool:
 
 
 def to_grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Luma of (H, W, 3) uint8 as (H, W) uint8, exact where R = G = B (ITU-R BT.601 weights in 1/256)."""
-    wide = frame.astype(np.uint16)
-    return ((77 * wide[..., 0] + 150 * wide[..., 1] + 29 * wide[..., 2]) >> 8).astype(np.uint8)
+    """Luma of (H, W, 3) uint8 as (H, W) uint8, exact where R = G = B (ITU-R BT.601 weights)."""
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
