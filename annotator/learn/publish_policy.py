@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from annotator.learn.validation import Validation
+if TYPE_CHECKING:
+    from annotator.learn.validation import Validation
 
 FEWEST_PATIENTS = 4
 """Below this many labelled patients nothing is held aside."""
