@@ -71,7 +71,7 @@ class StructurePanel(QWidget):
         self._reject_all.clicked.connect(self.reject_all)
         self._list = QVBoxLayout()
         self._list.setContentsMargins(0, 0, 0, 0)
-        self._list.setSpacing(2)
+        self._list.setSpacing(0)
         self._lay_out()
         self.set_shortcuts({})
         self._show_buttons()
