@@ -113,4 +113,4 @@ def from_database(path: Path, error: DBAPIError) -> ProjectError:
 
 
 def _full(path: Path) -> ProjectError:
-    return ProjectError(f"{path}: the disk is full; nothing was changed. Free some space and try again.")
+    return ProjectError(f"{path}: the disk is full and nothing was changed; free some space and try again.")

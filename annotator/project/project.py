@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -79,7 +79,7 @@ class Project(LabelWriter):
         except CorruptProject as error:
             if not isinstance(error.__cause__, DBAPIError):
                 raise
-            raise CorruptProject(f"{error} {survey(Path(path))}") from error
+            raise CorruptProject(f"{str(error).rstrip('.')}; {survey(Path(path))}") from error
         return project
 
     @staticmethod
@@ -113,7 +113,13 @@ class Project(LabelWriter):
         """
         return self.add_clips([(recording, split)], author=author)[0]
 
-    def add_clips(self, recordings: Iterable[tuple[Recording, Split]], *, author: str) -> tuple[Added, ...]:
+    def add_clips(
+        self,
+        recordings: Iterable[tuple[Recording, Split]],
+        *,
+        author: str,
+        accept: Callable[[Sequence[Added]], None] | None = None,
+    ) -> tuple[Added, ...]:
         """Add clips with the labels that they bring, all of them or none; content that is here adds nothing.
 
         Parameters
@@ -122,6 +128,8 @@ class Project(LabelWriter):
             Read once, one at a time: frames go to the disk and labels are packed as they come.
         author
             Whose labels they are.
+        accept
+            Called with what would be added before any of it is stored; where it raises, nothing is.
 
         Raises
         ------
@@ -136,6 +144,13 @@ class Project(LabelWriter):
         incoming = adding.prepare(self._session, self.protocol, recordings, author=author)
         with self._lock:
             added, new = self._place(incoming)
+            try:
+                if accept is not None:
+                    accept(added)
+            except BaseException:
+                for _, one in new:
+                    one.discard()
+                raise
             if not new:
                 return added
             commit = self._store_clips(new, author)

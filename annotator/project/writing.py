@@ -137,16 +137,32 @@ class LabelWriter(ProjectReader):
         self._refuse_read_only()
         with self._lock:
             made = self._made(author, Origin.IMPORTED, None)
-            plans = []
-            for key, label in sorted(labels.items()):
-                for structure in label.structures:
-                    self.protocol.index(structure)
-                before = self.label(key)
-                plans.append(plan_replacement(key, before, merged(self.protocol, key, before, label), made=made))
+            plans = self._import_plans(labels, made)
             if values is not None:
                 self.set_values(values)
             commit = self._store("import", "imported", plans, made)
         return self._emitted(commit)
+
+    def check_labels(self, labels: Mapping[FrameKey, PartialLabel]) -> None:
+        """Refuse what :meth:`import_labels` would refuse, and store nothing.
+
+        Raises
+        ------
+        Contradiction
+            Where a label contradicts one that is here, with the number of pixels.
+        UnknownName, AnnotatorError
+            Where a clip, frame or structure does not exist, or a mask has another size.
+        """
+        self._import_plans(labels, self._made("", Origin.IMPORTED, None))
+
+    def _import_plans(self, labels: Mapping[FrameKey, PartialLabel], made: Cell) -> list[FrameChange]:
+        plans = []
+        for key, label in sorted(labels.items()):
+            for structure in label.structures:
+                self.protocol.index(structure)
+            before = self.label(key)
+            plans.append(plan_replacement(key, before, merged(self.protocol, key, before, label), made=made))
+        return plans
 
     def undo(self, *, author: str) -> Commit | None:
         """Take back the last operation as a new revision; None where there is none.
@@ -244,8 +260,8 @@ class LabelWriter(ProjectReader):
 
     def _refuse_read_only(self) -> None:
         if self.is_read_only:
-            why = self.notes[0] if self.notes else "It was opened for reading only."
-            raise ReadOnlyProject(f"{self.path}: nothing can be changed here. {why}")
+            why = self.notes[0] if self.notes else "it was opened for reading only."
+            raise ReadOnlyProject(f"{self.path}: nothing can be changed here: {why}")
 
 
 def _written(connection: Connection, revision: int) -> tuple[Sequence[Any], Sequence[Any]]:

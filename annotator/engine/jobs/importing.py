@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from annotator import ingest, registry
-from annotator.core.errors import BadInput
-from annotator.core.identity import FrameKey, Split
+from annotator.core.errors import AnnotatorError, BadInput, Contradiction
+from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.labels import PartialLabel
+from annotator.core.labels_document import LabelsDocument
 from annotator.core.plugin_types import Recording
 from annotator.engine.jobs.progress import Progress
 from annotator.export import read_labels_json
@@ -43,17 +44,69 @@ class ImportReport:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Document:
+    """A ``labels.json`` that was read."""
+
+    path: Path
+    content: LabelsDocument
+
+
 @dataclass(slots=True)
 class _Stream:
     """Recordings on their way into the project, and what is worth telling of them."""
 
+    source: Path
     warnings: list[str] = field(default_factory=list)
     labels: list[Mapping[int, PartialLabel]] = field(default_factory=list)
+    documents: Sequence[_Document] = ()
 
     def take(self, recording: Recording, split: Split) -> tuple[Recording, Split]:
         self.warnings += recording.warnings
         self.labels.append(recording.labels)
         return recording, split
+
+    def into(self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str) -> ImportReport:
+        """Add everything, or nothing where a label contradicts the project."""
+
+        def accept(added: Sequence[Added]) -> None:
+            _refuse_contradictions(project, self._keyed(added), self.source)
+            _gathered(project, self.documents, [found.clip for found in added])
+
+        added = project.add_clips(recordings, author=author, accept=accept)
+        return self._report(project, added, author)
+
+    def _keyed(self, added: Sequence[Added]) -> dict[FrameKey, PartialLabel]:
+        """Labels that came with recordings.
+
+        Raises
+        ------
+        BadInput
+            Where the same images come twice with different labels.
+        """
+        keyed: dict[FrameKey, PartialLabel] = {}
+        for found, labels in zip(added, self.labels, strict=True):
+            for frame, label in labels.items():
+                if keyed.setdefault(FrameKey(found.clip.name, frame), label) != label:
+                    what = f"the images of '{found.clip.name}' come twice, with different labels of frame {frame}"
+                    raise BadInput(self.source, what, "label them once")
+        return keyed
+
+    def _report(self, project: Project, added: Sequence[Added], author: str) -> ImportReport:
+        """Give clips that were there already the labels that the import brings, and count."""
+        new = {found.clip.name: found.clip for found in added if found.is_new}
+        keyed = self._keyed(added)
+        known = {key: label for key, label in keyed.items() if key.clip not in new}
+        brought = project.import_labels(known, author=author).keys if known else ()
+        doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
+        return ImportReport(
+            added=len(new),
+            known=len(added) - len(new),
+            frames=sum(clip.header.n_frames for clip in new.values()),
+            labels=_finished(keyed, {*brought, *(key for key in keyed if key.clip in new)}),
+            clips=tuple(new),
+            warnings=tuple(dict.fromkeys([*self.warnings, *doubts])),
+        )
 
 
 def import_paths(
@@ -70,21 +123,71 @@ def import_paths(
     ProjectError
         Where the project cannot be written.
     """
-    documents = [p for p in paths if p.suffix.lower() == ".json" and p.is_file()]
-    images = [p for p in paths if p not in documents]
+    files = [p for p in paths if p.suffix.lower() == ".json" and p.is_file()]
+    images = [p for p in paths if p not in files]
+    documents = [_Document(path, _read_document(project, path)) for path in files]
     report = ImportReport()
     if images:
         overrides = ingest.Overrides(options.view, options.domain, options.patient_from)
         reading = ingest.read_paths(images, registry.readers(), project.pseudonymiser, overrides=overrides)
-        stream = _Stream()
-        recordings = _recordings(reading, stream, options.split, progress)
-        report = _report(project, project.add_clips(recordings, author=author), stream, author)
+        stream = _Stream(paths[0], documents=documents)
+        report = stream.into(project, _recordings(reading, stream, options.split, progress), author)
+    found = _gathered(project, documents)
+    brought = project.import_labels(found, author=author).keys if found else ()
+    return replace(report, labels=report.labels + _finished(found, brought))
+
+
+def _read_document(project: Project, path: Path) -> LabelsDocument:
+    document = read_labels_json(path)
+    if document.protocol.ids != project.protocol.ids:
+        theirs, ours = ", ".join(document.protocol.ids), ", ".join(project.protocol.ids)
+        raise BadInput(path, f"it labels {theirs} and the project {ours}", "import it into a project of its protocol")
+    return document
+
+
+def _gathered(
+    project: Project, documents: Sequence[_Document], coming: Sequence[Clip] = ()
+) -> dict[FrameKey, PartialLabel]:
+    """Labels of several documents under the keys of a project's clips and of those about to come.
+
+    Raises
+    ------
+    BadInput
+        Where a clip is not there, or two documents differ.
+    Contradiction
+        Where one contradicts the project.
+    """
+    clips = {clip.name: clip for clip in (*coming, *project.clips())}
+    found: dict[FrameKey, PartialLabel] = {}
     for document in documents:
-        labels = _import_document(project, document, author)
-        report = ImportReport(
-            report.added, report.known, report.frames, report.labels + labels, report.clips, report.warnings
-        )
-    return report
+        try:
+            labels = document.content.labels_for(tuple(clips.values()))
+        except AnnotatorError as error:
+            raise BadInput(document.path, *str(error).rstrip(".").split("; ", 1)) from None
+        for key in labels.keys() & found.keys():
+            if labels[key] != found[key]:
+                what = f"it says something else of frame {key.frame} of '{key.clip}' than another file"
+                raise BadInput(document.path, what, "import one file after the other")
+        _refuse_contradictions(project, labels, document.path)
+        found |= labels
+    return found
+
+
+def _refuse_contradictions(project: Project, labels: Mapping[FrameKey, PartialLabel], source: Path) -> None:
+    here = {clip.name for clip in project.clips()}
+    try:
+        project.check_labels({key: label for key, label in labels.items() if key.clip in here})
+    except Contradiction as error:
+        raise Contradiction(f"{source}: {error}") from None
+
+
+def _finished(labels: Mapping[FrameKey, PartialLabel], among: Collection[FrameKey]) -> int:
+    return sum(
+        label.status(structure).is_finished
+        for key, label in labels.items()
+        if key in among
+        for structure in label.structures
+    )
 
 
 def _recordings(
@@ -115,56 +218,14 @@ def import_manifest(
         manifest, project.protocol, values=values, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    stream = _Stream(warnings=list(read.warnings))
+    stream = _Stream(manifest, warnings=list(read.warnings))
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, split) in enumerate(read):
             progress.update(done, len(read), f"Importing {recording.header.stem}")
             yield stream.take(recording, split)
 
-    added = project.add_clips(recordings(), author=author)
-    report = _report(project, added, stream, author)
+    report = stream.into(project, recordings(), author)
     if values is not None:
         project.set_values(read.values)
     return report
-
-
-def _report(project: Project, added: Sequence[Added], stream: _Stream, author: str) -> ImportReport:
-    """Give clips that were there already the labels that the import brings, and count."""
-    known = {
-        FrameKey(found.clip.name, frame): label
-        for found, labels in zip(added, stream.labels, strict=True)
-        if not found.is_new
-        for frame, label in labels.items()
-    }
-    brought = project.import_labels(known, author=author).keys if known else ()
-    new = [found for found in added if found.is_new]
-    doubts = [
-        MILLIMETRES_SENTENCE.format(clip=found.clip.name)
-        for found in new
-        if found.clip.header.proposed_spacing is not None
-    ]
-    return ImportReport(
-        added=len(new),
-        known=len(added) - len(new),
-        frames=sum(found.clip.header.n_frames for found in new),
-        labels=sum(
-            label.status(structure).is_finished
-            for found, labels in zip(added, stream.labels, strict=True)
-            for frame, label in labels.items()
-            if found.is_new or FrameKey(found.clip.name, frame) in brought
-            for structure in label.structures
-        ),
-        clips=tuple(found.clip.name for found in new),
-        warnings=tuple(dict.fromkeys([*stream.warnings, *doubts])),
-    )
-
-
-def _import_document(project: Project, path: Path, author: str) -> int:
-    """Labels of an exported ``labels.json``; returns how many."""
-    document = read_labels_json(path)
-    if document.protocol.ids != project.protocol.ids:
-        theirs, ours = ", ".join(document.protocol.ids), ", ".join(project.protocol.ids)
-        raise BadInput(path, f"it labels {theirs} and the project {ours}", "import it into a project of its protocol")
-    commit = project.import_labels(document.labels_for(project.clips()), author=author)
-    return len(commit.keys)
