@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from annotator import registry
+from annotator.cli.opening import writable
 from annotator.cli.output import (
     AuthorOption,
     JsonOption,
@@ -19,7 +21,7 @@ from annotator.cli.output import (
     table,
     tell,
 )
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import CorruptProject
 from annotator.core.identity import Split
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
@@ -68,8 +70,7 @@ def import_(
     """Add clips from files, folders or a manifest with labels."""
     if (manifest is None) == (not paths):
         raise typer.BadParameter("give either files and folders, or --manifest FILE.csv")
-    with Project.open(project) as opened, progress_bar() as progress:
-        tell(opened.notes)
+    with writable(project) as opened, progress_bar() as progress:
         if manifest is not None:
             chosen = parse_values(values) if values else None
             report = import_manifest(opened, manifest, values=chosen, author=author_name(author), progress=progress)
@@ -103,15 +104,22 @@ def status(project: ProjectArgument, json: JsonOption = False) -> None:
             "clips": counts.clips,
             "frames": counts.frames,
             "labels": {s: dict(by_status) for s, by_status in counts.labels.items()},
+            "test_labels": {s: dict(by_status) for s, by_status in counts.test_labels.items()},
             "by_domain": {d: dict(by_structure) for d, by_structure in counts.by_domain.items()},
             "revision": opened.data_revision,
             "snapshot": snapshot.id if snapshot else None,
         }
-    kinds = sorted({kind for by_status in counts.labels.values() for kind in by_status})
-    rows = [{"structure": s, **{k: str(n.get(k, 0)) for k in kinds}} for s, n in counts.labels.items()]
     model = f"snapshot {snapshot.id}" if snapshot else "no model yet"
     head = f"{counts.clips} clips, {counts.frames} frames, revision {result['revision']}, {model}."
-    show(result, as_json=json, lines=[head, *table(rows)])
+    lines = [head, *_label_table(counts.labels)]
+    if any(counts.test_labels.values()):
+        lines += ["Labels of test clips, which are only evaluated:", *_label_table(counts.test_labels)]
+    show(result, as_json=json, lines=lines)
+
+
+def _label_table(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
+    kinds = sorted({kind for by_status in labels.values() for kind in by_status})
+    return table([{"structure": s, **{k: str(n.get(k, 0)) for k in kinds}} for s, n in labels.items()])
 
 
 def export(
@@ -128,14 +136,35 @@ def export(
     show(result, as_json=json, lines=[f"Wrote {len(report.files)} files to {out}."])
 
 
-def check(project: ProjectArgument, json: JsonOption = False) -> None:
-    """Verify every file and row of a project."""
+def check(
+    project: ProjectArgument,
+    salvage: Annotated[
+        Path | None,
+        typer.Option(help="Copy what can still be read of a damaged project into a new project in this folder."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Verify every file and row of a project, or copy what is left of a damaged one."""
+    if salvage is not None:
+        _salvage(project, salvage, as_json=json)
+        return
     with Project.open(project, read_only=True) as opened:
         report = opened.check()
     result = {"sound": report.is_sound, "problems": list(report.problems)}
     show(result, as_json=json, lines=["Everything is sound."] if report.is_sound else list(report.problems))
     if not report.is_sound:
-        raise AnnotatorError(f"{project}: {len(report.problems)} problems were found; see the list above.")
+        count = "1 problem was" if len(report.problems) == 1 else f"{len(report.problems)} problems were"
+        raise CorruptProject(
+            f"{project}: {count} found; 'annotator check {project} --salvage OUT' copies what is sound into a new "
+            "project."
+        )
+
+
+def _salvage(project: Path, out: Path, *, as_json: bool) -> None:
+    salvaged = Project.salvage(project, out)
+    tell(salvaged.lost)
+    head = f"Copied {salvaged.clips} clips, {salvaged.labels} label revisions and {salvaged.snapshots} models to {out}."
+    show({**asdict(salvaged), "path": str(out)}, as_json=as_json, lines=[head])
 
 
 def remove(
@@ -144,8 +173,7 @@ def remove(
     json: JsonOption = False,
 ) -> None:
     """Erase a patient's frames, labels and history for good."""
-    with Project.open(project) as opened:
-        tell(opened.notes)
+    with writable(project) as opened:
         removed = opened.remove_patient(patient)
     sentence = f"Removed {len(removed.clips)} clips; {len(removed.tainted_snapshots)} model snapshots had seen them."
     show(asdict(removed), as_json=json, lines=[sentence])

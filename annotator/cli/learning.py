@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from annotator.cli.opening import writable
 from annotator.cli.output import JsonOption, ProjectArgument, progress_bar, show, table, tell
 from annotator.core.errors import BadInput
 from annotator.core.identity import Split
@@ -61,8 +62,7 @@ def train(
     if (steps is None) == (minutes is None):
         raise typer.BadParameter("give either --steps N or --minutes M")
     options = TrainOptions(recipe=recipe, overrides=_overrides(set_ or []), device=device, seed=seed)
-    with Project.open(project) as opened, progress_bar() as progress:
-        tell(opened.notes)
+    with writable(project) as opened, progress_bar() as progress:
         report = train_job(opened, options, TrainBudget(steps=steps, minutes=minutes), progress=progress)
     tell(report.sentences)
     result = {

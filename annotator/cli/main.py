@@ -12,9 +12,12 @@ from pathlib import Path
 import typer
 
 import annotator
-from annotator.cli import data, learning, tools, window
+from annotator.cli import data, editing, learning, tools, window
 from annotator.cli.output import errors
 from annotator.core.errors import AnnotatorError
+
+_INTERRUPTED = 130
+"""Exit status that typer gives to ctrl-C."""
 
 app = typer.Typer(
     name="annotator",
@@ -39,7 +42,7 @@ def _root(
     _version(asked=version)
 
 
-for room in (data, learning, tools, window):
+for room in (data, editing, learning, tools, window):
     room.register(app)
 
 
@@ -52,15 +55,18 @@ def run() -> None:
         _end(str(error))
     except OSError as error:
         _end(_os_sentence(error))
-    except KeyboardInterrupt:
-        errors.print("Stopped; everything finished so far is kept.")
-        raise SystemExit(130) from None
+    except MemoryError:
+        _end("there is not enough memory for this; close other programs or use smaller files.")
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            errors.print("Stopped; nothing half-written was left behind.")
+        raise
     except Exception as error:
-        _end(f"Something unexpected went wrong ({error}); the details are in {_write_log()}.")
+        _end(f"something unexpected went wrong ({str(error) or type(error).__name__}); the details are in {_write_log()}.")
 
 
 def _end(sentence: str) -> None:
-    errors.print(f"error: {sentence}", markup=False)
+    errors.print(f"error: {' '.join(sentence.split())}", markup=False)
     raise SystemExit(1) from None
 
 

@@ -21,13 +21,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 ProjectArgument = Annotated[Path, typer.Argument(help="The project folder.", show_default=False)]
 AuthorOption = Annotated[str | None, typer.Option("--author", help="Your name beside the labels.", show_default=False)]
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def show(result: Any, *, as_json: bool, lines: Sequence[str]) -> None:
     """Print a result: as JSON, or as lines for a person."""
     if as_json:
-        json.dump(result, sys.stdout, ensure_ascii=False, indent=2, default=str, allow_nan=False)
+        # Escaped, so that every name goes through a terminal or pipe of any encoding.
+        json.dump(result, sys.stdout, indent=2, default=str, allow_nan=False)
         sys.stdout.write("\n")
     else:
         for line in lines:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,12 @@ from annotator.core.plugin_types import Frame
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.models import ServingModel, load_model, serving_model
 from annotator.engine.jobs.progress import Progress
+from annotator.engine.jobs.staging import staged
 from annotator.engine.predictions import suggestion
 from annotator.project import Project
+
+TABLE: Final = "predictions.csv"
+"""Name of the table of confidences."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,28 +127,47 @@ def _write(
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(["image", *protocol.ids])
-    done = 0
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    earlier = _earlier(out)
+    stems: list[str] = []
+    with staged(out, last=TABLE) as aside:
         for item in items:
-            progress.update(done, total, f"Predicting {item.stem}")
+            progress.update(len(stems), total, f"Predicting {item.stem}")
             prediction = model.predictor.predict(item.frame, spacing=item.spacing)
             made = suggestion(FrameKey(item.stem, 0), model.snapshot or 0, prediction.probabilities, protocol)
-            _write_png(table[made.classes], palette, out / f"{item.stem}.png")
+            _write_png(table[made.classes], palette, aside / f"{item.stem}.png")
             writer.writerow([item.stem, *(f"{made.confidence[s]:.4f}" for s in protocol.ids)])
-            done += 1
-        (out / "predictions.csv").write_text(rows.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(out, f"the predictions cannot be written ({error.strerror})", "free the folder") from None
-    return PredictReport(done, out, model.snapshot)
+            stems.append(item.stem)
+        (aside / TABLE).write_text(rows.getvalue(), encoding="utf-8")
+    for stem in earlier.difference(stems):
+        (out / f"{stem}.png").unlink(missing_ok=True)
+    return PredictReport(len(stems), out, model.snapshot)
+
+
+def _earlier(out: Path) -> set[str]:
+    """Stems of earlier predictions in a folder.
+
+    Raises
+    ------
+    BadInput
+        Where the folder holds PNG files that are none, such as the images themselves.
+    """
+    if not out.is_dir():
+        return set()
+    listed: set[str] = set()
+    if (out / TABLE).is_file():
+        with (out / TABLE).open(encoding="utf-8", errors="replace", newline="") as file:
+            listed = {row[0] for row in csv.reader(file) if row}
+    foreign = sorted(p.name for p in out.iterdir() if p.suffix.lower() == ".png" and p.stem not in listed)
+    if foreign:
+        what = f"it holds PNG files that are no predictions, such as {foreign[0]}"
+        raise BadInput(out, what, "choose an empty folder")
+    return {stem for stem in listed if Path(stem).name == stem}
 
 
 def _write_png(mask: NDArray[np.uint8], palette: bytes, path: Path) -> None:
     image = Image.fromarray(mask)
     image.putpalette(palette)
-    aside = path.with_suffix(".tmp")
-    image.save(aside, format="PNG", optimize=False)
-    aside.replace(path)
+    image.save(path, format="PNG", optimize=False)
 
 
 def _palette(protocol: LabelProtocol, values: Mapping[str, int]) -> bytes:

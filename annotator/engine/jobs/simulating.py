@@ -6,19 +6,22 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from annotator import registry
-from annotator.core.errors import BadInput, UnknownName
+from annotator.core.errors import UnknownName
 from annotator.core.indexed import to_indexed
 from annotator.core.plugin_types import Recording, Simulator
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.progress import Progress
+from annotator.engine.jobs.staging import staged
 
-COLUMNS = ("image", "patient", "view", "domain", "spacing_y_mm", "spacing_x_mm", "labels", "known")
+MANIFEST: Final = "manifest.csv"
+COLUMNS: Final = ("image", "patient", "view", "domain", "spacing_y_mm", "spacing_x_mm", "labels", "known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +49,24 @@ def simulate_clips(
     ------
     UnknownName
         Where the simulator has no such domain.
-    BadInput
-        Where the folder cannot be written.
+    AnnotatorError
+        Where the folder cannot be written; it ends as it was.
     """
     for domain in domains:
         if domain not in simulator.domains:
             raise UnknownName("simulated domain", domain, simulator.domains)
     protocol = registry.protocol(simulator.protocol)
     rows: list[dict[str, str]] = []
-    try:
-        (out / "images").mkdir(parents=True, exist_ok=True)
-        (out / "labels").mkdir(parents=True, exist_ok=True)
+    with staged(out, last=MANIFEST) as aside:
+        (aside / "images").mkdir()
+        (aside / "labels").mkdir()
         for patient in range(patients):
             progress.update(patient, patients, f"Simulating patient {patient + 1}")
             domain = domains[patient % len(domains)]
             recording = simulator.simulate(patient=patient, domain=domain, seed=seed, n_frames=n_frames)
-            rows.append(_write_clip(recording, protocol, out, patient))
-        manifest = _write_manifest(rows, out / "manifest.csv")
-    except OSError as error:
-        raise BadInput(out, f"the clips cannot be written ({error.strerror})", "free the folder") from None
-    return SimulationReport(manifest, len(rows), protocol.default_values())
+            rows.append(_write_clip(recording, protocol, aside, patient))
+        _write_manifest(rows, aside / MANIFEST)
+    return SimulationReport(out / MANIFEST, len(rows), protocol.default_values())
 
 
 def _write_clip(recording: Recording, protocol: LabelProtocol, out: Path, patient: int) -> dict[str, str]:
@@ -91,9 +92,8 @@ def _write_tiff(pages: NDArray[np.uint8], path: Path) -> None:
     tifffile.imwrite(path, pages, photometric=photometric, compression="zlib", metadata=None)
 
 
-def _write_manifest(rows: Sequence[Mapping[str, str]], path: Path) -> Path:
+def _write_manifest(rows: Sequence[Mapping[str, str]], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    return path

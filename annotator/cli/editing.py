@@ -1,0 +1,100 @@
+"""The command that edits a clip's details: edit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from annotator.cli.opening import writable
+from annotator.cli.output import AuthorOption, JsonOption, ProjectArgument, author_name, show
+from annotator.core.clip_json import clip_to_json
+from annotator.core.errors import AnnotatorError, BadInput
+from annotator.core.identity import Clip, ClipHeader, Spacing, SpacingStatus, Split, safe_stem
+
+_VIEW: Final = re.compile(r"^[\w.\-]{1,32}$")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(edit)
+
+
+def edit(
+    project: ProjectArgument,
+    clip: Annotated[str, typer.Argument(help="The clip's name, as 'annotator export' and the window show it.")],
+    view: Annotated[str | None, typer.Option(help="View, such as a4c; '' for not known.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Scanner, vendor or hospital.")] = None,
+    ed: Annotated[str | None, typer.Option(help="End-diastolic frames from 0, such as 0,15; '' for none.")] = None,
+    es: Annotated[str | None, typer.Option(help="End-systolic frames from 0; '' for none.")] = None,
+    spacing: Annotated[
+        str | None,
+        typer.Option(help="Pixel size Y,X in mm, confirmed by you; 'proposed' takes what was proposed at import."),
+    ] = None,
+    split: Annotated[Split | None, typer.Option(help="Part of the data, of the whole patient.")] = None,
+    author: AuthorOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Change a clip's view, domain, ED and ES marks, pixel size or split."""
+    changes = _text_changes(view, domain)
+    changes |= {name: _frames(text) for name, text in (("ed_frames", ed), ("es_frames", es)) if text is not None}
+    if not changes and spacing is None and split is None:
+        raise typer.BadParameter("say what to change: --view, --domain, --ed, --es, --spacing or --split")
+    size_of = _spacing(spacing) if spacing is not None else None
+    with writable(project) as opened:
+        found = opened.clip(clip)
+        if size_of is not None:
+            size = size_of(found.header, project)
+            changes |= {"spacing": size, "spacing_status": SpacingStatus.CONFIRMED, "proposed_spacing": None}
+        commit = opened.update_clip(clip, _changed(found, changes, project), author=author_name(author), split=split)
+        now = opened.clip(clip)
+        result = {"clip": clip, "split": now.split, **clip_to_json(now)["header"], "revision": commit.revision}
+    show(result, as_json=json, lines=[f"{commit.sentence}."])
+
+
+def _text_changes(view: str | None, domain: str | None) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if view is not None:
+        if view and not _VIEW.match(view):
+            raise typer.BadParameter(f"'{view}' is no view, such as a4c")
+        changes["view"] = view or None
+    if domain is not None:
+        if not domain.strip():
+            raise typer.BadParameter("a domain has a name")
+        changes["domain"] = safe_stem(domain)
+    return changes
+
+
+def _frames(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(sorted({int(part) for part in text.split(",") if part.strip()}))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not of the form 0,15") from None
+
+
+def _spacing(text: str) -> Callable[[ClipHeader, Path], Spacing]:
+    if text == "proposed":
+        return _proposed
+    try:
+        y, x = (float(part) for part in text.split(","))
+        size = Spacing(y, x)
+    except (ValueError, AnnotatorError):
+        raise typer.BadParameter(f"'{text}' is not of the form 0.3,0.15 (millimetres down, then across)") from None
+    return lambda header, project: size
+
+
+def _proposed(header: ClipHeader, project: Path) -> Spacing:
+    if header.proposed_spacing is None:
+        raise BadInput(project, f"no pixel size is proposed for '{header.stem}'", "give it as --spacing Y,X")
+    return header.proposed_spacing
+
+
+def _changed(clip: Clip, changes: dict[str, Any], project: Path) -> ClipHeader:
+    try:
+        return replace(clip.header, **changes)
+    except AnnotatorError as error:
+        raise BadInput(f"{project}, clip '{clip.name}'", str(error).rstrip("."), "correct the option") from None

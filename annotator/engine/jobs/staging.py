@@ -1,0 +1,55 @@
+"""A folder of results that appears whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from annotator.core.disk_errors import write_failure
+from annotator.core.errors import BadInput
+
+_ASIDE: Final = ".writing-"
+
+
+@contextmanager
+def staged(out: Path, *, last: str) -> Iterator[Path]:
+    """An empty folder inside ``out``; what is in it at the end is moved to ``out``.
+
+    Parameters
+    ----------
+    out
+        Made where it is absent; where anything fails or is cancelled, it ends as it was.
+    last
+        Name of the file that lists the others; it is moved after them.
+
+    Raises
+    ------
+    BadInput
+        Where ``out`` is a file.
+    AnnotatorError
+        Where the disk does not take the files.
+    """
+    if out.exists() and not out.is_dir():
+        raise BadInput(out, "it is a file, not a folder", "choose a folder to write to")
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    aside: Path | None = None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=out))
+        yield aside
+        for file in sorted((p for p in aside.rglob("*") if p.is_file()), key=lambda p: (p.name == last, p)):
+            place = out / file.relative_to(aside)
+            place.parent.mkdir(exist_ok=True)
+            file.replace(place)
+    except OSError as error:
+        raise write_failure(error, out) from None
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+        for folder in made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
