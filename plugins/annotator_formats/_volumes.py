@@ -30,8 +30,11 @@ DEFLATE_RATIO: Final = 1032
 """No deflate stream unpacks to more than this many times its size (zlib's technical notes)."""
 
 
-_DAMAGE: Final = (OSError, EOFError, RuntimeError, ValueError, KeyError, ArithmeticError, zlib.error, AnnotatorError)
-"""What nibabel, SimpleITK, zlib and our own values raise on bytes that make no sense."""
+_DAMAGE: Final = (
+    OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, zlib.error,
+    AnnotatorError,
+)  # fmt: skip
+"""What libraries and our own values raise on bytes that make no sense."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,16 +72,7 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except MemoryError:
         raise BadInput(path, "its pixels do not fit into memory", "cut the recording into shorter clips") from None
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        ArithmeticError,
-        zlib.error,
-        AnnotatorError,
-    ) as error:
+    except _DAMAGE as error:
         reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         raise BadInput(path, f"it cannot be read ({reason[0][:200]})", "export it again from its source") from error
 

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
-from annotator.plugin import BadInput, ExportContext, LabelledClip, Pseudonymiser, Recording, WriteReport
+from annotator.plugin import ExportContext, LabelledClip, Pseudonymiser, Recording, WriteReport
 from annotator_formats._mask_volumes import MaskVolume, write_volumes
-from annotator_formats._mhd_header import is_mhd, read_header
+from annotator_formats._mhd_header import is_mhd, read_header, read_pixels
 from annotator_formats._side_files import phase_marks
-from annotator_formats._volumes import Volume, plane_axes, reading, swaps_rows, to_frames, to_integers, to_recording
-
-_ITK: Any = SimpleITK  # its Python half is not annotated
+from annotator_formats._volumes import Volume, plane_axes, reading, to_frames, to_integers, to_recording
 
 
 class MetaImageReader:
@@ -75,28 +72,20 @@ class MetaImageWriter:
 
 
 def _save(volume: MaskVolume, path: Path) -> None:
-    image = _ITK.GetImageFromArray(volume.mask)
+    import SimpleITK  # noqa: PLC0415 - half a second that only a writer needs to spend
+
+    itk: Any = SimpleITK  # its Python half is not annotated
+    image = itk.GetImageFromArray(volume.mask)
     image.SetSpacing((volume.spacing.x, volume.spacing.y, 1.0))
-    _ITK.WriteImage(image, str(path), useCompression=True)
+    itk.WriteImage(image, str(path), useCompression=True)
 
 
 def _read_volume(path: Path) -> Volume:
     header = read_header(path)
     first, second, _ = plane_axes(header.sizes, path)
-    _ITK.ProcessObject.GlobalWarningDisplayOff()
-    image = _ITK.ReadImage(str(path), imageIO="MetaImageIO")
-    array = _ITK.GetArrayFromImage(image)
-    rank = image.GetDimension()
-    # SimpleITK gives an image of one-pixel depth its own rank; the header's sizes are what was declared.
-    if tuple(image.GetSize()) != header.sizes:
-        raise BadInput(path, f"its pixels are {image.GetSize()} where {header.sizes} were declared", "export it again")
-    turned = np.transpose(array, [*range(rank - 1, -1, -1), *range(rank, array.ndim)])
-    if header.channels > 1:
-        turned = turned[..., :3]
-    direction = np.asarray(image.GetDirection(), dtype=np.float64).reshape(rank, rank)
-    is_row_first = swaps_rows(direction)
-    one, two = image.GetSpacing()[first], image.GetSpacing()[second]
-    return Volume(
-        pixels=to_frames(turned, header.sizes, path, is_row_first=is_row_first),
-        spacing=((one, two) if is_row_first else (two, one)) if header.has_spacing else None,
-    )
+    spacing = None
+    if header.steps_mm:
+        one, two = header.steps_mm[first], header.steps_mm[second]
+        spacing = (one, two) if header.is_row_first else (two, one)
+    pixels = to_frames(read_pixels(header), header.sizes, path, is_row_first=header.is_row_first)
+    return Volume(pixels=pixels, spacing=spacing)

@@ -86,6 +86,29 @@ def test_two_and_four_axes_and_colours(tmp_path: Path) -> None:
         MetaImageReader().read_masks(tmp_path / "c.mha")
 
 
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_pixel_type_reads_as_itk_reads_it(tmp_path: Path, kind: str, packed: bool) -> None:
+    array = (THW // 2).astype(kind)
+    path = save(tmp_path / "a.mhd", array, packed=packed)
+    assert np.array_equal(MetaImageReader().read_masks(path), ITK.GetArrayFromImage(ITK.ReadImage(str(path))))
+
+
+def test_byte_order_text_and_trailing_pixels(tmp_path: Path) -> None:
+    head = "ObjectType = Image\nNDims = 2\nDimSize = 3 2\nElementType = MET_SHORT\n"
+    array = np.array([[1, -2, 300], [4, 5, 6]], dtype=np.int16)
+    cases = {
+        "big": ("BinaryDataByteOrderMSB = True\n", array.astype(">i2").tobytes()),
+        "text": ("BinaryData = False\n", b"1 -2 300\n4 5 6\n"),
+        "last": ("HeaderSize = -1\n", b"a foreign header" + array.astype("<i2").tobytes()),
+        "skipped": ("HeaderSize = 5\n", b"12345" + array.astype("<i2").tobytes()),
+    }
+    for name, (line, data) in cases.items():
+        (tmp_path / f"{name}.raw").write_bytes(data)
+        (tmp_path / f"{name}.mhd").write_text(f"{head}{line}ElementDataFile = {name}.raw\n", encoding="utf-8")
+        assert np.array_equal(MetaImageReader().read_masks(tmp_path / f"{name}.mhd"), array[None]), name
+
+
 def test_without_a_pixel_size_there_are_no_millimetres(tmp_path: Path) -> None:
     path = save(tmp_path / "a.mhd", THW)
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("ElementSpacing")]
