@@ -47,7 +47,8 @@ class WorkPage(QWidget):
     def _split(self) -> QSplitter:
         whole = QSplitter(Qt.Orientation.Horizontal)
         left = _column(self.clips, self.details, stretch=(1, 0))
-        right = _column(self.structures, self.training, self.next_up, stretch=(3, 2, 2))
+        right = _column(self.structures, self.training, self.next_up, stretch=(1, 2, 2))
+        right.setSizes([340, 220, 150])
         for widget, stretch in ((left, 0), (self._centre(), 1), (right, 0)):
             whole.addWidget(widget)
             whole.setStretchFactor(whole.count() - 1, stretch)

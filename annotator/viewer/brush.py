@@ -38,6 +38,10 @@ class StrokeListener(Protocol):
         """The stroke is complete; the layer holds it."""
         ...
 
+    def resize_brush(self, by: int) -> None:
+        """Make the brush larger or smaller by some steps."""
+        ...
+
 
 class Brush:
     """Turns pointer events on the canvas into strokes.
@@ -58,10 +62,14 @@ class Brush:
         self._scene = scene
         self._listener = listener
         scene.viewer.mouse_drag_callbacks.append(self._drag)
+        # napari's own wheel callbacks move through dims and layers, of which this canvas has none.
+        scene.viewer.mouse_wheel_callbacks.clear()
+        scene.viewer.mouse_wheel_callbacks.append(self._wheel)
 
     def close(self) -> None:
         """Stop listening to the canvas."""
         self._scene.viewer.mouse_drag_callbacks.remove(self._drag)
+        self._scene.viewer.mouse_wheel_callbacks.remove(self._wheel)
 
     def _drag(self, viewer: Any, event: Any) -> Iterator[None]:
         """One press, its moves and its release; a generator as napari expects."""
@@ -86,13 +94,15 @@ class Brush:
         layer = self._scene.canvas_layer
         last = self._point(layer, event)
         self._dab(layer, (last,), is_erasing=is_erasing)
-        yield
-        while event.type == "mouse_move":
-            if self.tool is not Tool.FILL:
-                here = self._point(layer, event)
+        is_held = True
+        while is_held:
+            yield
+            # Moves are compressed by the window system, so the release may be the only sign of the way there.
+            is_held = event.type == "mouse_move"
+            here = self._point(layer, event)
+            if self.tool is not Tool.FILL and here != last:
                 self._dab(layer, steps_between(last, here, layer.brush_size), is_erasing=is_erasing)
                 last = here
-            yield
 
     def _dab(self, layer: Labels, points: tuple[Point, ...], *, is_erasing: bool) -> None:
         """Paint all points and redraw once; the eraser takes the brush's own value only."""
@@ -120,13 +130,20 @@ class Brush:
 
     def _pan(self, viewer: Any, event: Any) -> Iterator[None]:
         start = np.asarray(event.position[-2:])
-        yield
-        while event.type == "mouse_move":
+        is_held = True
+        while is_held:
+            yield
+            is_held = event.type == "mouse_move"
             # The event's position is measured by the camera as it stands, so the start stays under the cursor.
             shift = start - np.asarray(event.position[-2:])
             centre = viewer.scene.camera.center
             viewer.scene.camera.center = (centre[0], centre[1] + shift[0], centre[2] + shift[1])
-            yield
+
+    def _wheel(self, _viewer: Any, event: Any) -> None:
+        """Ctrl and the wheel resize the brush; the wheel alone is napari's zoom."""
+        if "Control" in event.modifiers:
+            self._listener.resize_brush(1 if event.delta[1] > 0 else -1)
+            event.handled = True
 
 
 def steps_between(start: Point, end: Point, brush_size: float) -> tuple[Point, ...]:

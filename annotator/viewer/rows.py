@@ -47,7 +47,7 @@ def structure_rows(
             colour=s.colour,
             key=s.key,
             state=view.states[s.id],
-            confidence=view.confidence.get(s.id),
+            confidence=view.confidence.get(s.id) if view.states[s.id] is CellState.SUGGESTED else None,
             is_selected=s.id == selected,
             is_visible=s.id not in hidden,
             area=area_text(view.pixels.get(s.id, 0), spacing),

@@ -271,6 +271,8 @@ class Stage:
         if self.desk.clip is not None:
             header = self.desk.clip.header
             self.scene.open(header.shape, header.channels, self.desk.spacing)
+            # napari computes the brush's cursor from the layer's scale only when the size is set.
+            self.scene.use_tool(self.tool.tool, self.tool.brush_size)
 
     def _navigate(self, key: FrameKey) -> None:
         """Go to a frame of any clip without finishing anything."""

@@ -102,10 +102,6 @@ def _facts(status: TrainingStatus) -> tuple[str, ...]:
         facts[0] += f", {status.steps_per_s:.1f} steps/s"
     if status.device:
         facts.append(f"{status.device}, {status.memory_mb:.0f} MiB" if status.memory_mb else status.device)
-    if status.labelled_frames or status.unlabelled_frames:
-        facts.append(f"{status.labelled_frames} labelled and {status.unlabelled_frames} unlabelled frames")
-    if status.validation_patients:
-        facts.append(f"{len(status.validation_patients)} patients held aside to validate")
-    elif status.snapshot is not None:
+    if status.snapshot is not None and not status.validation_patients:
         facts.append("not validated: fewer than four labelled patients")
     return tuple(facts)

@@ -1,0 +1,86 @@
+"""A project of simulated-looking clips and a window that is closed whatever happens."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotator.core.identity import ClipHeader, FrameKey, Spacing, SpacingStatus
+from annotator.core.plugin_types import Recording
+from annotator.core.protocols import LabelProtocol, Structure
+from annotator.engine.messages import Command, Event, Look, Suggestion, SuggestionsReady
+from annotator.project import Project
+
+SHAPE = (60, 80)
+PROTOCOL = LabelProtocol(
+    "test",
+    "Test",
+    (Structure("lv", "LV cavity", "#e4572e", "q"), Structure("la", "Left atrium", "#4aa8ff", "e")),
+    views=("a4c",),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    has_screen = sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY"))
+    for item in items:
+        if item.get_closest_marker("window") and not has_screen:
+            item.add_marker(pytest.mark.skip(reason="needs a screen; CI starts a virtual one"))
+
+
+class SuggestingEngine:
+    """Suggests a box for every structure in each frame that is looked at."""
+
+    def __init__(self) -> None:
+        self.is_started = self.is_closed = False
+        self._events: list[Event] = []
+
+    def start(self) -> None:
+        self.is_started = True
+
+    def send(self, command: Command) -> None:
+        if isinstance(command, Look):
+            self._events.append(SuggestionsReady((boxes(command.key),)))
+
+    def drain(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def close(self, *, timeout_s: float = 1.0) -> bool:
+        self.is_closed = True
+        return timeout_s > 0
+
+
+def boxes(key: FrameKey) -> Suggestion:
+    classes = np.zeros(SHAPE, dtype=np.uint8)
+    classes[10:30, 20:60] = 1
+    classes[35:55, 20:60] = 2
+    return Suggestion(key, 0, classes, np.full(SHAPE, 220, dtype=np.uint8), {"lv": 0.9, "la": 0.5})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with two clips of four frames, and settings of its own."""
+    monkeypatch.setenv("ANNOTATOR_CONFIG_DIR", str(tmp_path / "config"))
+    path = tmp_path / "project"
+    with Project.create(path, PROTOCOL) as made:
+        for i in range(2):
+            frames = np.random.default_rng(i).integers(0, 255, (4, *SHAPE), dtype=np.uint8)
+            header = ClipHeader(
+                f"clip{i}",
+                made.pseudonymiser.key(f"patient {i}"),
+                4,
+                *SHAPE,
+                spacing=Spacing(0.5, 0.5),
+                spacing_status=SpacingStatus.TRUSTED,
+            )
+            made.add_clip(Recording(header, list(frames)), author="Ada")
+    return path
+
+
+@pytest.fixture
+def suggesting() -> SuggestingEngine:
+    return SuggestingEngine()

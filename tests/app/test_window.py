@@ -1,0 +1,178 @@
+"""The real window on a (virtual) screen, with real mouse and key events and a learner that suggests boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QWidget
+
+from annotator.app.session import Session
+from annotator.app.window import MainWindow
+from annotator.core.identity import FrameKey
+from annotator.core.status import LabelStatus
+from annotator.project import Project
+from annotator.settings import UserSettings
+from annotator.viewer.state import CellState, Tool
+
+pytestmark = pytest.mark.window
+
+
+@pytest.fixture
+def window(qtbot: Any, folder: Path, suggesting: Any) -> Iterator[MainWindow]:
+    made = MainWindow(UserSettings(author="Ada"))
+    made.show_session(Session(Project.open(folder), made.settings, engine=suggesting, parent=made))
+    made.show()
+    made.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is made)
+    native(made).setFocus()
+    qtbot.waitUntil(lambda: states(made)["lv"] is CellState.SUGGESTED)
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def session_of(window: MainWindow) -> Session:
+    assert window.session is not None
+    return window.session
+
+
+def states(window: MainWindow) -> dict[str, CellState]:
+    return dict(session_of(window).bench.desk.view().states)
+
+
+def tool(window: MainWindow) -> Tool:
+    return session_of(window).bench.tool.tool
+
+
+def native(window: MainWindow) -> QWidget:
+    return session_of(window).page.canvas.native
+
+
+def press(qtbot: Any, window: MainWindow, key: Qt.Key, modifier: Qt.KeyboardModifier | None = None) -> None:
+    qtbot.keyClick(native(window), key, modifier or Qt.KeyboardModifier.NoModifier)
+
+
+def place(window: MainWindow, row: float, column: float) -> QPoint:
+    """Where a pixel of the frame is on the canvas."""
+    canvas = session_of(window).page.canvas.canvas
+    scale = session_of(window).bench.scene.labels.scale
+    transform = canvas.view.transform * canvas.view.scene.transform
+    x, y = transform.map([column * scale[1], row * scale[0]])[:2]
+    return QPoint(round(float(x)), round(float(y)))
+
+
+def drag(qtbot: Any, window: MainWindow, start: tuple[float, float], end: tuple[float, float], **how: Any) -> None:
+    button = how.get("button", Qt.MouseButton.LeftButton)
+    target = native(window)
+    qtbot.mouseMove(target, place(window, *start))
+    qtbot.mousePress(target, button, pos=place(window, *start))
+    qtbot.mouseMove(target, place(window, *end))
+    qtbot.mouseRelease(target, button, pos=place(window, *end))
+
+
+def test_keys_accept_reject_mark_and_undo(qtbot: Any, window: MainWindow) -> None:
+    project, key = session_of(window).project, FrameKey("clip0", 0)
+    press(qtbot, window, Qt.Key.Key_A)
+    assert states(window)["lv"] is CellState.ACCEPTED
+    press(qtbot, window, Qt.Key.Key_E)
+    press(qtbot, window, Qt.Key.Key_R)
+    assert states(window)["la"] is CellState.REJECTED
+    press(qtbot, window, Qt.Key.Key_X)
+    assert project.label(key).status("la") is LabelStatus.ABSENT
+    for _ in range(3):
+        press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert set(states(window).values()) == {CellState.SUGGESTED}
+    press(qtbot, window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    assert set(states(window).values()) == {CellState.ACCEPTED}
+
+
+def test_a_stroke_corrects_a_suggestion_and_enter_finishes_it(qtbot: Any, window: MainWindow) -> None:
+    session = session_of(window)
+    session.bench.set_brush_size(4)
+    drag(qtbot, window, (32.0, 10.0), (32.0, 70.0))
+    assert states(window)["lv"] is CellState.DRAFT
+    label = session.project.label(FrameKey("clip0", 0))["lv"]
+    assert label.inside is not None
+    assert label.inside[10:30, 20:60].all(), "the suggestion was lifted"
+    assert label.inside[32, 12:68].all(), "the stroke reaches from press to release"
+    drag(qtbot, window, (20.0, 25.0), (20.0, 55.0), button=Qt.MouseButton.RightButton)
+    erased = session.project.label(FrameKey("clip0", 0))["lv"].inside
+    assert erased is not None
+    assert not erased[20, 26:54].any()
+    press(qtbot, window, Qt.Key.Key_Return)
+    assert states(window)["lv"] is CellState.CORRECTED
+
+
+def test_letters_in_the_filter_are_text(qtbot: Any, window: MainWindow) -> None:
+    fields = [w for w in session_of(window).page.clips.findChildren(QWidget) if w.accessibleName() == "Filter clips"]
+    fields[0].setFocus()
+    qtbot.keyClicks(fields[0], "axr")
+    assert set(states(window).values()) == {CellState.SUGGESTED}
+
+
+def test_tools_and_sizes_have_keys(qtbot: Any, window: MainWindow) -> None:
+    bench = session_of(window).bench
+    size = bench.tool.brush_size
+    press(qtbot, window, Qt.Key.Key_BracketRight)
+    assert bench.tool.brush_size > size
+    press(qtbot, window, Qt.Key.Key_D)
+    assert tool(window) == Tool.ERASER
+    press(qtbot, window, Qt.Key.Key_B)
+    assert tool(window) == Tool.BRUSH
+    press(qtbot, window, Qt.Key.Key_H)
+    assert bench.tool.are_suggestions_hidden
+    assert not bench.scene.suggestions.visible
+
+
+def test_frames_move_and_the_picture_follows(qtbot: Any, window: MainWindow) -> None:
+    session = session_of(window)
+    press(qtbot, window, Qt.Key.Key_Right)
+    assert session.bench.desk.key == FrameKey("clip0", 1)
+    assert np.array_equal(session.bench.scene.grey.data, session.project.read_frame(FrameKey("clip0", 1)))
+    press(qtbot, window, Qt.Key.Key_Left)
+    press(qtbot, window, Qt.Key.Key_Left)
+    assert session.bench.desk.frame == 3
+    press(qtbot, window, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: session.bench.desk.frame != 3)
+    press(qtbot, window, Qt.Key.Key_Space)
+    assert not session.bench.is_playing
+
+
+def test_napari_keys_change_no_layer(qtbot: Any, window: MainWindow) -> None:
+    bench = session_of(window).bench
+    layers = list(bench.scene.viewer.layers)
+    before = bench.scene.painted_labels()
+    for key in (Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_M, Qt.Key.Key_P, Qt.Key.Key_G, Qt.Key.Key_Y):
+        press(qtbot, window, key)
+    press(qtbot, window, Qt.Key.Key_Delete, Qt.KeyboardModifier.ControlModifier)
+    assert list(bench.scene.viewer.layers) == layers
+    assert all(layer.visible for layer in (bench.scene.grey, bench.scene.labels, bench.scene.suggestions))
+    assert np.array_equal(bench.scene.painted_labels(), before)
+    assert bench.scene.viewer.dims.ndisplay == 2
+
+
+def test_closing_stops_the_learner_and_reopening_shows_everything(
+    qtbot: Any, window: MainWindow, folder: Path, suggesting: Any
+) -> None:
+    assert suggesting.is_started
+    drag(qtbot, window, (32.0, 10.0), (32.0, 70.0))
+    assert window.close_project()
+    assert suggesting.is_closed
+    assert window.session is None
+    with Project.open(folder, read_only=True) as project:
+        assert project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.DRAFT
+
+
+def test_a_folder_that_is_no_project_is_one_sentence(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(window, "complain", heard.append)
+    assert not window.open_project(tmp_path / "nothing here")
+    assert len(heard) == 1
+    assert "nothing here" in heard[0]
