@@ -245,8 +245,7 @@ class TrainingSession:
 
     def _work(self) -> bool:
         self._open()
-        first = self._serve(self._server.serve_first)
-        if first:
+        if self._serve(self._server.serve_first):
             return True
         if self._state is RunState.FAILED:
             return self._serve_more()
@@ -377,10 +376,9 @@ class TrainingSession:
     # --- state ----------------------------------------------------------------------------------------
 
     def _signal(self, signal: Signal) -> None:
-        after = transition(self._state, signal)
-        if after is not self._state:
-            _LOG.info("%s: %s -> %s", signal, self._state, after)
-            self._state = after
+        before, self._state = self._state, transition(self._state, signal)
+        if before is not self._state:
+            _LOG.info("%s: %s -> %s", signal, before, self._state)
             self._learning.meter.reset()
 
     def _fail(self, error: Exception) -> None:
