@@ -15,7 +15,8 @@ from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.core.status import LabelStatus
 from annotator.engine.messages import Event, RunState
-from annotator.engine.session import SessionOptions, TrainingSession
+from annotator.engine.options import SessionOptions
+from annotator.engine.session import TrainingSession
 from annotator.project import Project
 from annotator.testing.trainers import FakeTrainer, FakeWorkshop
 
