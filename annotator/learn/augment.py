@@ -16,6 +16,7 @@ from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD
 from annotator.learn.recipe import AugmentSection
 
 _DEPTH_KNOTS = 5
+_ELASTIC_KNOTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,18 @@ def random_affine(count: int, section: AugmentSection, generator: torch.Generato
     return torch.stack(rows, dim=1)
 
 
-def warp(images: Tensor, bitmaps: Tensor, matrices: Tensor, *, everything: int) -> tuple[Tensor, Tensor]:
-    """Move images (bilinear) and allowed sets (nearest) by the same matrices.
+def random_grid(count: int, side: int, section: AugmentSection, generator: torch.Generator) -> Tensor:
+    """(count, side, side, 2) float32 sampling positions in -1..1: an affine map and a smooth elastic one."""
+    grid = F.affine_grid(random_affine(count, section, generator), [count, 1, side, side], align_corners=False)
+    if section.elastic == 0.0:
+        return grid
+    knots = _symmetric(count * 2 * _ELASTIC_KNOTS**2, 2 * section.elastic, generator)
+    field = knots.view(count, 2, _ELASTIC_KNOTS, _ELASTIC_KNOTS)
+    return grid + F.interpolate(field, (side, side), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+
+
+def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int) -> tuple[Tensor, Tensor]:
+    """Move images (bilinear) and allowed sets (nearest) alike.
 
     Parameters
     ----------
@@ -62,8 +73,8 @@ def warp(images: Tensor, bitmaps: Tensor, matrices: Tensor, *, everything: int) 
         (B, S, S) uint8.
     bitmaps
         (B, S, S) int32.
-    matrices
-        (B, 2, 3) float32 on the device.
+    grid
+        (B, S, S, 2) float32 on the device, from :func:`random_grid`.
     everything
         The allowed set of what comes in from outside, where nothing is known.
 
@@ -74,8 +85,6 @@ def warp(images: Tensor, bitmaps: Tensor, matrices: Tensor, *, everything: int) 
     bitmaps
         (B, S, S) int32.
     """
-    shape = [len(images), 1, images.shape[1], images.shape[2]]
-    grid = F.affine_grid(matrices, shape, align_corners=False)
     moved = F.grid_sample(images.unsqueeze(1).float() / 255.0, grid, mode="bilinear", align_corners=False)
     # A bitmap below 2^16 is exact in float32; zero padding becomes 'everything' through the shift.
     shifted = (bitmaps - everything).unsqueeze(1).float()

@@ -87,6 +87,8 @@ class AugmentSection(_Section):
         Degrees either way.
     scale, shift
         Relative zoom either way; shift as a share of the side.
+    elastic
+        Largest displacement of a smooth deformation, as a share of the side.
     flip
         Probability of a left-right flip (0 for echo: the sides are told by convention).
     gamma, gain, time_gain, blur, noise
@@ -98,6 +100,7 @@ class AugmentSection(_Section):
     rotation: float = Field(default=15.0, ge=0, le=180)
     scale: float = Field(default=0.15, ge=0, lt=1)
     shift: float = Field(default=0.08, ge=0, lt=1)
+    elastic: float = Field(default=0.02, ge=0, lt=0.2)
     flip: float = Field(default=0.0, ge=0, le=1)
     gamma: float = Field(default=0.4, ge=0, lt=2)
     gain: float = Field(default=0.3, ge=0, lt=1)

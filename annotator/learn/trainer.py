@@ -167,8 +167,9 @@ class Trainer:
         recipe, chance = self.recipe, self._chance
         batch = self._pool.draw(self._shrink, chance.parameters)
         bitmaps = self._supervision(batch.bitmaps, batch.known)
-        matrices = augment.random_affine(len(bitmaps), recipe.augment, chance.parameters).to(self._device)
-        plain, bitmaps = augment.warp(batch.images, bitmaps, matrices, everything=self._everything)
+        side = recipe.data.image_size
+        grid = augment.random_grid(len(bitmaps), side, recipe.augment, chance.parameters).to(self._device)
+        plain, bitmaps = augment.warp(batch.images, bitmaps, grid, everything=self._everything)
         strong = augment.strong_view(plain, recipe.augment, chance)
         allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)
         active = self._active

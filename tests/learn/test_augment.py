@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 
 from annotator.learn import augment
 from annotator.learn.recipe import AugmentSection
 
 EVERYTHING = 0b111
-STILL = AugmentSection(rotation=0, scale=0, shift=0, flip=0, gamma=0, gain=0, time_gain=0, blur=0, noise=0, invert=0)
+STILL = AugmentSection(
+    elastic=0, rotation=0, scale=0, shift=0, flip=0, gamma=0, gain=0, time_gain=0, blur=0, noise=0, invert=0
+)
 
 
 def _batch(count: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
@@ -26,8 +29,8 @@ def _chance(seed: int = 0) -> augment.Chance:
 
 def test_image_and_bitmap_move_together() -> None:
     images, bitmaps = _batch()
-    matrices = augment.random_affine(6, AugmentSection(flip=0.5), torch.Generator().manual_seed(1))
-    moved, sets = augment.warp(images, bitmaps, matrices, everything=EVERYTHING)
+    grid = augment.random_grid(6, 48, AugmentSection(flip=0.5, elastic=0.03), torch.Generator().manual_seed(1))
+    moved, sets = augment.warp(images, bitmaps, grid, everything=EVERYTHING)
     disc, bright = sets == 2, moved[:, 0] > 0.5
     overlap = 2 * (disc & bright).sum((1, 2)) / (disc.sum((1, 2)) + bright.sum((1, 2)))
     assert float(overlap.min()) > 0.95
@@ -37,7 +40,8 @@ def test_image_and_bitmap_move_together() -> None:
 def test_outside_nothing_is_known() -> None:
     images, bitmaps = _batch(1)
     shifted = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
-    moved, sets = augment.warp(images, bitmaps, shifted, everything=EVERYTHING)
+    grid = F.affine_grid(shifted, [1, 1, 48, 48], align_corners=False)
+    moved, sets = augment.warp(images, bitmaps, grid, everything=EVERYTHING)
     assert bool((sets[..., 24:] == EVERYTHING).all())
     assert not bool(moved[..., 25:].any())
     assert set(sets.flatten().tolist()) <= {1, 2, EVERYTHING}
@@ -46,15 +50,15 @@ def test_outside_nothing_is_known() -> None:
 def test_all_sixteen_bits_survive_the_warp() -> None:
     images, _ = _batch(1)
     bitmaps = torch.randint(1, 1 << 16, (1, 48, 48), dtype=torch.int32)
-    identity = augment.random_affine(1, STILL, torch.Generator())
+    identity = augment.random_grid(1, 48, STILL, torch.Generator())
     _, sets = augment.warp(images, bitmaps, identity, everything=0xFFFF)
     assert torch.equal(sets, bitmaps)
 
 
 def test_no_strength_changes_nothing() -> None:
     images, bitmaps = _batch()
-    matrices = augment.random_affine(6, STILL, torch.Generator())
-    moved, _ = augment.warp(images, bitmaps, matrices, everything=EVERYTHING)
+    grid = augment.random_grid(6, 48, STILL, torch.Generator())
+    moved, _ = augment.warp(images, bitmaps, grid, everything=EVERYTHING)
     torch.testing.assert_close(augment.strong_view(moved, STILL, _chance()), moved, atol=1e-3, rtol=0)
 
 
@@ -84,3 +88,11 @@ def test_rotation_never_turns_the_image_upside_down() -> None:
 def test_input_is_normalised_alike() -> None:
     images, _ = _batch(2)
     torch.testing.assert_close(augment.normalise(images), augment.to_input(images.unsqueeze(1).float() / 255))
+
+
+def test_elastic_deformation_is_smooth_and_bounded() -> None:
+    generator = torch.Generator().manual_seed(0)
+    still, bent = (augment.random_grid(8, 48, STILL.model_copy(update={"elastic": e}), generator) for e in (0.0, 0.03))
+    moved = (bent - still).abs() * 24
+    assert 0.5 < float(moved.max()) < 48 * 0.03 * 1.5
+    assert float((bent - still).diff(dim=1).abs().max()) * 24 < 0.5
