@@ -25,6 +25,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from annotator.plugin import (
     Clip,
@@ -44,18 +45,12 @@ STATUS_NAMES: Final = tuple(str(status) for status in LabelStatus)
 NO_SNAPSHOT: Final = -1
 
 _PACKED: Final = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
-_TEXT: Final = h5py.string_dtype()
-PROVENANCE: Final = np.dtype(
-    [
-        ("frame", np.int32),
-        ("structure", _TEXT),
-        ("revision", np.int64),
-        ("author", _TEXT),
-        ("time", _TEXT),
-        ("origin", _TEXT),
-        ("snapshot", np.int64),
-    ]
-)
+_ORIGIN_FIELDS: Final = ("frame", "structure", "revision", "author", "time", "origin", "snapshot")
+
+
+def fixed_text(text: str) -> NDArray[np.bytes_]:
+    """Text of fixed length in UTF-8: HDF5 keeps the other kind in a heap without check sums, and can hang there."""
+    return np.array(text.encode() or b" ", dtype=np.bytes_)
 
 
 def write_clip(group: h5py.Group, entry: LabelledClip, context: ExportContext, *, check: Callable[[], None]) -> None:
@@ -70,19 +65,30 @@ def write_clip(group: h5py.Group, entry: LabelledClip, context: ExportContext, *
         check()
         for name, said in frame.provenance.items():
             snapshot = NO_SNAPSHOT if said.snapshot is None else said.snapshot
-            times = (said.author, said.time.isoformat(), str(said.origin), snapshot)
-            origins.append((frame.frame, name, said.revision, *times))
-    group.create_dataset("provenance", data=np.array(origins, dtype=PROVENANCE))
+            texts = (said.author.encode(), said.time.isoformat().encode(), str(said.origin).encode())
+            origins.append((frame.frame, name.encode(), said.revision, *texts, snapshot))
+    group.create_dataset("provenance", data=_table(origins))
+
+
+def _table(origins: list[tuple[Any, ...]]) -> NDArray[np.void]:
+    columns = list(zip(*origins, strict=True)) or [()] * len(_ORIGIN_FIELDS)
+    kinds = (
+        (name, f"S{max((len(text) for text in column), default=1) or 1}")
+        if name in ("structure", "author", "time", "origin")
+        else (name, "i8")
+        for name, column in zip(_ORIGIN_FIELDS, columns, strict=True)
+    )
+    return np.array(origins, dtype=list(kinds))
 
 
 def _describe(group: h5py.Group, clip: Clip) -> None:
     header = clip.header
-    group.attrs["clip"] = json.dumps(clip_to_json(clip), ensure_ascii=False)
-    group.attrs["name"] = clip.name
-    group.attrs["patient"] = header.patient
-    group.attrs["split"] = str(clip.split)
-    group.attrs["domain"] = header.domain
-    group.attrs["view"] = header.view or ""
+    group.attrs["clip"] = fixed_text(json.dumps(clip_to_json(clip), ensure_ascii=False))
+    group.attrs["name"] = fixed_text(clip.name)
+    group.attrs["patient"] = fixed_text(header.patient)
+    group.attrs["split"] = fixed_text(str(clip.split))
+    group.attrs["domain"] = fixed_text(header.domain)
+    group.attrs["view"] = fixed_text(header.view or "")
     if header.spacing is not None:
         group.attrs["spacing_mm_y_x"] = (header.spacing.y, header.spacing.x)
 
@@ -110,7 +116,7 @@ def _make_datasets(group: h5py.Group, clip: Clip, protocol: LabelProtocol) -> Ma
         chunks = chunk if len(tail) > 1 else (clip.header.n_frames, *tail)
         limit = (clip.header.n_frames, *tail)
         result[name] = group.create_dataset(name, (0, *tail), dtype, maxshape=limit, chunks=chunks, **packed)
-    result["status"].attrs["names"] = list(STATUS_NAMES)
+    result["status"].attrs["names"] = np.array(STATUS_NAMES, dtype=np.bytes_)
     return result
 
 

@@ -164,7 +164,7 @@ def stored_clips(path: Path, file: h5py.File) -> list[StoredClip]:
     if int(file.attrs["version"]) != VERSION:
         what = f"it is of version {file.attrs['version']} and this program reads {VERSION}"
         raise BadInput(path, what, "update the program")
-    structures = tuple(str(name) for name in file.attrs["structures"])
+    structures = tuple(name.decode() for name in file.attrs["structures"])
     return [_checked(path, group, structures) for group in file["clips"].values()]
 
 

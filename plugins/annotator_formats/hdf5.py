@@ -27,7 +27,7 @@ from annotator.plugin import (
     protocol_to_json,
 )
 from annotator_formats._disk_file import DiskFile
-from annotator_formats._hdf5_layout import FORMAT, VERSION, write_clip
+from annotator_formats._hdf5_layout import FORMAT, VERSION, fixed_text, write_clip
 from annotator_formats._hdf5_read import stored_clips
 from annotator_formats._volumes import reading
 from annotator_formats._written_aside import written_aside
@@ -61,12 +61,12 @@ class Hdf5Writer:
 def _write_dataset(
     file: h5py.File, clips: Iterable[LabelledClip], context: ExportContext, *, check: Callable[[], None]
 ) -> None:
-    file.attrs["format"] = FORMAT
+    file.attrs["format"] = fixed_text(FORMAT)
     file.attrs["version"] = VERSION
     file.attrs["data_revision"] = context.data_revision
-    file.attrs["protocol"] = json.dumps(protocol_to_json(context.protocol), ensure_ascii=False)
-    file.attrs["values"] = json.dumps(dict(context.values))
-    file.attrs["structures"] = list(context.protocol.ids)
+    file.attrs["protocol"] = fixed_text(json.dumps(protocol_to_json(context.protocol), ensure_ascii=False))
+    file.attrs["values"] = fixed_text(json.dumps(dict(context.values)))
+    file.attrs["structures"] = np.array(context.protocol.ids, dtype=np.bytes_)
     groups = file.create_group("clips")
     for number, entry in enumerate(clips):
         group = groups.create_group(f"{number:06d}")
@@ -86,7 +86,7 @@ class Hdf5Reader:
             if not path.is_file() or not h5py.is_hdf5(path):
                 return False
             with h5py.File(path, "r") as file:
-                return bool(file.attrs.get("format") == FORMAT)
+                return bool(file.attrs.get("format") == FORMAT.encode())
         except (OSError, RuntimeError, ValueError, KeyError):
             return False
 
