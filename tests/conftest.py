@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+HAS_SCREEN = sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY"))
+if not HAS_SCREEN:
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
@@ -28,10 +33,7 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     monkeypatch.setenv("ANNOTATOR_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
 
 
-@pytest.fixture
-def display() -> str:
-    """Name of the X display; the test is skipped where there is no screen."""
-    name = os.environ.get("DISPLAY", "")
-    if not name:
-        pytest.skip("no display; run it under a virtual screen")
-    return name
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("window") and not HAS_SCREEN:
+            item.add_marker(pytest.mark.skip(reason="needs a screen; the test command starts a virtual one"))

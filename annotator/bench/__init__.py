@@ -20,5 +20,15 @@ def _store(options: Options) -> dict[str, Any]:
     return run(kills=int(options.get("kills", 200)))
 
 
-BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {"latency": _latency, "store": _store}
+def _endurance(options: Options) -> dict[str, Any]:
+    from annotator.bench.endurance import run  # noqa: PLC0415 - as above
+
+    return run(options)
+
+
+BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
+    "endurance": _endurance,
+    "latency": _latency,
+    "store": _store,
+}
 """Name to benchmark; each takes numbers by name and returns a JSON-ready mapping."""

@@ -1,0 +1,1 @@
+"""Opens the annotator from a stock napari: Plugins > Echo Annotator."""
