@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from napari._qt.qt_viewer import QtViewer
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from annotator.ui.message_bar import MessageBar
+
+_OUT_OF_SIGHT: Final = (-10_000, -10_000)
 
 
 class Canvas(QtViewer):  # type: ignore[misc]
@@ -24,6 +30,8 @@ class Canvas(QtViewer):  # type: ignore[misc]
         self.dims.setVisible(False)
         self.setMinimumSize(320, 240)
         self.native.setAccessibleName("Picture")
+        # napari draws the brush's ring in the corner until the pointer first comes in.
+        viewer.canvas.overlays._brush_circle.position = _OUT_OF_SIGHT
 
     @property
     def native(self) -> QWidget:
@@ -34,3 +42,39 @@ class Canvas(QtViewer):  # type: ignore[misc]
     def refit(self) -> None:
         """Fit the picture into the canvas."""
         self.viewer.reset_view()
+
+
+class CanvasWithMessages(QWidget):
+    """The canvas with messages lying over its upper edge, so that a message does not move the picture.
+
+    Parameters
+    ----------
+    canvas, messages
+        Both become children of this widget.
+    """
+
+    def __init__(self, canvas: Canvas, messages: MessageBar) -> None:
+        super().__init__()
+        self._messages = messages
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(canvas)
+        messages.setParent(self)
+        messages.installEventFilter(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the messages as wide as the canvas."""
+        super().resizeEvent(event)
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the messages as their text changes."""
+        if watched is self._messages and event.type() in (QEvent.Type.Show, QEvent.Type.LayoutRequest):
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        bar = self._messages
+        height = bar.heightForWidth(self.width()) if bar.hasHeightForWidth() else bar.sizeHint().height()
+        bar.setGeometry(0, 0, self.width(), max(height, bar.minimumSizeHint().height()))
+        bar.raise_()

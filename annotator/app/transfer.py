@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from annotator.core.plugin_types import WriteReport
     from annotator.engine.jobs.progress import Progress
 
+_MASK_NAMES = {"png": "PNG and JSON", "nifti": "NIfTI", "metaimage": "MetaImage", "hdf5": "HDF5"}
+_LOSSLESS = "restores everything when it is imported again"
+_LOSSY = "for other programs; says what it cannot hold"
 _WEIGHT_FORMATS = (
     Choice("safetensors", "safetensors", "for this application, with a model card"),
     Choice("onnx", "ONNX", "for other programs"),
@@ -60,7 +63,7 @@ class Transfer:
     def ask_export(self) -> None:
         """Ask what to export and where to."""
         masks = tuple(
-            Choice(name, name.upper() if len(name) < 5 else name, "restores everything" if w.is_lossless else "")
+            Choice(name, _MASK_NAMES.get(name, name), _LOSSLESS if w.is_lossless else _LOSSY)
             for name, w in sorted(registry.writers().items())
         )
         has_model = self._project.latest_snapshot() is not None

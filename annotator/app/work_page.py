@@ -6,7 +6,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from annotator.app.canvas import Canvas
+from annotator.app.canvas import Canvas, CanvasWithMessages
 from annotator.ui.clip_browser import ClipBrowser
 from annotator.ui.clip_details import ClipDetailsPanel
 from annotator.ui.message_bar import MessageBar
@@ -61,7 +61,8 @@ class WorkPage(QWidget):
         column = QVBoxLayout(top)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget, stretch in ((self.tools, 0), (self.messages, 0), (self.canvas, 1)):
+        picture = CanvasWithMessages(self.canvas, self.messages)
+        for widget, stretch in ((self.tools, 0), (picture, 1)):
             column.addWidget(widget, stretch)
         return _column(top, self.timeline, stretch=(1, 0))
 
