@@ -94,7 +94,8 @@ def stage_frames(folder: Path, header: ClipHeader, frames: Iterable[Frame], text
 def _write(part: Path, header: ClipHeader, frames: Iterable[Frame], text: str) -> str:
     shape = frame_shape(header)
     digest = hashlib.sha256(repr((header.n_frames, *shape)).encode())
-    with h5py.File(part, "w", libver="latest") as file:
+    # In memory first: libhdf5 crashes the process where a write to a full disk fails while it closes a file.
+    with h5py.File(part, "w", libver="latest", driver="core", backing_store=False) as file:
         data = file.create_dataset(
             "frames", (header.n_frames, *shape), dtype="uint8", chunks=(1, *shape), **hdf5plugin.Zstd(clevel=3)
         )
@@ -108,6 +109,8 @@ def _write(part: Path, header: ClipHeader, frames: Iterable[Frame], text: str) -
         if count != header.n_frames:
             raise BadInput(header.stem, f"it holds {count} of {header.n_frames} frames", "export the recording again")
         file.attrs.update(format=FORMAT, version=VERSION, sha256=digest.hexdigest(), header=text)
+        file.flush()
+        part.write_bytes(file.id.get_file_image())
     return digest.hexdigest()
 
 
