@@ -76,5 +76,5 @@ class CanvasWithMessages(QWidget):
     def _place(self) -> None:
         bar = self._messages
         height = bar.heightForWidth(self.width()) if bar.hasHeightForWidth() else bar.sizeHint().height()
-        bar.setGeometry(0, 0, self.width(), max(height, bar.minimumSizeHint().height()))
+        bar.setGeometry(0, 0, self.width(), height)
         bar.raise_()

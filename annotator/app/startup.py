@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtWidgets import QApplication, QSplashScreen
 
+from annotator.app.session import open_session
 from annotator.app.window import MainWindow
 from annotator.core.errors import AnnotatorError
 from annotator.engine.priority import preload_torch
@@ -57,9 +58,15 @@ def open_window(project: Path | None = None) -> int:
     """
     qt = application()
     window = make_window(qt)
-    if project is not None and not window.open_project(project):
-        return 1
+    # The picture is fitted into the canvas as it is shown, so the window comes first.
     window.show()
+    qt.processEvents()
+    if project is not None:
+        try:
+            window.show_session(open_session(project, window.settings, parent=window))
+        except AnnotatorError:
+            window.close()
+            raise
     return int(qt.exec())
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from annotator.core.plugin_types import WriteReport
     from annotator.engine.jobs.progress import Progress
 
+_WEIGHT_SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch-export": ".pt2"}
 _MASK_NAMES = {"png": "PNG and JSON", "nifti": "NIfTI", "metaimage": "MetaImage", "hdf5": "HDF5"}
 _LOSSLESS = "restores everything when it is imported again"
 _LOSSY = "for other programs; says what it cannot hold"
@@ -104,7 +105,7 @@ class Transfer:
                 lambda report: self._exported(report, out),
             )
             return
-        out = asked.folder / f"{project.path.name}-{asked.format}"
+        out = asked.folder / f"{project.path.name}-model{_WEIGHT_SUFFIXES.get(asked.format, '')}"
         self._start("The export", lambda _progress: _export_weights(project, asked.format, out), self._weights_written)
 
     def _exported(self, report: WriteReport, out: Path) -> None:
