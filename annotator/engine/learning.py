@@ -112,7 +112,7 @@ class Learning:
 
     def _start_from_weights(self, trainer: TrainerProtocol) -> None:
         """Start from the newest snapshot that fits, else from the starting weights, else from nothing."""
-        candidates = [snapshot.file for snapshot in reversed(self._project.snapshots())]
+        candidates = [s.file for s in reversed(self._project.snapshots()) if not s.is_tainted]
         if self._starting_weights is not None:
             candidates.append(self._starting_weights)
         for weights in candidates:

@@ -200,7 +200,7 @@ def clip_of(key: FrameKey, clips: Mapping[str, Clip]) -> Clip:
 def newest_model(
     project: Project, workshop: Workshop, starting_weights: Path | None
 ) -> tuple[tuple[ServedModel, int] | None, list[str]]:
-    """The newest snapshot that can be read, else the starting weights, else nothing.
+    """The newest snapshot that can be read and saw no removed patient, else the starting weights, else nothing.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def newest_model(
     list of str
         One plain sentence for each file that was passed over.
     """
-    files = [(snapshot.file, snapshot.id) for snapshot in reversed(project.snapshots())]
+    files = [(s.file, s.id) for s in reversed(project.snapshots()) if not s.is_tainted]
     if starting_weights is not None:
         files.append((starting_weights, 0))
     passed_over: list[str] = []

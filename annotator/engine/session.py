@@ -165,6 +165,11 @@ class TrainingSession:
             changed = {n for n in {*before, *self._book.clips} if before.get(n) != self._book.clips.get(n)}
             self._server.forget_clips(changed)
             self._scorer.note_change(changed)
+            if before.keys() - self._book.clips.keys():
+                # What a removed patient taught goes too: the next trainer and model never saw them.
+                self._learning.start_over()
+                self._server.stop_serving()
+                self._serve_latest()
 
     def _look(self, key: FrameKey, at: float) -> None:
         self._open()

@@ -23,7 +23,7 @@ from annotator.core.status import Origin, Provenance
 from annotator.project import schema
 from annotator.project.history import sentence
 from annotator.project.rows import label_from_rows, provenance_from_row, read_label
-from annotator.project.session import Session
+from annotator.project.session import CHECKPOINT, Session
 from annotator.project.snapshots import read_snapshots
 from annotator.project.state import FrameCells, State, load_state
 from annotator.project.values import Cell, Counts, Snapshot
@@ -86,7 +86,7 @@ class ProjectReader:
     @property
     def checkpoint_path(self) -> Path:
         """Where the learner keeps its checkpoint."""
-        return self.path / "training" / "checkpoint.pt"
+        return self.path / CHECKPOINT
 
     @property
     def data_revision(self) -> int:

@@ -17,7 +17,7 @@ from annotator.project import schema
 from annotator.project.durable import fsync_folder, storage_errors
 from annotator.project.history import add_operation
 from annotator.project.rows import utc_now
-from annotator.project.session import Session
+from annotator.project.session import CHECKPOINT, Session
 from annotator.project.values import Removed
 
 
@@ -112,6 +112,8 @@ def finish_erasures(session: Session) -> None:
         # A copy from before a migration still has the patient in it.
         for backup in session.path.glob("annotations-format-*.sqlite"):
             backup.unlink()
+        # Its weights learnt from the patient.
+        (session.path / CHECKPOINT).unlink(missing_ok=True)
     session.database.shrink()
     with session.database.write() as connection:
         connection.execute(sa.delete(schema.erasures))

@@ -24,6 +24,7 @@ FORMAT: Final = "echo-annotator-project"
 VERSION: Final = 1
 MARKER: Final = "project.json"
 FOLDERS: Final = ("clips", "snapshots", "training")
+CHECKPOINT: Final = "training/checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True)

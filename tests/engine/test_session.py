@@ -340,6 +340,20 @@ def test_a_removed_patient_leaves_the_trainer_and_an_empty_project_idles(project
     assert driver.session.step == workshop.trainers[0].step_count
 
 
+def test_what_a_removed_patient_taught_is_forgotten(project: Project) -> None:
+    gone = add_moving_square(project, "one", patient="p1")
+    outline_square(project, gone)
+    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    assert driver.session.status().snapshot is not None
+    project.remove_patient("p1")
+    driver.session.handle(DataChanged((), (gone,)))
+    assert driver.session.status().snapshot is None
+    driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
+    assert all(key.clip != gone for key in workshop.trainers[1].frames)
+
+
 def test_a_full_disk_is_told_once_and_training_goes_on(project: Project) -> None:
     outline_square(project, add_moving_square(project, "one"))
     driver, _ = driven(project)

@@ -154,7 +154,9 @@ def test_a_removed_patient_is_in_no_file_any_more(project: Project) -> None:
     saw = project.add_snapshot(b"2", step=2, data_revision=3, recipe="", metrics={}, is_validated=False)
     seen: list[Commit] = []
     project.committed.connect(seen.append)
+    project.checkpoint_path.write_bytes(b"weights that saw the patient")
     removed = project.remove_patient("P2")
+    assert not project.checkpoint_path.exists()
     assert (removed.clips, removed.frames, removed.labels) == (("Secretname",), 3, 1)
     assert removed.tainted_snapshots == (saw.id,)
     assert [s.is_tainted for s in project.snapshots()] == [False, True]
