@@ -70,9 +70,9 @@ def import_(
     """Add clips from files, folders or a manifest with labels."""
     if (manifest is None) == (not paths):
         raise typer.BadParameter("give either files and folders, or --manifest FILE.csv")
+    chosen = parse_values(values) if values else None
     with writable(project) as opened, progress_bar() as progress:
         if manifest is not None:
-            chosen = parse_values(values) if values else None
             report = import_manifest(opened, manifest, values=chosen, author=author_name(author), progress=progress)
         else:
             options = ImportOptions(domain=domain, view=view, patient_from=patient_from, split=split)

@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 
-def _version(*, asked: bool) -> None:
+def _version(asked: bool) -> None:
     if asked:
         typer.echo(annotator.__version__)
         raise typer.Exit
@@ -37,9 +37,9 @@ def _version(*, asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+    version: bool = typer.Option(False, "--version", help="Print the version.", callback=_version, is_eager=True),
 ) -> None:
-    _version(asked=version)
+    pass
 
 
 for room in (data, editing, learning, tools, window):
@@ -62,7 +62,8 @@ def run() -> None:
             errors.print("Stopped; nothing half-written was left behind.")
         raise
     except Exception as error:
-        _end(f"something unexpected went wrong ({str(error) or type(error).__name__}); the details are in {_write_log()}.")
+        what = str(error) or type(error).__name__
+        _end(f"something unexpected went wrong ({what}); the details are in {_write_log()}.")
 
 
 def _end(sentence: str) -> None:

@@ -1,0 +1,241 @@
+"""Commands on data: new, import, status, export, check, remove, simulate."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from annotator.project import Project
+from annotator.testing.commands import command
+
+
+def test_new_says_what_the_protocol_labels(tmp_path: Path) -> None:
+    made = command("new", tmp_path / "a study", "--protocol", "apical", "--json").json
+    assert made["structures"] == ["lv", "myo", "la", "rv", "ra"]
+    assert made["protocol"] == "apical"
+
+
+def test_new_refuses_a_folder_with_something_in_it(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    ran = command("new", tmp_path, "--protocol", "apical")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith(f"error: {tmp_path}: ")
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_status_counts_by_split(study: Path) -> None:
+    said = command("status", study, "--json").json
+    assert (said["clips"], said["frames"], said["snapshot"]) == (7, 9, None)
+    assert said["labels"]["lv"] == {"outlined": 4}
+    assert said["labels"]["la"] == {"absent": 3}
+    assert said["labels"]["myo"] == {"outlined": 4}
+    assert said["labels"]["rv"] == {}
+    assert said["test_labels"]["lv"] == {"outlined": 1}
+    assert said["test_labels"]["la"] == {"absent": 1}
+    assert said["by_domain"]["other scanner"]["clips"] == 1
+    assert isinstance(said["revision"], int)
+
+
+def test_status_for_a_person_shows_test_labels_apart(study: Path) -> None:
+    lines = command("status", study).out.splitlines()
+    assert lines[0].startswith("7 clips, 9 frames, revision ")
+    assert sum(line.startswith("lv ") for line in lines) == 2
+
+
+def test_importing_the_same_again_adds_nothing(study: Path, data_set: Path) -> None:
+    before = command("status", study, "--json").json
+    manifest = command(
+        "import", study, "--manifest", data_set / "manifest.csv", "--values", "lv=1,myo=2,la=3", "--json"
+    )
+    assert (manifest.json["added"], manifest.json["known"], manifest.json["labels"]) == (0, 7, 0)
+    folder = command("import", study, data_set / "anna.png", data_set / "clip.tif", "--json")
+    assert (folder.json["added"], folder.json["known"]) == (0, 2)
+    assert command("status", study, "--json").json == before
+
+
+def test_values_of_a_manifest_are_kept(study: Path) -> None:
+    with Project.open(study, read_only=True) as project:
+        assert dict(project.values) == {"lv": 1, "myo": 2, "la": 3, "rv": 4, "ra": 5}
+
+
+def test_a_manifest_may_give_other_values(tmp_path: Path, data_set: Path) -> None:
+    command("new", tmp_path / "other", "--protocol", "apical")
+    ran = command("import", tmp_path / "other", "--manifest", data_set / "manifest.csv", "--values", "myo=1,lv=2")
+    assert ran.status == 0
+    with Project.open(tmp_path / "other", read_only=True) as project:
+        assert dict(project.values) == {"lv": 2, "myo": 1, "la": 3, "rv": 4, "ra": 5}
+
+
+def test_a_folder_is_imported_with_what_the_user_says(tmp_path: Path, data_set: Path) -> None:
+    command("new", tmp_path / "p", "--protocol", "apical")
+    words = ("--domain", "north", "--view", "a2c", "--patient-from", "stem", "--split", "test")
+    added = command("import", tmp_path / "p", data_set / "anna.png", data_set / "bert.png", *words, "--json").json
+    assert added["clips"] == ["anna", "bert"]
+    with Project.open(tmp_path / "p", read_only=True) as project:
+        anna, bert = project.clips()
+    assert (anna.header.domain, anna.header.view, anna.split) == ("north", "a2c", "test")
+    assert anna.header.patient != bert.header.patient
+
+
+def test_a_contradiction_leaves_the_new_clips_out_too(study: Path, data_set: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    shutil.copy(data_set / "anna.png", folder)
+    image = np.asarray(Image.open(data_set / "anna.png"))
+    Image.fromarray(255 - image).save(folder / "new.png")
+    Image.fromarray(np.ones_like(image)).save(folder / "all.png")
+    rows = "image,patient,labels,known\nnew.png,new,all.png,lv\nanna.png,anna,all.png,lv\n"
+    (folder / "rows.csv").write_text(rows)
+    before = command("status", study, "--json").json
+    ran = command("import", study, "--manifest", folder / "rows.csv")
+    assert ran.status == 1
+    assert ran.err.startswith(f"error: {folder / 'rows.csv'}: ")
+    assert "pixels of frame 0 of 'anna'" in ran.err
+    assert command("status", study, "--json").json == before
+    assert len(list((study / "clips").iterdir())) == 7
+
+
+@pytest.mark.parametrize("stop", [0, 1])
+def test_ctrl_c_leaves_an_import_undone(
+    study: Path, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = np.arange(3 * 24 * 32, dtype=np.uint8).reshape(3, 24, 32)
+    for name in ("one", "two"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", pages + len(name) + (name == "two"), photometric="minisblack")
+
+    def interrupt(_self: object, done: int, _total: int, _sentence: str) -> None:
+        if done == stop:
+            raise KeyboardInterrupt
+
+    before = (command("status", study, "--json").json, sorted(study.rglob("*.h5*")))
+    monkeypatch.setattr("annotator.cli.output._BarProgress.update", interrupt)
+    ran = command("import", study, tmp_path / "one.tif", tmp_path / "two.tif")
+    assert (ran.status, ran.out) == (130, "")
+    assert "nothing half-written" in ran.err
+    monkeypatch.undo()
+    assert (command("status", study, "--json").json, sorted(study.rglob("*.h5*"))) == before
+    assert not list(study.rglob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["png", "nifti", "metaimage", "hdf5"])
+def test_export_writes_each_format(study: Path, tmp_path: Path, name: str) -> None:
+    wrote = command("export", study, "--format", name, "--out", tmp_path / "aus gabe", "--json").json
+    assert wrote["files"]
+    assert all(Path(file).is_file() for file in wrote["files"])
+    if name in ("nifti", "metaimage"):
+        assert wrote["dropped"]
+
+
+def test_png_export_is_one_indexed_png_per_labelled_frame(study: Path, tmp_path: Path) -> None:
+    command("export", study, "--format", "png", "--out", tmp_path / "out")
+    names = sorted(p.stem for p in (tmp_path / "out").rglob("*.png"))
+    assert names == sorted(["anna", "bert", "clara", "dora", "émile ü", "clip_00000", "clip_00001"])
+    mask = np.asarray(Image.open(tmp_path / "out" / "dora.png"))
+    assert mask.shape == (24, 32)
+    assert set(np.unique(mask)) == {1, 2, 255}  # rv and ra were not known, so nothing is background
+
+
+def labels_of(path: Path) -> dict[str, object]:
+    with Project.open(path, read_only=True) as project:
+        keys = [key for clip in project.clips() for key in clip.frame_keys]
+        return {f"{key.clip} {key.frame}": project.label(key) for key in keys}
+
+
+def test_exported_labels_come_back_into_a_second_project(study: Path, data_set: Path, tmp_path: Path) -> None:
+    command("export", study, "--format", "png", "--out", tmp_path / "out")
+    second = tmp_path / "second"
+    command("new", second, "--protocol", "apical")
+    images = [path for path in data_set.iterdir() if "mask" not in path.name and path.suffix in (".png", ".tif")]
+    brought = command("import", second, *images, tmp_path / "out" / "labels.json", "--json").json
+    assert brought["added"] == 7
+    assert brought["labels"] == 4 + 3 + 4 + 3
+    assert labels_of(second) == labels_of(study)
+    again = command("import", second, tmp_path / "out" / "labels.json", "--json").json
+    assert again["labels"] == 0
+
+
+def test_a_data_set_file_restores_a_whole_project(study: Path, tmp_path: Path) -> None:
+    command("export", study, "--format", "hdf5", "--out", tmp_path / "out")
+    second = tmp_path / "second"
+    command("new", second, "--protocol", "apical")
+    (file,) = (tmp_path / "out").glob("*.h5")
+    assert command("import", second, file).status == 0
+    said, restored = labels_of(study), labels_of(second)
+    assert restored == {name: label for name, label in said.items() if name in restored}
+    assert {name for name in said if not name.startswith("frank")} == set(restored)
+
+
+def test_labels_without_their_images_are_refused(study: Path, tmp_path: Path) -> None:
+    command("export", study, "--format", "png", "--out", tmp_path / "out")
+    command("new", tmp_path / "second", "--protocol", "apical")
+    ran = command("import", tmp_path / "second", tmp_path / "out" / "labels.json")
+    assert ran.status == 1
+    assert ran.err.startswith(f"error: {tmp_path / 'out' / 'labels.json'}: ")
+
+
+def test_check_finds_a_sound_project_sound(study: Path) -> None:
+    assert command("check", study, "--json").json == {"sound": True, "problems": []}
+
+
+def test_check_names_a_damaged_clip_and_salvage_keeps_the_others(study: Path, tmp_path: Path) -> None:
+    damaged = sorted((study / "clips").glob("*.h5"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:300])
+    ran = command("check", study, "--json")
+    assert ran.status == 1
+    said = json.loads(ran.out)
+    assert not said["sound"]
+    assert len(said["problems"]) == 1
+    assert len(ran.err.splitlines()) == 1
+    assert "--salvage" in ran.err
+    saved = command("check", study, "--salvage", tmp_path / "saved", "--json")
+    assert saved.json["clips"] == 6
+    assert command("status", tmp_path / "saved", "--json").json["clips"] == 6
+    assert command("check", tmp_path / "saved").status == 0
+
+
+def test_remove_erases_a_patient_and_marks_models(trained: Path) -> None:
+    gone = command("remove", trained, "--patient", "gerda", "--json").json
+    assert gone["clips"] == ["clip"]
+    assert gone["tainted_snapshots"] == [1]
+    said = command("status", trained, "--json").json
+    assert (said["clips"], said["snapshot"]) == (6, None)
+    again = command("remove", trained, "--patient", "gerda")
+    assert again.status == 1
+    assert again.err.startswith("error: ")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_simulate_is_deterministic_and_imports(tmp_path: Path) -> None:
+    words = ("--patients", 2, "--domains", "vendor-a,vendor-b", "--frames", 2, "--seed")
+    made = command("simulate", tmp_path / "one", *words, 5, "--json").json
+    command("simulate", tmp_path / "two", *words, 5)
+    command("simulate", tmp_path / "three", *words, 6)
+    assert made["clips"] == 2
+    one, two, three = (digests(tmp_path / name) for name in ("one", "two", "three"))
+    assert one == two != three
+    assert len(one) == 5
+    with (tmp_path / "one" / "manifest.csv").open(encoding="utf-8") as file:
+        assert [row["domain"] for row in csv.DictReader(file)] == ["vendor-a", "vendor-b"]
+    command("new", tmp_path / "p", "--protocol", "apical")
+    values = ",".join(f"{name}={value}" for name, value in made["values"].items())
+    added = command("import", tmp_path / "p", "--manifest", made["manifest"], "--values", values, "--json").json
+    assert (added["added"], added["frames"], added["labels"]) == (2, 4, 20)
+
+
+def test_simulate_names_the_domains_that_there_are(tmp_path: Path) -> None:
+    ran = command("simulate", tmp_path / "out", "--domains", "nowhere")
+    assert ran.status == 1
+    assert "vendor-a" in ran.err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,77 @@
+"""The command that edits a clip's details."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from annotator.core.identity import Clip, Spacing, SpacingStatus
+from annotator.project import Project
+from annotator.testing.commands import command
+
+
+def clip_of(project: Path, name: str) -> Clip:
+    with Project.open(project, read_only=True) as opened:
+        return opened.clip(name)
+
+
+def test_every_detail_can_be_edited(study: Path) -> None:
+    words = ("--view", "a2c", "--domain", "North wing", "--ed", "0,2", "--es", "1", "--spacing", "0.3,0.15")
+    said = command("edit", study, "clip", *words, "--split", "validation", "--json").json
+    assert (said["clip"], said["split"], said["view"], said["domain"]) == ("clip", "validation", "a2c", "North wing")
+    assert (said["ed_frames"], said["es_frames"]) == ([0, 2], [1])
+    header = clip_of(study, "clip").header
+    assert (header.spacing, header.spacing_status) == (Spacing(0.3, 0.15), SpacingStatus.CONFIRMED)
+    assert (header.ed_frames, header.es_frames) == ((0, 2), (1,))
+
+
+def test_what_is_not_named_stays(study: Path) -> None:
+    before = clip_of(study, "clip")
+    assert command("edit", study, "clip", "--es", "2").status == 0
+    after = clip_of(study, "clip").header
+    assert (after.view, after.domain, after.spacing, after.ed_frames) == (
+        before.header.view,
+        before.header.domain,
+        before.header.spacing,
+        before.header.ed_frames,
+    )
+
+
+def test_empty_marks_and_view_take_them_away(study: Path) -> None:
+    command("edit", study, "clip", "--ed", "1")
+    command("edit", study, "clip", "--ed", "", "--view", "")
+    header = clip_of(study, "clip").header
+    assert (header.ed_frames, header.view) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--ed", "one"), ("--spacing", "0.3"), ("--spacing", "0,1"), ("--view", "a view!"), ("--domain", " ")],
+)
+def test_usage_errors(study: Path, words: tuple[str, ...]) -> None:
+    ran = command("edit", study, "clip", *words)
+    assert (ran.status, ran.out) == (2, "")
+
+
+@pytest.mark.parametrize(("clip", "words"), [("clip", ("--ed", "3")), ("nobody", ("--es", "0"))])
+def test_what_does_not_fit_changes_nothing(study: Path, clip: str, words: tuple[str, ...]) -> None:
+    before = command("status", study, "--json").json
+    ran = command("edit", study, clip, *words)
+    assert (ran.status, ran.out) == (1, "")
+    assert len(ran.err.splitlines()) == 1
+    assert command("status", study, "--json").json == before
+
+
+def test_a_proposed_pixel_size_is_confirmed_by_command(tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    command("new", project, "--protocol", "apical")
+    cine = get_testdata_file("examples_ybr_color.dcm", download=False)
+    (name,) = command("import", project, cine, "--json").json["clips"]
+    proposed = clip_of(project, name).header.proposed_spacing
+    assert proposed is not None
+    assert command("edit", project, name, "--spacing", "proposed").status == 0
+    header = clip_of(project, name).header
+    assert (header.spacing, header.spacing_status) == (proposed, SpacingStatus.CONFIRMED)
+    assert command("edit", project, name, "--spacing", "proposed").status == 1

@@ -1,0 +1,116 @@
+"""How every command ends: exit status, and what goes to which stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import annotator
+from annotator.project import Project
+from annotator.testing.commands import command
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("new",),
+        ("new", "somewhere"),
+        ("import", "somewhere"),
+        ("import", "somewhere", "file.png", "--manifest", "m.csv"),
+        ("import", "somewhere", "--manifest", "m.csv", "--values", "lv"),
+        ("evaluate", "somewhere", "--split", "all"),
+        ("next", "somewhere", "-n", "0"),
+        ("predict", "somewhere"),
+    ],
+)
+def test_usage_errors_exit_with_2(words: tuple[str, ...]) -> None:
+    ran = command(*words)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("status",), ("check",), ("next",), ("evaluate",), ("train", "--steps", "1"), ("remove", "--patient", "x")],
+)
+def test_what_is_no_project_is_an_error(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ran = command(words[0], tmp_path / "nicht da 心", *words[1:], "--json")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith(f"error: {tmp_path / 'nicht da 心'}: ")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    ran = command("status", tmp_path / ":warning: [bold] \U0001f9e1")
+    assert ":warning: [bold] \U0001f9e1" in ran.err
+
+
+def test_every_command_explains_itself() -> None:
+    names = (
+        "new import edit status next train predict evaluate export export-weights check simulate remove bench open demo"
+    )
+    overview = command("--help")
+    assert overview.status == 0
+    for name in names.split():
+        assert name in overview.out
+        assert command(name, "--help").status == 0
+    assert command("--version").out.strip() == annotator.__version__
+
+
+def test_what_is_unexpected_ends_in_one_line_and_a_log(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: Project) -> None:
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(Project, "counts", broken)
+    ran = command("status", study)
+    assert (ran.status, ran.out) == (1, "")
+    assert len(ran.err.splitlines()) == 1
+    log = Path(ran.err.strip().rstrip(".").split(" the details are in ")[1])
+    assert "RuntimeError: first line" in log.read_text(encoding="utf-8")
+    log.unlink()
+
+
+def program(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-m", "annotator", *map(str, words)]
+    return subprocess.run(
+        call, capture_output=True, text=True, encoding="utf-8", env={**os.environ, **environment}, check=False
+    )
+
+
+def test_the_program_prints_json_in_any_locale(study: Path) -> None:
+    ran = program("status", study, "--json", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout)["clips"] == 7
+
+
+def test_the_program_says_who_is_writing(study: Path) -> None:
+    with Project.open(study):
+        reading, writing = program("status", study), program("edit", study, "clip", "--ed", "0")
+    assert reading.returncode == 0
+    assert writing.returncode == 1
+    assert writing.stderr.startswith(f"error: {study}: ")
+    assert len(writing.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="ctrl-C is no signal to a child there")
+def test_ctrl_c_ends_a_running_program_cleanly(study: Path) -> None:
+    recipe = ("--set", "data.image_size=32", "--set", "schedule.publish_every=1", "--set", "schedule.validate_every=1")
+    call = [sys.executable, "-m", "annotator", "train", str(study), "--minutes", "5", *recipe]
+    child = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    end = time.monotonic() + 60
+    while not any((study / "snapshots").iterdir()) and time.monotonic() < end and child.poll() is None:
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, "")
+    assert err.splitlines()[-1].startswith("Stopped; ")
+    assert "Traceback" not in err
+    assert command("check", study).status == 0
