@@ -97,12 +97,12 @@ class AugmentSection(_Section):
         Probability of inverted contrast.
     """
 
-    rotation: float = Field(default=15.0, ge=0, le=180)
-    scale: float = Field(default=0.15, ge=0, lt=1)
-    shift: float = Field(default=0.08, ge=0, lt=1)
+    rotation: float = Field(default=20.0, ge=0, le=180)
+    scale: float = Field(default=0.25, ge=0, lt=1)
+    shift: float = Field(default=0.1, ge=0, lt=1)
     elastic: float = Field(default=0.02, ge=0, lt=0.2)
     flip: float = Field(default=0.0, ge=0, le=1)
-    gamma: float = Field(default=0.4, ge=0, lt=2)
+    gamma: float = Field(default=0.5, ge=0, lt=2)
     gain: float = Field(default=0.3, ge=0, lt=1)
     time_gain: float = Field(default=0.3, ge=0, lt=1)
     blur: float = Field(default=0.6, ge=0, le=1)

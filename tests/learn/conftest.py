@@ -11,7 +11,7 @@ import torch
 from annotator.core.identity import FrameKey
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.learn.dataset import TrainingFrame
-from annotator.learn.recipe import DataSection, NetworkSection, OptimiserSection, Recipe
+from annotator.learn.recipe import AugmentSection, DataSection, NetworkSection, OptimiserSection, Recipe
 from annotator.learn.trainer import Trainer
 from annotator_unet import UNetFactory
 
@@ -44,6 +44,7 @@ def recipe() -> Recipe:
         network=NetworkSection(options={"width": 8, "feature_channels": 8}),
         data=DataSection(image_size=SIDE, labelled_batch=4, unlabelled_batch=2),
         optimiser=OptimiserSection(learning_rate=5e-3, warm_up_steps=5),
+        augment=AugmentSection(rotation=15, scale=0.15, shift=0.08, elastic=0.02, gamma=0.4),
     )
 
 
