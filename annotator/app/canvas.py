@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from napari._qt.qt_viewer import QtViewer
 from napari.components import ViewerModel
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -22,7 +22,14 @@ class Canvas(QtViewer):  # type: ignore[misc]
     ----------
     viewer
         The model to show.
+
+    Signals
+    -------
+    resized()
+        There is more or less room for the picture.
     """
+
+    resized = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer)
@@ -39,9 +46,10 @@ class Canvas(QtViewer):  # type: ignore[misc]
         native: Any = self.canvas.native
         return native  # type: ignore[no-any-return]
 
-    def refit(self) -> None:
-        """Fit the picture into the canvas."""
-        self.viewer.reset_view()
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Tell that there is more or less room for the picture."""
+        super().resizeEvent(event)
+        self.resized.emit()
 
 
 class CanvasWithMessages(QWidget):

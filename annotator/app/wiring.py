@@ -43,6 +43,11 @@ class Wiring(QObject):
         self._take_panels()
         self._take_tools()
         bench.labelling.ask_absent = self._ask_absent
+        self._fitting = QTimer(self)
+        self._fitting.setSingleShot(True)
+        self._fitting.timeout.connect(self._refit)
+        self._was_fitted = True
+        page.canvas.resized.connect(self._on_resized)
 
     def _show_values(self) -> None:
         signals, page = self._bench.signals, self._page
@@ -116,6 +121,16 @@ class Wiring(QObject):
         if self._bench.is_playing:
             self._start_clock()
             self._bench.step(1)
+
+    def _on_resized(self) -> None:
+        # A second event of the same resize must not see the picture of the first as moved by hand.
+        if not self._fitting.isActive():
+            self._was_fitted = self._bench.scene.is_fitted
+        self._fitting.start(30)
+
+    def _refit(self) -> None:
+        if self._was_fitted:
+            self._bench.scene.fit()
 
     def _start_clock(self) -> None:
         self._clock.start(max(1, round(self._bench.frame_interval_ms / self._speed)))

@@ -61,9 +61,14 @@ class Brush:
         self.is_painting = False
         self._scene = scene
         self._listener = listener
+        # napari's own gestures scroll through dims and zoom on a double click, which two quick dabs look like.
+        for callbacks in (
+            scene.viewer.mouse_drag_callbacks,
+            scene.viewer.mouse_wheel_callbacks,
+            scene.viewer.mouse_double_click_callbacks,
+        ):
+            callbacks.clear()
         scene.viewer.mouse_drag_callbacks.append(self._drag)
-        # napari's own wheel callbacks move through dims and layers, of which this canvas has none.
-        scene.viewer.mouse_wheel_callbacks.clear()
         scene.viewer.mouse_wheel_callbacks.append(self._wheel)
 
     def close(self) -> None:

@@ -172,14 +172,12 @@ def row_key(row: QueueRow) -> FrameKey:
 
 def _spacing_sentence(header: ClipHeader) -> str:
     match header.spacing_status:
-        case SpacingStatus.TRUSTED:
+        case SpacingStatus.TRUSTED | SpacingStatus.CONFIRMED:
             return _spacing_text(header.spacing)
-        case SpacingStatus.CONFIRMED:
-            return f"{_spacing_text(header.spacing)}, confirmed"
         case SpacingStatus.DOUBTED:
-            return "not set: the file contradicts itself"
+            return "not set: doubtful"
         case SpacingStatus.UNKNOWN:
-            return "not set: the file does not say"
+            return "not set: not known"
 
 
 def _spacing_text(spacing: Spacing | None) -> str:

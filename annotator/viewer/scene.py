@@ -39,6 +39,7 @@ class Scene:
         self.viewer = viewer
         self.shape = (2, 2)
         self.spacing: Spacing | None = None
+        self._fitted: tuple[float, ...] | None = None
         blank = np.zeros(self.shape, dtype=np.uint8)
         self.grey: Image = viewer.add_image(blank.copy(), name="image", contrast_limits=(0, 255))
         rgb = np.zeros((*self.shape, 3), dtype=np.uint8)
@@ -96,7 +97,22 @@ class Scene:
             each.scale = scale
         self.rgb.visible, self.grey.visible = channels == 3, channels == 1
         self.viewer.canvas.overlays.scale_bar.visible = spacing is not None
+        self.fit()
+
+    def fit(self) -> None:
+        """Fit the picture into the canvas."""
         self.viewer.reset_view()
+        self._fitted = self._camera
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether nobody zoomed or moved the picture since it was fitted."""
+        return self._fitted is not None and bool(np.allclose(self._fitted, self._camera))
+
+    @property
+    def _camera(self) -> tuple[float, ...]:
+        camera = self.viewer.scene.camera
+        return float(camera.zoom), *(float(c) for c in camera.center)
 
     def show_image(self, frame: NDArray[np.uint8]) -> None:
         """Show a frame.
