@@ -90,8 +90,8 @@ class Session:
         self.project.close()
 
 
-def open_session(path: Path, settings: UserSettings, *, parent: QWidget) -> Session:
-    """Open a project with a learner of its own.
+def open_session(path: Path, settings: UserSettings, *, parent: QWidget, recipe: str = "default") -> Session:
+    """Open a project with a learner of its own, which follows a recipe.
 
     Raises
     ------
@@ -102,12 +102,12 @@ def open_session(path: Path, settings: UserSettings, *, parent: QWidget) -> Sess
     engine = None
     if not project.is_read_only:
         with contextlib.suppress(AnnotatorError):
-            engine = make_engine(project, settings)
+            engine = make_engine(project, settings, recipe)
     return Session(project, settings, engine=engine, parent=parent)
 
 
-def make_engine(project: Project, settings: UserSettings) -> Engine:
-    """The background learner of a project, with the shipped recipe.
+def make_engine(project: Project, settings: UserSettings, recipe: str = "default") -> Engine:
+    """The background learner of a project, with a shipped recipe.
 
     Raises
     ------
@@ -117,8 +117,8 @@ def make_engine(project: Project, settings: UserSettings) -> Engine:
     from annotator.engine.workshop import find_recipe  # noqa: PLC0415 - torch is imported late
     from annotator.learn.recipe import read_recipe  # noqa: PLC0415
 
-    recipe = read_recipe(find_recipe("default"))
-    return Engine(project, factory=registry.network(recipe.network.name), device=settings.device)
+    network = read_recipe(find_recipe(recipe)).network.name
+    return Engine(project, factory=registry.network(network), recipe=recipe, device=settings.device)
 
 
 if TYPE_CHECKING:

@@ -38,13 +38,15 @@ def application() -> QApplication:
     return made
 
 
-def open_window(project: Path | None = None) -> int:
+def open_window(project: Path | None = None, *, recipe: str = "default") -> int:
     """Open the window and stay until it is closed.
 
     Parameters
     ----------
     project
         The project to open; the start page where there is none.
+    recipe
+        What its learner follows.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def open_window(project: Path | None = None) -> int:
     qt.processEvents()
     if project is not None:
         try:
-            window.show_session(open_session(project, window.settings, parent=window))
+            window.show_session(open_session(project, window.settings, parent=window, recipe=recipe))
         except AnnotatorError:
             window.close()
             raise
