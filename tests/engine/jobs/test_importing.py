@@ -1,0 +1,157 @@
+"""Imports: all or nothing, and real recordings with their calibration."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from pydicom.data import get_testdata_file
+
+from annotator import registry
+from annotator.core.errors import BadInput, Cancelled
+from annotator.core.identity import Clip, FrameKey, SpacingStatus
+from annotator.engine.jobs.importing import ImportOptions, import_manifest, import_paths
+from annotator.engine.jobs.progress import Silent
+from annotator.project import Project
+
+
+class CancelAt:
+    """Progress that cancels before a piece."""
+
+    def __init__(self, piece: int) -> None:
+        self.piece = piece
+
+    def update(self, done: int, total: int, sentence: str) -> None:
+        if done == self.piece:
+            raise Cancelled("The import")
+
+
+def stacks(folder: Path, count: int) -> list[Path]:
+    paths = [folder / f"stack {i}.tif" for i in range(count)]
+    for i, path in enumerate(paths):
+        pixels = np.random.default_rng(i).integers(0, 255, (2, 8, 9), dtype=np.uint8)
+        tifffile.imwrite(path, pixels, photometric="minisblack")
+    return paths
+
+
+def files_of(project: Project) -> list[Path]:
+    return sorted((project.path / "clips").iterdir())
+
+
+@pytest.mark.parametrize("piece", [0, 1, 2])
+def test_a_cancelled_import_adds_nothing(project: Project, tmp_path: Path, piece: int) -> None:
+    with pytest.raises(Cancelled):
+        import_paths(project, stacks(tmp_path, 3), ImportOptions(), author="t", progress=CancelAt(piece))
+    assert (project.clips(), files_of(project), project.data_revision) == ((), [], 0)
+
+
+def test_a_damaged_file_keeps_the_sound_ones_out(project: Project, tmp_path: Path) -> None:
+    paths = stacks(tmp_path, 3)
+    paths[2].write_bytes(paths[2].read_bytes()[:120])
+    with pytest.raises(BadInput, match="stack 2"):
+        import_paths(project, paths, ImportOptions(), author="t", progress=Silent())
+    assert (project.clips(), files_of(project)) == ((), [])
+
+
+def test_the_report_counts_what_came_and_what_was_there(project: Project, tmp_path: Path) -> None:
+    paths = stacks(tmp_path, 3)
+    first = import_paths(project, paths[:2], ImportOptions(), author="t", progress=Silent())
+    assert (first.added, first.known, first.frames, first.clips) == (2, 0, 4, ("stack 0", "stack 1"))
+    second = import_paths(project, paths, ImportOptions(), author="t", progress=Silent())
+    assert (second.added, second.known, second.frames) == (1, 2, 2)
+
+
+def test_the_same_images_twice_in_one_import_are_one_clip(project: Project, tmp_path: Path) -> None:
+    (path,) = stacks(tmp_path, 1)
+    twin = tmp_path / "twin.tif"
+    twin.write_bytes(path.read_bytes())
+    report = import_paths(project, [path, twin], ImportOptions(), author="t", progress=Silent())
+    assert (report.added, report.known, len(files_of(project))) == (1, 1, 1)
+
+
+def test_twins_with_different_labels_are_refused(project: Project, tmp_path: Path) -> None:
+    (path,) = stacks(tmp_path, 1)
+    (tmp_path / "twin.tif").write_bytes(path.read_bytes())
+    rows = f"image,patient,frame,absent\n{path.name},p,0,lv\ntwin.tif,p,0,la\n"
+    (tmp_path / "rows.csv").write_text(rows)
+    with pytest.raises(BadInput, match="come twice"):
+        import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    assert (project.clips(), files_of(project)) == ((), [])
+
+
+def test_a_real_cine_keeps_its_time_and_doubts_its_pixel_size(project: Project) -> None:
+    cine = get_testdata_file("examples_ybr_color.dcm", download=False)
+    assert isinstance(cine, str)
+    report = import_paths(project, [Path(cine)], ImportOptions(), author="t", progress=Silent())
+    (clip,) = project.clips()
+    header = clip.header
+    assert (report.frames, header.n_frames, header.shape) == (30, 30, (240, 320))
+    assert np.allclose(np.diff(header.frame_times_ms), 33.3, atol=0.05)
+    assert (header.spacing, header.spacing_status) == (None, SpacingStatus.DOUBTED)
+    assert header.proposed_spacing is not None
+    assert any("not to be trusted" in sentence for sentence in report.warnings)
+
+
+PAIRS = [(f"patient{i:04d}", view, phase) for i in range(1, 6) for view in ("2CH", "4CH") for phase in ("ED", "ES")]
+
+
+def lv_areas_cm2(folder: Path, rows: list[dict[str, object]]) -> dict[str, float]:
+    """Import a manifest into a fresh project; the LV area of each clip by its name, in cm²."""
+    (folder / "m.csv").parent.mkdir(exist_ok=True)
+    with (folder / "m.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    areas = {}
+    values = {"lv": 1, "myo": 2, "la": 3}
+    with Project.create(folder / "p", registry.protocol("apical")) as project:
+        import_manifest(project, folder / "m.csv", values=values, author="t", progress=Silent())
+        for clip in project.clips():
+            areas[clip.name] = area_cm2(project, clip)
+    return areas
+
+
+def area_cm2(project: Project, clip: Clip) -> float:
+    inside = project.label(FrameKey(clip.name, 0))["lv"].inside
+    assert inside is not None
+    assert clip.header.spacing is not None
+    return float(np.count_nonzero(inside)) * clip.header.spacing.y * clip.header.spacing.x / 100.0
+
+
+def test_areas_agree_between_anisotropic_metaimage_and_square_png(real_data: Path, tmp_path: Path) -> None:
+    original, square = real_data / "camus_mhd_5", real_data / "camus_4ch_dev"
+    if not (original.is_dir() and square.is_dir()):
+        pytest.skip("no CAMUS frames beside the checkout (../shared/data)")
+    names = [f"{patient}_{view}_{phase}" for patient, view, phase in PAIRS]
+    mhd = [
+        {
+            "image": original / name[:11] / f"{name}.mhd",
+            "patient": name[:11],
+            "labels": original / name[:11] / f"{name}_gt.mhd",
+            "known": "*",
+        }
+        for name in names
+    ]
+    with (square / "index.csv").open(encoding="utf-8") as file:
+        index = [row for row in csv.DictReader(file) if row["name"] in names]
+    png = [
+        {
+            "image": square / "images" / f"{row['name']}.png",
+            "patient": row["patient"],
+            "spacing_y_mm": row["spacing_y_mm"],
+            "spacing_x_mm": row["spacing_x_mm"],
+            "labels": square / "labels" / f"{row['name']}.png",
+            "known": "*",
+        }
+        for row in index
+    ]
+    ours = lv_areas_cm2(tmp_path / "mhd", mhd)
+    theirs = lv_areas_cm2(tmp_path / "png", png)
+    assert len(ours) == 20
+    assert len(theirs) == 10
+    for name, area in theirs.items():
+        assert ours[name] == pytest.approx(area, rel=0.02)
+    assert all(5 < area < 80 for area in ours.values())

@@ -1,0 +1,94 @@
+"""Predictions as files: names, values, and nothing half-written."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from annotator.core.errors import BadInput, Cancelled, IncompatibleWeights, ProjectError
+from annotator.core.identity import Split
+from annotator.engine.jobs.models import serving_model
+from annotator.engine.jobs.predicting import predict_files, predict_project
+from annotator.engine.jobs.progress import Silent
+from annotator.engine.jobs.training import TrainBudget, TrainOptions, train
+from annotator.project import Project
+from annotator.testing.samples import SAMPLE_PROTOCOL
+from annotator.testing.sessions import SIDE, add_moving_square, outline_square
+
+
+class CancelAtThird:
+    """Progress that cancels before the third frame."""
+
+    def update(self, done: int, total: int, sentence: str) -> None:
+        if done == 2:
+            raise Cancelled("The prediction")
+
+
+@pytest.fixture
+def taught(project: Project) -> Project:
+    """A project with one clip, one still in the test split, other values, and a model."""
+    outline_square(project, add_moving_square(project, "clip"))
+    add_moving_square(project, "still", frames=1, split=Split.TEST)
+    project.set_values({"lv": 7, "la": 3})
+    options = TrainOptions(overrides={"data.image_size": "32", "network.options.width": "8"}, device="cpu")
+    train(project, options, TrainBudget(steps=2), progress=Silent())
+    return project
+
+
+def test_clips_are_named_by_frame_and_stills_by_stem(taught: Project, tmp_path: Path) -> None:
+    report = predict_project(taught, tmp_path / "out", split=None, weights=None, progress=Silent())
+    assert (report.frames, report.snapshot) == (6, 1)
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == [*(f"clip_{i:05d}.png" for i in range(5)), "predictions.csv", "still.png"]
+    for path in (tmp_path / "out").glob("*.png"):
+        mask = np.asarray(Image.open(path))
+        assert mask.shape == (SIDE, SIDE)
+        assert set(np.unique(mask)) <= {0, 3, 7}
+    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8") as file:
+        assert [row["image"] for row in csv.DictReader(file)][-1] == "still"
+
+
+def test_a_cancelled_prediction_leaves_the_former_one(taught: Project, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    predict_project(taught, out, split=Split.TEST, weights=None, progress=Silent())
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    with pytest.raises(Cancelled):
+        predict_project(taught, out, split=None, weights=None, progress=CancelAtThird())
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_equal_stems_are_kept_apart(taught: Project, tmp_path: Path) -> None:
+    for folder, grey in (("a", 10), ("b", 200)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.full((20, 30), grey, dtype=np.uint8)).save(tmp_path / folder / "same.bmp")
+    snapshot = taught.latest_snapshot()
+    assert snapshot is not None
+    paths = [tmp_path / "a", tmp_path / "b"]
+    report = predict_files(paths, tmp_path / "out", weights=snapshot.file, progress=Silent())
+    assert (report.frames, report.snapshot) == (2, None)
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == ["same.png", "same~2.png"]
+    assert np.asarray(Image.open(tmp_path / "out" / "same.png")).shape == (20, 30)
+
+
+def test_a_project_without_clips_or_model_says_so(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no clip"):
+        predict_project(project, tmp_path / "out", split=None, weights=None, progress=Silent())
+    add_moving_square(project, "clip")
+    with pytest.raises(ProjectError, match="no model yet"):
+        predict_project(project, tmp_path / "out", split=None, weights=None, progress=Silent())
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_of_another_protocol_do_not_serve(taught: Project, tmp_path: Path) -> None:
+    snapshot = taught.latest_snapshot()
+    assert snapshot is not None
+    assert serving_model(taught).snapshot == snapshot.id
+    with (
+        Project.create(tmp_path / "other", SAMPLE_PROTOCOL) as other,
+        pytest.raises(IncompatibleWeights, match="lv, la"),
+    ):
+        serving_model(other, snapshot.file)

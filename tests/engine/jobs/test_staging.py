@@ -1,0 +1,46 @@
+"""A folder of results appears whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from annotator.core.errors import BadInput, Cancelled
+from annotator.engine.jobs.staging import staged
+
+
+def test_files_and_their_folders_come_together(tmp_path: Path) -> None:
+    out = tmp_path / "a" / "b"
+    with staged(out, last="list.csv") as aside:
+        (aside / "images").mkdir()
+        (aside / "images" / "one.png").write_text("1")
+        (aside / "list.csv").write_text("one")
+        assert not (out / "list.csv").exists()
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()) == [
+        "images/one.png",
+        "list.csv",
+    ]
+
+
+@pytest.mark.parametrize("error", [Cancelled("The job"), KeyboardInterrupt()])
+def test_what_fails_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), staged(tmp_path / "a" / "b", last="list.csv") as aside:
+        (aside / "one.png").write_text("1")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "list.csv").write_text("old")
+    with pytest.raises(Cancelled), staged(tmp_path, last="list.csv") as aside:
+        (aside / "list.csv").write_text("new")
+        raise Cancelled("The job")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"mine.txt": "mine", "list.csv": "old"}
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(BadInput, match="not a folder"), staged(tmp_path / "out", last="x"):
+        pass

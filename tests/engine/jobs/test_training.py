@@ -1,0 +1,74 @@
+"""The training budget, and what a run leaves behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from annotator.core.errors import BadInput, ReadOnlyProject
+from annotator.core.identity import Split
+from annotator.engine.jobs.progress import Silent
+from annotator.engine.jobs.training import TrainBudget, TrainOptions, train
+from annotator.project import Project
+from annotator.testing.sessions import add_moving_square, outline_square
+
+TINY = TrainOptions(overrides={"data.image_size": "32", "network.options.width": "8"}, device="cpu", seed=3)
+
+
+def labelled(project: Project, *, patients: int = 1) -> None:
+    for i in range(patients):
+        outline_square(project, add_moving_square(project, f"clip {i}", patient=f"p{i}"))
+
+
+def test_steps_are_in_addition(project: Project) -> None:
+    labelled(project)
+    first = train(project, TINY, TrainBudget(steps=3), progress=Silent())
+    second = train(project, TINY, TrainBudget(steps=2), progress=Silent())
+    assert (first.step, first.steps) == (3, 3)
+    assert (second.step, second.steps) == (5, 2)
+    assert project.checkpoint_path.is_file()
+    assert [s.step for s in project.snapshots()] == [3, 5]
+    assert second.steps_per_s > 0
+
+
+def test_minutes_end_a_run(project: Project) -> None:
+    labelled(project)
+    report = train(project, TINY, TrainBudget(minutes=0.005), progress=Silent())
+    assert report.steps >= 1
+    assert report.seconds >= 0.3
+
+
+def test_the_same_seed_gives_the_same_model(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    from annotator.testing.sessions import PAIR  # noqa: PLC0415 - beside its one use
+
+    labelled(project)
+    train(project, TINY, TrainBudget(steps=2), progress=Silent())
+    with Project.create(tmp_path_factory.mktemp("other") / "p", PAIR) as other:
+        labelled(other)
+        train(other, TINY, TrainBudget(steps=2), progress=Silent())
+        ours, theirs = project.latest_snapshot(), other.latest_snapshot()
+    assert ours is not None
+    assert theirs is not None
+    assert ours.sha256 == theirs.sha256
+
+
+def test_four_patients_are_validated_and_one_is_not(project: Project) -> None:
+    labelled(project)
+    assert not train(project, TINY, TrainBudget(steps=1), progress=Silent()).is_validated
+    labelled(project, patients=5)
+    report = train(project, TINY, TrainBudget(steps=1), progress=Silent())
+    assert report.is_validated
+    assert set(report.dice) == {"lv"}
+
+
+def test_without_a_training_label_there_is_nothing_to_train(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one", split=Split.TEST))
+    add_moving_square(project, "two")
+    with pytest.raises(BadInput, match="no training clip has a finished label"):
+        train(project, TINY, TrainBudget(steps=1), progress=Silent())
+    assert project.snapshots() == ()
+
+
+def test_a_reader_does_not_train(project: Project) -> None:
+    labelled(project)
+    with Project.open(project.path) as second, pytest.raises(ReadOnlyProject):
+        train(second, TINY, TrainBudget(steps=1), progress=Silent())
