@@ -306,21 +306,20 @@ def locked(trained: Path, tmp_path: Path) -> Iterator[Path]:
 
 def test_a_folder_that_may_not_be_written(locked: Path, tmp_path: Path) -> None:
     before = contents(locked)
-    for words in (
-        ("import", locked, get_testdata_file("examples_ybr_color.dcm", download=False)),
-        ("train", locked, "--steps", 1),
-        ("edit", locked, "clip", "--ed", 0),
-    ):
-        assert_refused(unprivileged(*words), locked)
     out = tmp_path / "out"
-    for words in (
-        ("new", out, "--protocol", "apical"),
-        ("export", locked, "--out", out),
-        ("predict", locked, "--out", out),
-        ("export-weights", locked, "--out", out),
-        ("simulate", out, "--patients", 1, "--frames", 2),
-    ):
-        assert_refused(unprivileged(*words), out)
+    cine = get_testdata_file("examples_ybr_color.dcm", download=False)
+    refused: list[tuple[Path, tuple[object, ...]]] = [
+        (locked, ("import", locked, cine)),
+        (locked, ("train", locked, "--steps", 1)),
+        (locked, ("edit", locked, "clip", "--ed", 0)),
+        (out, ("new", out, "--protocol", "apical")),
+        (out, ("export", locked, "--out", out)),
+        (out, ("predict", locked, "--out", out)),
+        (out, ("export-weights", locked, "--out", out)),
+        (out, ("simulate", out, "--patients", 1, "--frames", 2)),
+    ]
+    for named, words in refused:
+        assert_refused(unprivileged(*words), named)
     assert contents(locked) == before
     assert not out.exists()
     assert unprivileged("status", locked, "--json").json["clips"] == 7

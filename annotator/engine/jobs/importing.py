@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -60,6 +61,7 @@ class _Stream:
     warnings: list[str] = field(default_factory=list)
     labels: list[Mapping[int, PartialLabel]] = field(default_factory=list)
     documents: Sequence[_Document] = ()
+    patients_are_named: bool = False
 
     def take(self, recording: Recording, split: Split) -> tuple[Recording, Split]:
         self.warnings += recording.warnings
@@ -73,7 +75,7 @@ class _Stream:
             _refuse_contradictions(project, self._keyed(added), self.source)
             _gathered(project, self.documents, [found.clip for found in added])
 
-        added = project.add_clips(recordings, author=author, accept=accept)
+        added = project.add_clips(recordings, author=author, accept=accept, patients_are_named=self.patients_are_named)
         return self._report(project, added, author)
 
     def _keyed(self, added: Sequence[Added]) -> dict[FrameKey, PartialLabel]:
@@ -105,8 +107,21 @@ class _Stream:
             frames=sum(clip.header.n_frames for clip in new.values()),
             labels=_finished(keyed, {*brought, *(key for key in keyed if key.clip in new)}),
             clips=tuple(new),
-            warnings=tuple(dict.fromkeys([*self.warnings, *doubts])),
+            warnings=tuple(dict.fromkeys([*self.warnings, *doubts, *_twin_sentences(project, new)])),
         )
+
+
+def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
+    """What equal pictures of two patients mean for training."""
+    by_pixels: dict[str, list[Clip]] = defaultdict(list)
+    for clip in project.clips():
+        by_pixels[clip.pixels].append(clip)
+    for clip in new.values():
+        for other in by_pixels[clip.pixels]:
+            if other.name != clip.name:
+                sentence = f"'{clip.name}' and '{other.name}' are the same picture under two patients"
+                is_leak = Split.TEST in (clip.split, other.split) and clip.split is not other.split
+                yield f"{sentence}{'; the one that is not a test clip stays out of training' if is_leak else ''}."
 
 
 def import_paths(
@@ -218,7 +233,7 @@ def import_manifest(
         manifest, project.protocol, values=values, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    stream = _Stream(manifest, warnings=list(read.warnings))
+    stream = _Stream(manifest, warnings=list(read.warnings), patients_are_named=True)
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, split) in enumerate(read):

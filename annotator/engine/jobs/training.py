@@ -126,7 +126,9 @@ class _Run:
             self._take(events)
             if self._session.state is RunState.FAILED:
                 raise TrainingFailed(self._session.sentence)
-            if not has_worked and self._session.state is RunState.IDLE:
+            if not has_worked and self._session.state in (RunState.IDLE, RunState.TRAINING):
+                if self._sentences:
+                    raise TrainingFailed(self._sentences[0])
                 raise BadInput(project.path, "no training clip has a finished label", "label a structure first")
 
     def _is_spent(self) -> bool:
