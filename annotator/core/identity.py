@@ -19,6 +19,9 @@ from annotator.core.errors import AnnotatorError
 _PSEUDONYM = re.compile(r"^p[0-9a-f]{12}$")
 _STEM_UNSAFE = re.compile(r"[^\w.\- ~()+]", re.UNICODE)
 
+PIXEL_DIGITS: Final = 52
+"""Digits of a content hash that speak of the pixels alone."""
+
 MAX_SIDE: Final = 16384
 """Longest side of a frame that is accepted, in pixels."""
 
@@ -169,6 +172,14 @@ class ClipHeader:
         return self.height, self.width
 
 
+def twin_hash(content_hash: str, patient: str) -> str:
+    """Content hash of a clip whose pixels another patient's clip has too.
+
+    The first :data:`PIXEL_DIGITS` digits stay, so that twins are recognised; the others are the pseudonym's.
+    """
+    return content_hash[:PIXEL_DIGITS] + patient[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A clip in a project.
@@ -182,13 +193,18 @@ class Clip:
     split
         See :class:`Split`.
     content_hash
-        SHA-256 (hexadecimal) of size and pixels, by which a second import is recognised.
+        SHA-256 (hexadecimal) of size and pixels, by which a second import is recognised; see :func:`twin_hash`.
     """
 
     name: str
     header: ClipHeader
     split: Split = Split.TRAIN
     content_hash: str = field(default="", repr=False)
+
+    @property
+    def pixels(self) -> str:
+        """What clips with the same size and pixels have in common."""
+        return self.content_hash[:PIXEL_DIGITS]
 
     @property
     def frame_keys(self) -> tuple[FrameKey, ...]:

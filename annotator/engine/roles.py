@@ -61,7 +61,7 @@ def chosen_validation(clips: Collection[Clip]) -> tuple[str, ...]:
 
 
 def plan_frames(clips: Sequence[Clip], finished: Collection[FrameKey], *, held: Collection[str]) -> Plan:
-    """Give every frame its part.
+    """Give every frame its part; a picture that is also a test clip's, under another patient, has none.
 
     Parameters
     ----------
@@ -72,8 +72,10 @@ def plan_frames(clips: Sequence[Clip], finished: Collection[FrameKey], *, held: 
     held
         Patients whose frames are only validated on.
     """
-    train = {c.name for c in clips if c.split is Split.TRAIN and c.header.patient not in held}
-    checked = {c.name for c in clips if c.split is not Split.TEST and c.header.patient in held}
+    tested = {c.pixels for c in clips if c.split is Split.TEST and c.pixels}
+    usable = [c for c in clips if c.split is not Split.TEST and c.pixels not in tested]
+    train = {c.name for c in usable if c.split is Split.TRAIN and c.header.patient not in held}
+    checked = {c.name for c in usable if c.header.patient in held}
     done = sorted(finished)
     taken = set(done)
     return Plan(

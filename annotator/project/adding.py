@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from annotator.core.errors import AnnotatorError, BadInput
-from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
+from annotator.core.identity import PIXEL_DIGITS, Clip, ClipHeader, FrameKey, Split, twin_hash
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
@@ -24,7 +24,15 @@ from annotator.project.rows import plan_replacement, utc_now
 from annotator.project.session import Session
 from annotator.project.values import Cell
 
-__all__ = ["Incoming", "discard_or_repair", "insert_clips", "new_clip", "prepare", "refuse_unfit_labels"]
+__all__ = [
+    "Incoming",
+    "discard_or_repair",
+    "insert_clips",
+    "known_clip",
+    "new_clip",
+    "prepare",
+    "refuse_unfit_labels",
+]
 
 
 def refuse_unfit_labels(protocol: LabelProtocol, recording: Recording) -> None:
@@ -99,7 +107,7 @@ def _packed(recording: Recording, author: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(row for change in changes for row in change.rows(0, utc_now()))
 
 
-def discard_or_repair(session: Session, staged: Staged) -> None:
+def discard_or_repair(session: Session, known: Clip, staged: Staged) -> None:
     """Drop frames that the project has; where its own file is damaged, they take its place.
 
     Raises
@@ -107,12 +115,19 @@ def discard_or_repair(session: Session, staged: Staged) -> None:
     ProjectError
         Where the disk refuses.
     """
-    path = session.clip_file(staged.content_hash)
+    path = session.clip_file(known.content_hash)
     if path.is_file() and verify(path) is None:
         staged.part.unlink(missing_ok=True)
     else:
-        session.frames.forget(staged.content_hash)
+        session.frames.forget(known.content_hash)
         place(staged, path)
+
+
+def known_clip(clips: Iterable[Clip], incoming: Incoming, *, of_same_patient: bool) -> Clip | None:
+    """The clip that has the recording's pixels already; where asked, only one of the same patient."""
+    pixels, patient = incoming.staged.content_hash[:PIXEL_DIGITS], incoming.header.patient
+    same = (clip for clip in clips if clip.pixels == pixels)
+    return next((clip for clip in same if not of_same_patient or clip.header.patient == patient), None)
 
 
 def new_clip(clips: Mapping[str, Clip], incoming: Incoming) -> Clip:
@@ -131,11 +146,14 @@ def new_clip(clips: Mapping[str, Clip], incoming: Incoming) -> Clip:
             f"patient {header.patient} is already in '{of_patient.split}' and cannot be in '{split}' too",
             f"import it with split '{of_patient.split}'",
         )
+    content_hash = incoming.staged.content_hash
+    if any(clip.content_hash == content_hash for clip in clips.values()):
+        content_hash = twin_hash(content_hash, header.patient)
     name, count = header.stem, 1
     while name in clips:
         count += 1
         name = f"{header.stem}~{count}"
-    return Clip(name, header, split, incoming.staged.content_hash)
+    return Clip(name, header, split, content_hash)
 
 
 def insert_clips(

@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotator.core.errors import AnnotatorError, BadInput, CorruptProject, ProjectError
-from annotator.core.identity import ClipHeader
+from annotator.core.identity import PIXEL_DIGITS, ClipHeader
 from annotator.core.plugin_types import Frame
 from annotator.project.durable import PART, move_into_place, storage_errors
 
@@ -168,7 +168,8 @@ def verify(path: Path) -> str | None:
             digest = hashlib.sha256(repr(tuple(int(n) for n in data.shape)).encode())
             for index in range(data.shape[0]):
                 digest.update(np.ascontiguousarray(data[index]).data)
-            if digest.hexdigest() != path.stem or data.file.attrs["sha256"] != path.stem:
+            found = digest.hexdigest()
+            if found[:PIXEL_DIGITS] != path.stem[:PIXEL_DIGITS] or data.file.attrs["sha256"] != found:
                 return f"{path.name}: the pixels are not those that were imported."
             json.loads(data.file.attrs["header"])
     except (OSError, KeyError, ValueError, RuntimeError) as error:

@@ -119,6 +119,7 @@ class Project(LabelWriter):
         *,
         author: str,
         accept: Callable[[Sequence[Added]], None] | None = None,
+        patients_are_named: bool = False,
     ) -> tuple[Added, ...]:
         """Add clips with the labels that they bring, all of them or none; content that is here adds nothing.
 
@@ -130,6 +131,9 @@ class Project(LabelWriter):
             Whose labels they are.
         accept
             Called with what would be added before any of it is stored; where it raises, nothing is.
+        patients_are_named
+            Whether the patients are known for sure, as from a manifest: equal pixels of two patients are then
+            two clips. Otherwise they are one, since a copied file in another folder is no other patient.
 
         Raises
         ------
@@ -143,7 +147,7 @@ class Project(LabelWriter):
         self._refuse_read_only()
         incoming = adding.prepare(self._session, self.protocol, recordings, author=author)
         with self._lock:
-            added, new = self._place(incoming)
+            added, new = self._place(incoming, patients_are_named=patients_are_named)
             try:
                 if accept is not None:
                     accept(added)
@@ -158,32 +162,30 @@ class Project(LabelWriter):
         return tuple(replace(one, revision=commit.revision) if one.is_new else one for one in added)
 
     def _place(
-        self, incoming: Sequence[adding.Incoming]
+        self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool
     ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]]]:
         """Tell new content from known; new clips get their names."""
         clips = {c.name: c for c in self.clips()}
-        by_hash = {c.content_hash: c for c in self.clips()}
         added: list[Added] = []
         new: list[tuple[Clip, adding.Incoming]] = []
         try:
             for one in incoming:
-                known = by_hash.get(one.staged.content_hash)
+                known = adding.known_clip(clips.values(), one, of_same_patient=patients_are_named)
                 clip = known or adding.new_clip(clips, one)
                 added.append(Added(clip, is_new=known is None, revision=self.data_revision))
                 if known is None:
                     new.append((clip, one))
-                    clips[clip.name] = by_hash[clip.content_hash] = clip
+                    clips[clip.name] = clip
         except BaseException:
             for one in incoming:
                 one.discard()
             raise
-        taken = {clip.content_hash: one for clip, one in new}
-        for one in incoming:
-            twin = taken.get(one.staged.content_hash)
-            if twin is None:
-                adding.discard_or_repair(self._session, one.staged)
-            elif twin is not one:
+        arriving = {clip.name for clip, _ in new}
+        for one, found in zip(incoming, added, strict=True):
+            if not found.is_new and found.clip.name in arriving:
                 one.discard()
+            elif not found.is_new:
+                adding.discard_or_repair(self._session, found.clip, one.staged)
         return tuple(added), new
 
     def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split, twin_hash
 from annotator.engine.roles import (
     MAX_UNLABELLED,
     MAX_UNLABELLED_PER_CLIP,
@@ -104,3 +106,11 @@ def test_patients_of_a_manifest_replace_the_automatic_choice() -> None:
         FrameKey("c", 0): frozenset({"lv"}),
     }
     assert labelled_patients(clips, finished) == {PSEUDONYMS.key("1"): frozenset({"lv", "la"})}
+
+
+def test_a_picture_that_is_also_a_test_clips_has_no_part() -> None:
+    tested = replace(clip("t", "p1", Split.TEST, 2), content_hash="a" * 64)
+    twin = replace(clip("a", "p2", Split.TRAIN, 2), content_hash=twin_hash("a" * 64, "p" + "0" * 12))
+    other = replace(clip("b", "p3", Split.TRAIN, 2), content_hash="b" * 64)
+    plan = plan_frames([tested, twin, other], [FrameKey("a", 0), FrameKey("b", 0)], held=())
+    assert {key.clip for key in (*plan.labelled, *plan.unlabelled, *plan.validation)} == {"b"}

@@ -56,3 +56,24 @@ def test_equal_content_within_one_import_is_one_clip(project: Project) -> None:
     assert len(files(project)) == len(project.clips()) == 2
     assert np.array_equal(project.read_frame(first.clip.frame_keys[0]), next(iter(recording(project, seed=1).frames)))
     assert project.check().is_sound
+
+
+def test_equal_pixels_of_two_named_patients_are_two_clips(project: Project) -> None:
+    def twins() -> list[tuple[Recording, Split]]:
+        first = recording(project, "a", seed=1, patient="P1")
+        second = recording(project, "b", seed=1, patient="P2")
+        return [(first, Split.TRAIN), (second, Split.TEST)]
+
+    one, two = project.add_clips(twins(), author="ada", patients_are_named=True)
+    assert one.is_new
+    assert two.is_new
+    assert one.clip.pixels == two.clip.pixels
+    assert one.clip.content_hash != two.clip.content_hash
+    again = project.add_clips(twins(), author="ada", patients_are_named=True)
+    assert [found.is_new for found in again] == [False, False]
+    assert [found.clip for found in again] == [one.clip, two.clip]
+    assert not project.add_clip(recording(project, "c", seed=1, patient="P3"), author="ada").is_new
+    assert project.check().is_sound
+    project.remove_patient("P2")
+    assert np.array_equal(project.read_frame(one.clip.frame_keys[0]), next(iter(recording(project, seed=1).frames)))
+    assert project.check().is_sound
