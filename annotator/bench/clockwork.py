@@ -18,11 +18,15 @@ BEAT_MS = 5
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Something to do at a time, in seconds from the start; ``kind`` names the sample, empty for none."""
+    """Something to do at a time, in seconds from the start; ``kind`` names the sample, empty for none.
+
+    ``is_move`` marks pointer moves: where several are overdue only the last is delivered, as window systems do.
+    """
 
     at_s: float
     kind: str
     act: Callable[[], None]
+    is_move: bool = False
 
 
 class Clockwork(QObject):
@@ -65,10 +69,16 @@ class Clockwork(QObject):
 
     def _strike(self) -> None:
         due = self._schedule.pop()
+        taken = [due]
+        while due.is_move and self._schedule and self._schedule[-1].is_move and self._is_overdue(self._schedule[-1]):
+            due = self._schedule.pop()
+            taken.append(due)
         due.act()
-        if due.kind:
-            self._pending.append((due.kind, self._began + due.at_s))
+        self._pending += [(one.kind, self._began + one.at_s) for one in taken if one.kind]
         self._arm()
+
+    def _is_overdue(self, due: Due) -> bool:
+        return time.perf_counter() >= self._began + due.at_s
 
     def _on_swap(self) -> None:
         now = time.perf_counter()
@@ -158,14 +168,14 @@ def stroke(canvas: QWidget, at_s: float, *, seconds: float = 1.0, rate: int = 60
     moves = int(seconds * rate)
     yield Due(at_s, "", act(QEvent.Type.MouseButtonPress, 0, pressed=True))
     for i in range(1, moves):
-        yield Due(at_s + i / rate, "paint", act(QEvent.Type.MouseMove, i / moves, pressed=True))
+        yield Due(at_s + i / rate, "paint", act(QEvent.Type.MouseMove, i / moves, pressed=True), is_move=True)
     yield Due(at_s + seconds, "", act(QEvent.Type.MouseButtonRelease, 1, pressed=False))
 
 
-def quantiles(samples: Sequence[float]) -> dict[str, float]:
-    """Median, 95th percentile and number of samples."""
+def quantiles(samples: Sequence[float]) -> dict[str, float | None]:
+    """Median, 95th percentile and number of samples; ``None`` where there are none."""
     if not samples:
-        return {"p50": float("nan"), "p95": float("nan"), "n": 0}
+        return {"p50": None, "p95": None, "n": 0}
     return {
         "p50": round(float(np.percentile(samples, 50)), 3),
         "p95": round(float(np.percentile(samples, 95)), 3),

@@ -131,8 +131,9 @@ def _compared(idle: Mapping[str, Sequence[float]], training: Mapping[str, Sequen
     return {"scrub_ms": tables["scrub"], "paint_ms": tables["paint"], "ratio_p95": ratios}
 
 
-def _ratio(above: Mapping[str, float], below: Mapping[str, float], name: str) -> float:
-    return round(above[name] / below[name], 3)
+def _ratio(above: Mapping[str, float | None], below: Mapping[str, float | None], name: str) -> float | None:
+    one, other = above[name], below[name]
+    return round(one / other, 3) if one and other else None
 
 
 def _suggestions(tap: Tap, since: float) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def _suggestions(tap: Tap, since: float) -> dict[str, Any]:
     }
 
 
-def _measure_plain(seconds: float, rate: float) -> dict[str, dict[str, float]]:
+def _measure_plain(seconds: float, rate: float) -> dict[str, dict[str, float | None]]:
     with plain_viewer() as (canvas, show_frame, n_frames):
         clock = Clockwork(canvas)
         strokes = [STROKE_EVERY_S * (i + 1) - 1.5 for i in range(int(seconds / STROKE_EVERY_S))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import platform
@@ -56,6 +57,9 @@ def preload_torch() -> None:
     """Import torch, and what its first optimiser imports, now; under the splash, since it freezes other threads."""
     import torch  # noqa: PLC0415
 
+    import annotator.learn  # noqa: PLC0415 - before torch, whose threads it makes wait without spinning
+
+    assert annotator.learn
     weight = torch.nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.AdamW([weight])
     weight.sum().backward()  # type: ignore[no-untyped-call]
