@@ -55,11 +55,10 @@ def use_all_cores() -> int:
 
 def preload_torch() -> None:
     """Import torch, and what its first optimiser imports, now; under the splash, since it freezes other threads."""
+    # Before torch, whose threads it makes wait without spinning.
+    importlib.import_module("annotator.learn")
     import torch  # noqa: PLC0415
 
-    import annotator.learn  # noqa: PLC0415 - before torch, whose threads it makes wait without spinning
-
-    assert annotator.learn
     weight = torch.nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.AdamW([weight])
     weight.sum().backward()  # type: ignore[no-untyped-call]

@@ -118,7 +118,7 @@ def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
         by_pixels[clip.pixels].append(clip)
     for clip in new.values():
         for other in by_pixels[clip.pixels]:
-            if other.name != clip.name:
+            if other.name < clip.name or (other.name not in new and other.name != clip.name):
                 sentence = f"'{clip.name}' and '{other.name}' are the same picture under two patients"
                 is_leak = Split.TEST in (clip.split, other.split) and clip.split is not other.split
                 yield f"{sentence}{'; the one that is not a test clip stays out of training' if is_leak else ''}."
