@@ -27,12 +27,12 @@ VALUES = ("--values", "lv=1,myo=2,la=3")
 
 
 def contents(project: Path) -> dict[str, str]:
-    """Every file but the lock and what SQLite keeps beside its database, with its hash."""
+    """Every file but the lock, the log and what SQLite keeps beside its database, with its hash."""
     files = (path for path in project.rglob("*") if path.is_file() and "annotations.sqlite-" not in path.name)
     return {
         path.relative_to(project).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
-        if "lock" not in path.name
+        if "lock" not in path.name and path.suffix != ".log"
     }
 
 

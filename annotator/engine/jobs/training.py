@@ -108,7 +108,9 @@ class _Run:
             self._tick_until(self._is_spent, project)
         finally:
             ended = time.perf_counter()
-            self._take(self._session.finish())
+            # A run that learnt nothing leaves the former checkpoint as it is.
+            if self._began is not None and self._session.step > self._first_step:
+                self._take(self._session.finish())
         latest = project.latest_snapshot()
         return TrainReport(
             step=self._session.step,
@@ -128,7 +130,7 @@ class _Run:
                 raise TrainingFailed(self._session.sentence)
             if not has_worked and self._session.state in (RunState.IDLE, RunState.TRAINING):
                 if self._sentences:
-                    raise TrainingFailed(self._sentences[0])
+                    raise TrainingFailed(self._sentences[-1])
                 raise BadInput(project.path, "no training clip has a finished label", "label a structure first")
 
     def _is_spent(self) -> bool:
