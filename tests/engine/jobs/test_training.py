@@ -37,20 +37,6 @@ def test_minutes_end_a_run(project: Project) -> None:
     assert report.seconds >= 0.3
 
 
-def test_the_same_seed_gives_the_same_model(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    from annotator.testing.sessions import PAIR  # noqa: PLC0415 - beside its one use
-
-    labelled(project)
-    train(project, TINY, TrainBudget(steps=2), progress=Silent())
-    with Project.create(tmp_path_factory.mktemp("other") / "p", PAIR) as other:
-        labelled(other)
-        train(other, TINY, TrainBudget(steps=2), progress=Silent())
-        ours, theirs = project.latest_snapshot(), other.latest_snapshot()
-    assert ours is not None
-    assert theirs is not None
-    assert ours.sha256 == theirs.sha256
-
-
 def test_four_patients_are_validated_and_one_is_not(project: Project) -> None:
     labelled(project)
     assert not train(project, TINY, TrainBudget(steps=1), progress=Silent()).is_validated
