@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 _BAND = 3
 """Half width of the boundary band, in pixels of the network's input."""
@@ -61,6 +60,8 @@ def temporal_inconsistency(
 def _boundary_band(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if not mask.any():
         return mask
+    from scipy import ndimage  # noqa: PLC0415 - it takes longer to import than most commands to run
+
     grown = ndimage.binary_dilation(mask, iterations=_BAND)
     return np.asarray(grown & ~ndimage.binary_erosion(mask, iterations=_BAND), dtype=np.bool_)
 

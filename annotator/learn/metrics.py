@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from annotator.core.identity import Spacing
 from annotator.core.packing import Mask
@@ -36,6 +35,8 @@ def hd95_mm(first: Mask, second: Mask, spacing: Spacing) -> float:
     """
     if not first.any() or not second.any():
         return float("nan")
+    from scipy import ndimage  # noqa: PLC0415 - it takes longer to import than most commands to run
+
     edges = [mask & ~ndimage.binary_erosion(mask) for mask in (first, second)]
     to_second, to_first = (
         ndimage.distance_transform_edt(~edge, sampling=(spacing.y, spacing.x)) for edge in edges[::-1]
