@@ -93,6 +93,8 @@ class Brush:
                 yield from self._paint_along(event, is_erasing=is_erasing)
         finally:
             self.is_painting = False
+            # napari redraws nothing where the last point of a stroke changes no pixel, whatever the ones before did.
+            self._scene.redraw(self._scene.canvas_layer)
             self._listener.end_stroke()
 
     def _paint_along(self, event: Any, *, is_erasing: bool) -> Iterator[None]:

@@ -136,6 +136,10 @@ class Scene:
         """Show (H, W) uint8 marks of :func:`~annotator.viewer.resolve.mark_array`."""
         _push(self.marks, marks)
 
+    def redraw(self, layer: Labels) -> None:
+        """Draw a layer as its array is now."""
+        _redraw(layer)
+
     def painted_labels(self) -> NDArray[np.uint8]:
         """(H, W) uint8 copy of the labels layer as it is on screen, strokes included."""
         return np.array(self.labels.data, dtype=np.uint8)
@@ -195,4 +199,8 @@ def _push(layer: Image | Labels, array: NDArray[np.uint8]) -> None:
     if np.array_equal(layer.data, array):
         return
     np.copyto(layer.data, array)
+    _redraw(layer)
+
+
+def _redraw(layer: Image | Labels) -> None:
     layer.refresh(thumbnail=False, highlight=False, extent=False)
