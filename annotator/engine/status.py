@@ -98,10 +98,11 @@ def sentence_for(state: RunState, plan: Plan, *, reason: str = "") -> str:
         case RunState.IDLE:
             return reason or "Waiting for the first finished label."
         case RunState.LOADING:
-            return f"Loading {len(plan.labelled)} labelled frames."
+            return f"Loading {_counted(len(plan.labelled), 'labelled frame')}."
         case RunState.TRAINING:
-            checked = f", checked on {_patients(len(plan.held))}" if plan.validation else ""
-            return f"Learning from {len(plan.labelled)} labelled and {len(plan.unlabelled)} unlabelled frames{checked}."
+            checked = f", checked on {_counted(len(plan.held), 'patient')} held aside" if plan.validation else ""
+            unlabelled = _counted(len(plan.unlabelled), "unlabelled frame")
+            return f"Learning from {len(plan.labelled)} labelled and {unlabelled}{checked}."
         case RunState.SLEEPING:
             return f"Sleeping, since {reason or 'more steps would not help'}; a new label wakes it."
         case RunState.PAUSED:
@@ -112,8 +113,8 @@ def sentence_for(state: RunState, plan: Plan, *, reason: str = "") -> str:
             return "Stopped."
 
 
-def _patients(count: int) -> str:
-    return f"{count} patient{'s' if count != 1 else ''} held aside"
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def sentence_of(error: BaseException) -> str:

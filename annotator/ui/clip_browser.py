@@ -165,7 +165,7 @@ class ClipBrowser(QWidget):
             self._select(current)
         done = sum(row.labelled_frames for row in rows)
         frames = sum(row.n_frames for row in rows)
-        words = f"{len(rows):,} clips · {done:,} of {frames:,} frames labelled"
+        words = f"{len(rows):,} clip{'s' if len(rows) != 1 else ''} · {done:,} of {frames:,} frames labelled"
         self._summary.setText(words if rows else "No clips yet")
 
     def _selected_name(self) -> str:

@@ -150,7 +150,7 @@ class TrainingPanel(QWidget):
 
     def _choose_plots(self) -> None:
         has_dice = self._view is not None and any(curve.points for curve in self._view.dice)
-        has_loss = self._view is not None and bool(self._view.loss.points)
+        has_loss = self._view is not None and len(self._view.loss.points) > 1
         self._dice.setVisible(has_dice)
         self._loss.setVisible(has_loss and (not has_dice or self.height() >= _ROOM_FOR_BOTH))
         self._loss_text.setVisible(self._loss.isVisibleTo(self) or not has_dice)

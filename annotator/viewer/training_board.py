@@ -103,5 +103,5 @@ def _facts(status: TrainingStatus) -> tuple[str, ...]:
     if status.device:
         facts.append(f"{status.device}, {status.memory_mb:.0f} MiB" if status.memory_mb else status.device)
     if status.snapshot is not None and not status.validation_patients:
-        facts.append("not validated: fewer than four labelled patients")
+        facts.append("not validated: under four patients")
     return tuple(facts)
