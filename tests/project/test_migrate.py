@@ -38,7 +38,7 @@ def test_a_project_of_the_first_format_opens_for_ever(first_format: Path) -> Non
         assert project.label(key) == PartialLabel(SHAPE, wanted)
         made = project.provenance(key)
         assert (made["two"].author, made["two"].origin, made["two"].snapshot) == ("bob", Origin.ACCEPTED, 1)
-        assert project.redo_sentence == "Scribbled Left chamber in frame 0 of 'clip'"
+        assert project.redo_sentence == "Scribbled Left chamber in frame 1 of 'clip'"
         assert not project.add_clip(recording(project), author="ann").is_new
         assert project.check().is_sound
         assert "annotations-format-0001.sqlite" in project.notes[0]

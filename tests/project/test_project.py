@@ -42,7 +42,7 @@ def test_a_project_is_as_it_was_after_reopening(project: Project) -> None:
         assert again.clips() == clips
         assert again.counts() == counts
         assert again.pseudonymiser == project.pseudonymiser
-        assert again.undo_sentence == "Drew Left chamber in frame 1 of 'clip'"
+        assert again.undo_sentence == "Drew Left chamber in frame 2 of 'clip'"
         assert not again.is_read_only
         assert again.notes == ()
 
