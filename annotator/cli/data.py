@@ -63,7 +63,10 @@ def import_(
     patient_from: Annotated[
         Literal["file", "folder", "stem"], typer.Option(help="What tells the patient of a file without one.")
     ] = "file",
-    split: Annotated[Split, typer.Option(help="Part of the data that these clips belong to.")] = Split.TRAIN,
+    split: Annotated[
+        Split | None,
+        typer.Option(help="Part of the data that these clips belong to; train, unless an export says otherwise."),
+    ] = None,
     author: AuthorOption = None,
     json: JsonOption = False,
 ) -> None:

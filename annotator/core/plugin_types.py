@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from annotator.core.identity import Clip, ClipHeader, Pseudonymiser
+from annotator.core.identity import Clip, ClipHeader, Pseudonymiser, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import Provenance
@@ -41,12 +41,16 @@ class Recording:
         Plain sentences for the user, such as one on burned-in text.
     labels
         Frame index to label, where the file brings its own (the simulator, the project's own export).
+    split
+        Part of the data that the file itself says the clip belongs to, so that an export that comes back keeps
+        its test patients out of training.
     """
 
     header: ClipHeader
     frames: Iterable[Frame]
     warnings: tuple[str, ...] = ()
     labels: Mapping[int, PartialLabel] = field(default_factory=dict)
+    split: Split | None = None
 
 
 @runtime_checkable

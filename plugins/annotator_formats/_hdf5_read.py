@@ -60,7 +60,8 @@ class StoredClip:
         is_whole = self.header is self.clip.header
         count, full = self.header.n_frames, self.clip.header.n_frames
         sentence = f"The file holds {count} of the {full} frames of '{self.clip.name}'; the clip has only those."
-        return Recording(self.header, self.frames(), () if is_whole else (sentence,), StoredLabels(self))
+        warnings = () if is_whole else (sentence,)
+        return Recording(self.header, self.frames(), warnings, StoredLabels(self), self.clip.split)
 
     def frames(self) -> Iterator[Frame]:
         """Stored frames in order.

@@ -30,7 +30,7 @@ class ImportOptions:
     domain: str | None = None
     view: str | None = None
     patient_from: Literal["file", "folder", "stem"] = "file"
-    split: Split = Split.TRAIN
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +206,13 @@ def _finished(labels: Mapping[FrameKey, PartialLabel], among: Collection[FrameKe
 
 
 def _recordings(
-    reading: ingest.Reading, stream: _Stream, split: Split, progress: Progress
+    reading: ingest.Reading, stream: _Stream, split: Split | None, progress: Progress
 ) -> Iterator[tuple[Recording, Split]]:
     for done, read in enumerate(reading):
         progress.update(done, len(reading), f"Importing {read.path.name}")
         stream.warnings += read.warnings
         for recording in read.recordings:
-            yield stream.take(recording, split)
+            yield stream.take(recording, split or recording.split or Split.TRAIN)
 
 
 def import_manifest(

@@ -12,7 +12,8 @@ from pydicom.data import get_testdata_file
 
 from annotator import registry
 from annotator.core.errors import BadInput, Cancelled
-from annotator.core.identity import Clip, FrameKey, SpacingStatus
+from annotator.core.identity import Clip, FrameKey, SpacingStatus, Split
+from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, import_manifest, import_paths
 from annotator.engine.jobs.progress import Silent
 from annotator.project import Project
@@ -155,3 +156,15 @@ def test_areas_agree_between_anisotropic_metaimage_and_square_png(real_data: Pat
     for name, area in theirs.items():
         assert ours[name] == pytest.approx(area, rel=0.02)
     assert all(5 < area < 80 for area in ours.values())
+
+
+def test_a_data_set_that_comes_back_keeps_its_test_clips(project: Project, tmp_path: Path) -> None:
+    one, two = stacks(tmp_path, 2)
+    rows = f"image,patient,split,absent\n{one.name},p,train,lv\n{two.name},q,test,lv\n"
+    (tmp_path / "rows.csv").write_text(rows)
+    import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    export_labels(project, "hdf5", tmp_path / "out", progress=Silent())
+    with Project.create(tmp_path / "second", project.protocol) as second:
+        import_paths(second, [tmp_path / "out" / "dataset.h5"], ImportOptions(), author="t", progress=Silent())
+        assert {c.name: c.split for c in second.clips()} == {c.name: c.split for c in project.clips()}
+        assert len(second.labelled_keys(splits=(Split.TEST,))) == 2
