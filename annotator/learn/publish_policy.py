@@ -22,12 +22,12 @@ def hold_aside(labelled: Mapping[str, Collection[str]], held: Collection[str] = 
     """Patients whose labels validate and never train: about one in five, at least one, and held for good.
 
     Patients are chosen so that as many structures as possible are validated while each structure keeps a training
-    patient; ties go by name, so the same labels give the same choice.
+    patient; ties go to the patient who comes first, so the same labels give the same choice whatever the pseudonyms.
 
     Parameters
     ----------
     labelled
-        Patient to the structures with a finished label in any of its frames.
+        Patient to the structures with a finished label in any of its frames, in a lasting order such as that of import.
     held
         Patients already held aside; they stay, even where their labels are gone.
 
@@ -41,11 +41,11 @@ def hold_aside(labelled: Mapping[str, Collection[str]], held: Collection[str] = 
         return tuple(sorted(chosen))
     wanted = max(1, math.floor(HELD_SHARE * len(labelled) + 0.5))
     while len(chosen & set(labelled)) < wanted:
-        free = sorted(p for p in labelled if p not in chosen and _others_remain(p, labelled, chosen))
+        free = [p for p in labelled if p not in chosen and _others_remain(p, labelled, chosen)]
         if not free:
             break
         covered = {s: sum(s in labelled[p] for p in chosen if p in labelled) for p in labelled for s in labelled[p]}
-        chosen.add(min(free, key=lambda p: (-_need(labelled[p], covered), p)))
+        chosen.add(max(free, key=lambda p: _need(labelled[p], covered)))
     return tuple(sorted(chosen))
 
 

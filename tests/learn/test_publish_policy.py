@@ -21,7 +21,9 @@ def _validation(**dice: float) -> Validation:
 @given(labelled)
 def test_laws_of_holding_aside(patients: dict[str, set[str]]) -> None:
     held = hold_aside(patients)
-    assert held == hold_aside(dict(reversed(patients.items())))
+    renamed = {name[::-1] + "'": structures for name, structures in patients.items()}
+    if len(renamed) == len(patients):
+        assert {name[:-1][::-1] for name in hold_aside(renamed)} == set(held)
     assert set(held) <= set(patients)
     if len(patients) < 4:
         assert held == ()
