@@ -100,9 +100,9 @@ def sentence_for(state: RunState, plan: Plan, *, reason: str = "") -> str:
         case RunState.LOADING:
             return f"Loading {_counted(len(plan.labelled), 'labelled frame')}."
         case RunState.TRAINING:
-            checked = f", checked on {_counted(len(plan.held), 'patient')} held aside" if plan.validation else ""
-            unlabelled = _counted(len(plan.unlabelled), "unlabelled frame")
-            return f"Learning from {len(plan.labelled)} labelled and {unlabelled}{checked}."
+            checked = f"; {_counted(len(plan.held), 'patient')} held aside" if plan.validation else ""
+            frames = f"{len(plan.labelled)} labelled and {_counted(len(plan.unlabelled), 'other frame')}"
+            return f"Learning from {frames}{checked}."
         case RunState.SLEEPING:
             return f"Sleeping, since {reason or 'more steps would not help'}; a new label wakes it."
         case RunState.PAUSED:

@@ -98,6 +98,7 @@ class TrainingPanel(QWidget):
         self._loss_text = label("Loss", role="quiet")
         self._dice = CurvePlot("Dice on held-out patients over steps")
         self._dice.setYRange(0, 1, padding=0.02)
+        self._dice.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self._dice_text = QLabel("Dice on held-out patients")
         self._dice_text.setProperty("role", "quiet")
         self._dice_text.setWordWrap(True)
@@ -149,7 +150,7 @@ class TrainingPanel(QWidget):
         _set(self._dice_text, _dice_words(view.dice))
 
     def _choose_plots(self) -> None:
-        has_dice = self._view is not None and any(curve.points for curve in self._view.dice)
+        has_dice = self._view is not None and any(len(curve.points) > 1 for curve in self._view.dice)
         has_loss = self._view is not None and len(self._view.loss.points) > 1
         self._dice.setVisible(has_dice)
         self._loss.setVisible(has_loss and (not has_dice or self.height() >= _ROOM_FOR_BOTH))
