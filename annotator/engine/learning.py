@@ -174,10 +174,9 @@ class Learning:
         self._troubles += [Trouble(note, can_retry=False) for note in trainer.notes[self._notes_told :]]
         self._notes_told = len(trainer.notes)
 
-    @property
-    def is_check_due(self) -> bool:
-        """Whether to validate and publish now."""
-        return self.can_step and self._schedule.is_due
+    def is_check_due(self, *, by_steps: bool = False) -> bool:
+        """Whether to validate and publish now; by the clock, or by steps alone."""
+        return self.can_step and (self._schedule.is_due_by_steps if by_steps else self._schedule.is_due)
 
     @property
     def can_check(self) -> bool:

@@ -18,6 +18,9 @@ class SessionOptions:
         Whether frames are scored for the review queue.
     sleeps
         Whether it stops stepping on a plateau.
+    is_reproducible
+        Whether every frame is loaded before the first step and checks are counted in steps, not seconds, so that a
+        seed gives the same models; the first suggestions come later.
     seed
         Of the random order of the queue.
     """
@@ -25,4 +28,5 @@ class SessionOptions:
     starting_weights: Path | None = None
     makes_queue: bool = True
     sleeps: bool = True
+    is_reproducible: bool = False
     seed: int = 0

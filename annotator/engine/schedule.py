@@ -15,6 +15,9 @@ FIRST_CHECK_STEPS: Final = 200
 FEWEST_STEPS: Final = 20
 """Steps before a check is worth its time, however slow they are."""
 
+STEPS_BETWEEN_CHECKS: Final = 100
+"""Where checks are counted in steps alone."""
+
 INTERVAL_GROWTH: Final = 1.4
 LONGEST_INTERVAL_S: Final = 120.0
 
@@ -76,6 +79,11 @@ class Schedule:
         if self.checks == 0 and self.steps >= FIRST_CHECK_STEPS:
             return True
         return self.steps >= FEWEST_STEPS and self.seconds >= self.interval_s
+
+    @property
+    def is_due_by_steps(self) -> bool:
+        """Whether to check now, whatever the clock says."""
+        return self.steps >= STEPS_BETWEEN_CHECKS
 
     def after_check(self, score: float | None) -> Schedule:
         """A check is done, with this mean validation Dice (``None``: not validated); the next one comes later."""

@@ -294,7 +294,8 @@ class TrainingSession:
             return True
         has_worked = self._learning.load(PIECE)
         self._events += self._learning.take_troubles()
-        if self._state is RunState.LOADING and not self._book.awaits_labels:
+        awaits = self._book.has_waiting if self._options.is_reproducible else self._book.awaits_labels
+        if self._state is RunState.LOADING and not awaits:
             has_worked = True
             if not self._book.has_labels:
                 self._signal(Signal.EMPTIED)
@@ -314,7 +315,9 @@ class TrainingSession:
         return True
 
     def _check(self) -> bool:
-        if self._state is not RunState.TRAINING or not self._learning.is_check_due:
+        if self._state is not RunState.TRAINING or not self._learning.is_check_due(
+            by_steps=self._options.is_reproducible
+        ):
             return False
         self._publish()
         reason = self._learning.plateau() if self._options.sleeps else None

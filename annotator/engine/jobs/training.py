@@ -60,6 +60,8 @@ class TrainReport:
 def train(project: Project, options: TrainOptions, budget: TrainBudget, *, progress: Progress) -> TrainReport:
     """Train a project, publish what was learnt, and leave a checkpoint to go on from.
 
+    A budget in steps is reproducible: the same labels, seed and threads give the same model on a CPU.
+
     Raises
     ------
     BadInput
@@ -73,10 +75,11 @@ def train(project: Project, options: TrainOptions, budget: TrainBudget, *, progr
     """
     if project.is_read_only:
         raise ReadOnlyProject(" ".join(project.notes) or f"{project.path} is open for reading only.")
-    return _Run(_session(project, options), progress, budget).to_the_end(project)
+    session = _session(project, options, is_reproducible=budget.steps is not None)
+    return _Run(session, progress, budget).to_the_end(project)
 
 
-def _session(project: Project, options: TrainOptions) -> TrainingSession:
+def _session(project: Project, options: TrainOptions, *, is_reproducible: bool) -> TrainingSession:
     from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - torch is imported late
 
     recipe = read_recipe(find_recipe(options.recipe), options.overrides)
@@ -87,7 +90,7 @@ def _session(project: Project, options: TrainOptions) -> TrainingSession:
         overrides=options.overrides,
         device=options.device,
         seed=options.seed,
-        options=SessionOptions(makes_queue=False, sleeps=False, seed=options.seed),
+        options=SessionOptions(makes_queue=False, sleeps=False, is_reproducible=is_reproducible, seed=options.seed),
     )
 
 

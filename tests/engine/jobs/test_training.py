@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from safetensors.torch import load_file
 
 from annotator.core.errors import BadInput, ReadOnlyProject
 from annotator.core.identity import Split
 from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.training import TrainBudget, TrainOptions, train
 from annotator.project import Project
-from annotator.testing.sessions import add_moving_square, outline_square
+from annotator.testing.sessions import PAIR, add_moving_square, outline_square
 
 TINY = TrainOptions(overrides={"data.image_size": "32", "network.options.width": "8"}, device="cpu", seed=3)
 
@@ -58,3 +61,20 @@ def test_a_reader_does_not_train(project: Project) -> None:
     labelled(project)
     with Project.open(project.path) as second, pytest.raises(ReadOnlyProject):
         train(second, TINY, TrainBudget(steps=1), progress=Silent())
+
+
+def test_steps_and_a_seed_give_the_same_model(tmp_path: Path) -> None:
+    models = set()
+    for name in ("one", "two"):
+        with Project.create(tmp_path / name, PAIR) as project:
+            labelled(project, patients=5)
+            train(project, TINY, TrainBudget(steps=4), progress=Silent())
+            latest = project.latest_snapshot()
+            assert latest is not None
+            models.add(tensors(latest.file))
+    assert len(models) == 1
+
+
+def tensors(file: Path) -> bytes:
+    """What the weights are, apart from what their header says."""
+    return b"".join(value.numpy().tobytes() for _, value in sorted(load_file(file).items()))
