@@ -9,6 +9,7 @@ from typing import Final
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget
 
 from annotator import registry
@@ -49,6 +50,8 @@ class MainWindow(QMainWindow):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.start_page)
         self.setCentralWidget(self._pages)
+        # Qt replaces a window shown without OpenGL at its first canvas: it flickers and loses the keyboard.
+        QOpenGLWidget(self).hide()
         self.setWindowTitle("Echo Annotator")
         self.setWindowIcon(icon("annotator"))
         self.setAcceptDrops(True)
