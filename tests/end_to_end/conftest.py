@@ -31,7 +31,7 @@ from annotator.viewer.state import CellState
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
 LEFT = Qt.MouseButton.LeftButton
-PATIENCE_MS = 90_000
+PATIENCE_MS = 240_000
 """A machine that is busy with other things is no failure."""
 
 Point = tuple[float, float]
@@ -95,14 +95,13 @@ class Person:
         window = MainWindow(UserSettings(author="Ada", brush_size=5))
         self.window = window
         window.show()
-        self.settle()
+        window.activateWindow()
+        self.wait(lambda: QApplication.activeWindow() is window)
         project = Project.open(folder)
         engine = Engine(project, factory=registry.network("unet"), recipe=str(self._recipe), device="cpu", seed=1)
         window.show_session(Session(project, window.settings, engine=engine, parent=window))
-        # The first OpenGL widget makes Qt replace the system window; without a window manager nobody focuses the new.
         self.settle()
-        window.activateWindow()
-        self.wait(lambda: QApplication.activeWindow() is window)
+        assert QApplication.activeWindow() is window, "the project's canvas leaves the keyboard with the window"
 
     def close(self) -> None:
         """Close the window as the button of its frame does."""
