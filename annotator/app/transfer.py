@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 from annotator import registry
 from annotator.app.background import BackgroundJob
 from annotator.engine.jobs.exporting import export_labels
-from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_paths
+from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
 from annotator.project import Project
 from annotator.ui.dialogs import Choice, ExportDialog, ExportKind, ExportRequest, ImportDialog, ImportRequest
 from annotator.viewer.state import Message, MessageLevel
@@ -81,17 +81,21 @@ class Transfer:
             self._job = None
 
     def _import(self, asked: ImportRequest) -> None:
+        self._start("The import", lambda progress: self._import_job(asked, progress), self._imported)
+
+    def _import_job(self, asked: ImportRequest, progress: Progress) -> ImportReport:
+        """A CSV alone is a manifest; everything else is recordings and exports."""
+        project, author = self._project, self._author
+        if len(asked.paths) == 1 and asked.paths[0].suffix.lower() == ".csv":
+            return import_manifest(project, asked.paths[0], values=None, author=author, progress=progress)
         options = ImportOptions(asked.domain or None, asked.view or None)
-        self._start(
-            "The import",
-            lambda progress: import_paths(self._project, asked.paths, options, author=self._author, progress=progress),
-            self._imported,
-        )
+        return import_paths(project, asked.paths, options, author=author, progress=progress)
 
     def _imported(self, report: ImportReport) -> None:
         known = f"; {report.known} were there already" if report.known else ""
         labels = f" and {report.labels} labels" if report.labels else ""
-        self._say(Message(f"Imported {report.added} clips with {report.frames} frames{labels}{known}."))
+        clips = "1 clip" if report.added == 1 else f"{report.added} clips"
+        self._say(Message(f"Imported {clips} with {report.frames} frames{labels}{known}."))
         for warning in dict.fromkeys(report.warnings):
             self._say(Message(warning, MessageLevel.WARNING))
 

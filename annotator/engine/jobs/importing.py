@@ -218,7 +218,7 @@ def _recordings(
 def import_manifest(
     project: Project, manifest: Path, *, values: Mapping[str, int] | None, author: str, progress: Progress
 ) -> ImportReport:
-    """Import what a CSV manifest names, with its labels.
+    """Import what a CSV manifest names, with its labels; without ``values``, masks use the project's stored ones.
 
     Raises
     ------
@@ -229,8 +229,9 @@ def import_manifest(
     ProjectError
         Where the project cannot be written.
     """
+    said = project.values if values is None else values
     read = ingest.read_manifest(
-        manifest, project.protocol, values=values, readers=registry.readers(), pseudonymiser=project.pseudonymiser
+        manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
     stream = _Stream(manifest, warnings=list(read.warnings), patients_are_named=True)

@@ -1,0 +1,31 @@
+"""Imports from the window, through the job that runs in the background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from qtpy.QtWidgets import QWidget
+
+from annotator.app.transfer import Transfer
+from annotator.core.status import LabelStatus
+from annotator.project import Project
+from annotator.ui.dialogs import ImportRequest
+from annotator.viewer.state import Message, MessageLevel
+
+
+def test_a_csv_alone_is_a_manifest(qtbot: Any, folder: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(tmp_path / "one.png")
+    (tmp_path / "rows.csv").write_text("image,patient,absent\none.png,p,la\n")
+    said: list[Message] = []
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    with Project.open(folder) as project:
+        transfer = Transfer(project, "Ada", say=said.append, parent=parent)
+        transfer._import(ImportRequest((tmp_path / "rows.csv",), "", ""))
+        qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
+        assert project.label(project.clip("one").frame_keys[0]).status("la") is LabelStatus.ABSENT
+        assert not [message for message in said if message.level is MessageLevel.ERROR]
+        transfer.wait()
