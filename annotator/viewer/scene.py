@@ -53,6 +53,7 @@ class Scene:
         self.marks: Labels = viewer.add_labels(blank.copy(), name="marks", colormap=mark_colours(), opacity=0.8)
         for layer in self._layers:
             layer.units = ("mm", "mm")
+        self._hide_napari_tools()
         self._silence_napari_keys()
         self._own_the_pointer()
 
@@ -178,6 +179,12 @@ class Scene:
         self.suggestions.opacity = 0.0 if opacity <= 0 else 0.4 + 0.6 * min(1.0, opacity)
         if self.suggestions.visible is is_hidden:
             self.suggestions.visible = not is_hidden
+
+    def _hide_napari_tools(self) -> None:
+        """Hide what napari draws of its own labels tools: the polygon's markers stay on the picture otherwise."""
+        for layer in (self.suggestions, self.labels, self.marks):
+            for tool in ("polygon", "brush_stroke"):
+                layer._overlays[tool].visible = False
 
     def _silence_napari_keys(self) -> None:
         """Bind a catch-all, since napari's own keys (1, 2, delete, ...) would change layers behind the project."""
