@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from annotator import registry
 from annotator.engine.jobs.progress import Progress
-from annotator.engine.messages import QueueItem, QueueReady
+from annotator.engine.messages import QueueItem, QueueReady, Stop
 from annotator.engine.options import SessionOptions
 from annotator.engine.thread import open_session
 from annotator.project import Project
@@ -32,11 +32,12 @@ def next_up(project: Project, number: int, *, progress: Progress) -> tuple[Queue
     )
     items: tuple[QueueItem, ...] = ()
     has_worked, done = True, 0
-    while has_worked:
-        events, has_worked = session.tick()
-        done += 1
-        progress.update(done, 0, "Scoring frames")
-        for event in events:
-            if isinstance(event, QueueReady):
-                items = event.items
+    try:
+        while has_worked:
+            events, has_worked = session.tick()
+            done += 1
+            progress.update(done, 0, "Scoring frames")
+            items = next((event.items for event in reversed(events) if isinstance(event, QueueReady)), items)
+    finally:
+        session.handle(Stop())
     return items[:number]
