@@ -160,7 +160,7 @@ class SegmentationNetwork(Protocol):
 
 
 @runtime_checkable
-class DecodingNetwork(Protocol):
+class DecodingNetwork(SegmentationNetwork, Protocol):
     """Optional: a network whose encoder and decoder can be used apart, for methods that disturb what lies between.
 
     Contract:

@@ -47,10 +47,12 @@ def exchange_backgrounds(images: Tensor, probability: float, generator: torch.Ge
     images
         (B, S, S) uint8.
     probability
-        Chance of each frame.
+        Chance of each frame; 0 draws no random number.
     generator
         On the CPU.
     """
+    if probability == 0:
+        return images
     partners = torch.randperm(len(images), generator=generator).to(images.device)
     chosen = (torch.rand(len(images), generator=generator) < probability).to(images.device)
     inside = sector(images)

@@ -1,6 +1,7 @@
 """CFT at publish: each structure's row of the head is fitted again on what a person said.
 
-Chong et al. 2024, arXiv 2401.16991. The softmax couples the rows; with the others fixed, row *c* is a logistic regression with a fixed offset,
+Chong et al. 2024, arXiv 2401.16991. The softmax couples the rows; with the others fixed, row *c* is a logistic
+regression with a fixed offset,
 
     p_c = sigmoid(w_c . f + b_c - logsumexp over j != c of z_j),
 
@@ -138,15 +139,15 @@ def fit_by_gradient(problem: RowProblem, decay: float) -> Tensor:
         return float(loss.detach())
 
     with torch.enable_grad():
-        search.step(closure)
+        search.step(closure)  # type: ignore[no-untyped-call]
     return row.detach()
 
 
 def thresholded_dice(problem: RowProblem, rows: Tensor) -> Tensor:
     """Dice of 'p_c > 1/2' on the cached pixels, (P,) for rows (D+1, P)."""
     claimed = problem.logits(rows) > 0
-    hits = (claimed & problem.positive[:, None]).sum(dim=0)
-    return 2.0 * hits / (claimed.sum(dim=0) + problem.positive.sum()).clamp(min=1)
+    hits = (claimed & problem.positive[:, None]).sum(dim=0).float()
+    return 2 * hits / (claimed.sum(dim=0) + problem.positive.sum()).clamp(min=1)
 
 
 def fit_by_generations(problem: RowProblem, decay: float, generator: torch.Generator) -> Tensor:
@@ -179,7 +180,7 @@ def fit_by_generations(problem: RowProblem, decay: float, generator: torch.Gener
         from_first = torch.rand((len(old), _POPULATION - _ELITE), generator=generator).to(rows.device) < 0.5
         children = torch.where(from_first, best[:, parents[0]], best[:, parents[1]])
         rows = torch.cat([best, changed(children, 0.3 * (1 - generation / _GENERATIONS))], dim=1)
-    return rows[:, fitness(rows).argmax()]
+    return rows[:, int(fitness(rows).argmax())]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -241,7 +242,7 @@ def is_accepted(before: Validation, after: Validation, structure: str) -> bool:
 
 
 def _why_not(pixels: Pixels, before: Validation, structure: str, *, c: int, section: CftSection) -> str:
-    shown = pixels.frames[pixels.bitmaps == (1 << c)].unique()
+    shown = set(pixels.frames[pixels.bitmaps == (1 << c)].tolist())
     if len(shown) < section.least_frames:
         return f"{len(shown)} labelled frames show it, fewer than {section.least_frames}"
     return "" if structure in before.dice else "no patient held aside shows it"

@@ -112,6 +112,6 @@ def _held_constant(module: nn.Module, inputs: tuple[Tensor, ...], _output: Tenso
     mean = grouped.mean(dim=2).repeat_interleave(x.shape[1] // groups, dim=1)[:, :, None, None]
     variance = grouped.var(dim=2, correction=0).repeat_interleave(x.shape[1] // groups, dim=1)[:, :, None, None]
     held = (x - mean) * torch.rsqrt(variance + module.eps)
-    if module.weight is None:
+    if not module.affine:
         return held
     return held * module.weight.view(1, -1, 1, 1) + module.bias.view(1, -1, 1, 1)

@@ -18,6 +18,8 @@ from annotator.learn.losses import MASKED, informative, marginal_cross_entropy, 
 
 Reading = Literal["marginal", "background", "adaptive-categorical", "adaptive-binary"]
 
+_SMALL = 1e-6
+
 
 def frame_known(allowed: Tensor) -> Tensor:
     """Of which structures each frame says something, (B, K+1) bool; entry 0 (background) is False.
@@ -85,11 +87,12 @@ def structure_logits(log_p: Tensor) -> Tensor:
     return log_p[:, 1:] - log_p[:, :1]
 
 
-def adaptive_binary(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
-    """Binary cross entropy of each structure's sigmoid where the pixel decides that structure; 0 where none does.
+def adaptive_binary(log_p: Tensor, allowed: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
+    """Binary cross entropy and soft Dice of each structure's sigmoid in the frames that know it; 0 where none does.
 
-    Positive where S = {c}, negative where *c* is not in S, left out otherwise. Summed over structures, averaged over
-    the pixels that decide at least one, so that it is the cross entropy for a single structure.
+    Positive where S = {c}, negative where *c* is not in S, left out otherwise. The entropy is summed over structures
+    and averaged over the pixels that decide at least one, so that it is the cross entropy for a single structure; the
+    Dice is that of :func:`~annotator.learn.losses.partial_dice`.
 
     Parameters
     ----------
@@ -101,10 +104,17 @@ def adaptive_binary(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
         (K+1,) bool.
     """
     positive = (allowed & (allowed.sum(dim=1, keepdim=True) == 1))[:, 1:]
-    decides = (positive | ~allowed[:, 1:]) & active[1:].view(1, -1, 1, 1)
+    known = (frame_known(allowed) & active)[:, 1:, None, None]
+    decides = (positive | ~allowed[:, 1:]) & known
     logits = structure_logits(log_p)
-    loss = F.softplus(torch.where(positive, -logits, logits).masked_fill(~decides, MASKED))
-    return loss.sum() / decides.any(dim=1).sum().clamp(min=1)
+    entropy = F.softplus(torch.where(positive, -logits, logits).masked_fill(~decides, MASKED))
+    entropy = entropy.sum() / decides.any(dim=1).sum().clamp(min=1)
+    sums = (0, 2, 3)
+    probability = torch.sigmoid(logits) * decides
+    overlap, total = (probability * positive).sum(sums), probability.sum(sums) + positive.sum(sums)
+    counted = (positive.sum(sums) > 0) & active[1:]
+    dice = (2 * overlap + _SMALL) / (total + _SMALL)
+    return entropy, ((1 - dice) * counted).sum() / counted.sum().clamp(min=1)
 
 
 def supervised(reading: Reading, log_p: Tensor, allowed: Tensor, *, active: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,5 +138,4 @@ def supervised(reading: Reading, log_p: Tensor, allowed: Tensor, *, active: Tens
             dice = partial_dice(over_known(log_p, allowed), allowed, active)
             return adaptive_categorical(log_p, allowed, active), dice
         case "adaptive-binary":
-            sigmoid = torch.cat([log_p[:, :1], F.logsigmoid(structure_logits(log_p))], dim=1)
-            return adaptive_binary(log_p, allowed, active), partial_dice(sigmoid, allowed, active)
+            return adaptive_binary(log_p, allowed, active)

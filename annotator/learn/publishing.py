@@ -147,8 +147,8 @@ def _some(mask: Tensor, count: int, generator: torch.Generator) -> Tensor:
 def _validation_features(teacher: nn.Module, material: Material) -> list[Tensor]:
     device = material.active.device
     images = torch.from_numpy(np.stack([frame.image for frame in material.validation]))
-    batches = images.split(_BATCH)
-    return [parts_of(teacher).features(normalise(batch.to(device))).float() for batch in batches]
+    starts = range(0, len(images), _BATCH)
+    return [parts_of(teacher).features(normalise(images[i : i + _BATCH].to(device))).float() for i in starts]
 
 
 @torch.no_grad()

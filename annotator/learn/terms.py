@@ -80,8 +80,8 @@ class Term(Protocol):
     Contract: pure but for the random numbers that it draws; the losses come with their weights applied.
     """
 
-    needs_features: bool
-    needs_teacher: bool
+    needs_features: ClassVar[bool]
+    needs_teacher: ClassVar[bool]
 
     def __call__(self, state: StepState) -> Mapping[str, Tensor]:
         """Loss name to a scalar."""

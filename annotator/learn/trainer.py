@@ -24,21 +24,10 @@ from annotator.core.errors import AnnotatorError, TrainingFailed
 from annotator.core.identity import FrameKey
 from annotator.core.plugin_types import NetworkFactory
 from annotator.core.protocols import LabelProtocol
-from annotator.learn import (
-    augment,
-    backmix,
-    checkpoints,
-    devices,
-    ema,
-    gating,
-    losses,
-    networks,
-    publishing,
-    terms,
-    validation,
-    weights,
-)
+from annotator.learn import augment, checkpoints, devices, ema, losses, networks, publishing, terms, validation, weights
+from annotator.learn.backmix import exchange_backgrounds
 from annotator.learn.dataset import TrainingFrame
+from annotator.learn.gating import below, gated_consistency
 from annotator.learn.label_dropout import choose_dropped, drop_labels
 from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
@@ -103,7 +92,6 @@ class Trainer:
         self._everything = everything_allowed(protocol)
         self._pool = FramePool(protocol.n_classes, recipe.data, device=self._device)
         self._validation: tuple[TrainingFrame, ...] = ()
-        self._starting_structures: set[str] = set()
         self._notes: list[str] = []
         self._shrink = 1
         self._parameters_rng = torch.Generator().manual_seed(seed)
@@ -189,9 +177,7 @@ class Trainer:
         recipe, chance = self.recipe, self._chance
         batch = self._pool.draw(self._shrink, chance.parameters)
         bitmaps = self._supervision(batch.bitmaps, batch.known)
-        images = batch.images
-        if recipe.augment.backmix:
-            images = backmix.exchange_backgrounds(images, recipe.augment.backmix, chance.parameters)
+        images = exchange_backgrounds(batch.images, recipe.augment.backmix, chance.parameters)
         side = recipe.data.image_size
         grid = augment.random_grid(len(bitmaps), side, recipe.augment, chance.parameters).to(self._device)
         plain, bitmaps = augment.warp(images, bitmaps, grid, everything=self._everything)
@@ -211,12 +197,12 @@ class Trainer:
         weight = recipe.teacher.weight * ramp
         taught, target = None, None
         if weight > 0 or any(term.needs_teacher for term in self._terms):
-            view = terms.teacher_view(plain, recipe.teacher.noise, chance)
+            view = augment.to_input(terms.teacher_view(plain, recipe.teacher.noise, chance))
             with torch.no_grad(), self._precision():
-                taught = networks.look(self._teacher, augment.to_input(view), inside=inside)
+                taught = networks.look(self._teacher, view, inside=inside)
             target = losses.soft_target(taught.logits, allowed, active)
         if weight > 0 and target is not None:
-            report["consistency"] = gating.gated_consistency(student, target, allowed, active=active, gated=gated)
+            report["consistency"] = gated_consistency(student, target, allowed, active=active, gated=gated)
             loss = loss + weight * report["consistency"]
         state = terms.StepState(plain, strong, bitmaps, allowed, active, gated, seen, student, taught, target, ramp)
         for term in self._terms:
@@ -249,10 +235,10 @@ class Trainer:
         return drop_labels(bitmaps, known.to(self._device), dropped.to(self._device))
 
     def _look_at_gate(self) -> None:
-        """Validate every so many steps, so that what is taught follows from seed and data, not from the clock."""
+        """Every so many steps, so that what is taught follows from seed and data, not from the clock."""
         gate = self.recipe.teacher.gate
         if gate and self.step_count % self.recipe.schedule.validate_every == 0:
-            self._gated = gating.below(self.validate(), gate, self.protocol).to(self._device)
+            self._gated = below(self.validate(), gate, self.protocol).to(self._device)
 
     def _shrink_batch(self) -> None:
         if self._device.type == "cuda":
@@ -289,7 +275,7 @@ class Trainer:
     def publish(self, facts: Mapping[str, Any] | None = None) -> bytes:
         """The teacher as a model file (safetensors), with ``facts`` (plain data) in its header.
 
-        Where the recipe says so, rows of its head are fitted again and its confidence is measured; the header tells.
+        Where the recipe says so, rows of its head are fitted again and its confidence is measured; the header says.
         """
         material = publishing.Material(
             self.protocol, self._active, self._pool.labelled_batches(_PREDICTION_BATCH), self._validation
@@ -357,8 +343,8 @@ class Trainer:
         checkpoints.load_matching(self._teacher, state["teacher"])
         if self._twin is not None:
             checkpoints.load_matching(self._twin, state["twin"])
-        gated = state.get("gated")
-        self._gated = None if gated is None or not self.recipe.teacher.gate else gated.to(self._device)
+        gated = state.get("gated") if self.recipe.teacher.gate else None
+        self._gated = None if gated is None else gated.to(self._device)
         self._optimiser.load_state_dict(state["optimiser"])
         self._active |= state["active"].to(self._device)
         self.step_count, self._shrink = state["step"], state["shrink"]

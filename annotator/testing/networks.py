@@ -77,13 +77,14 @@ class NetworkConformance:
         network = self.build().eval()
         if not isinstance(network, DecodingNetwork):
             return
+        assert isinstance(network, torch.nn.Module)
         images = self.images(network)
         levels = network.encode(images)
         with torch.no_grad():
             torch.testing.assert_close(network.decode(levels), network.features(images))
         of_encoder = {id(p) for p in network.encoder.parameters()}
         parameters = [p for p in network.parameters() if id(p) not in of_encoder]
-        used = torch.autograd.grad(sum(x.square().sum() for x in levels), parameters, allow_unused=True)
+        used = torch.autograd.grad(torch.stack([x.square().sum() for x in levels]).sum(), parameters, allow_unused=True)
         assert all(g is None for g in used)
         deeper = network.decode([x.detach() for x in levels]).square().sum()
         used = torch.autograd.grad(deeper, list(network.encoder.parameters()), allow_unused=True)
