@@ -27,20 +27,25 @@ def sector(images: Tensor) -> Tensor:
     """
     side = images.shape[1]
     bright = (images > _BLACK).float().unsqueeze(1)
-    # Closing fills what is dark inside; opening with more takes away text, rulers and the ECG.
+    # Closing fills what is dark inside; opening with more takes away text, rulers and the ECG, and the corners of the
+    # sector with them, which then grow back as far as they are bright.
     closed = _shrunk(_grown(bright, side // 20), side // 20)
-    opened = _grown(_shrunk(closed, side // 14), side // 14).squeeze(1)
+    radius = side // 14
+    found = _grown(_shrunk(closed, radius), radius)
+    for _ in range(2 * radius):
+        found = torch.minimum(_grown(found, 1), closed)
+    opened = _grown(found, 1).squeeze(1)
     from_left = opened.cummax(dim=2).values
     from_right = opened.flip(2).cummax(dim=2).values.flip(2)
-    found = (from_left * from_right) > 0
-    share = found.float().mean(dim=(1, 2), keepdim=True)
-    return found | (share < _LEAST) | (share > _MOST)
+    inside = (from_left * from_right) > 0
+    share = inside.float().mean(dim=(1, 2), keepdim=True)
+    return inside | (share < _LEAST) | (share > _MOST)
 
 
 def exchange_backgrounds(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
     """Frames of which some have the background of another frame of the batch, (B, S, S) uint8.
 
-    Inside the sector nothing changes. The labels stay: no structure lies outside.
+    Inside the sector nothing changes; what an annotator drew beyond it keeps its label.
 
     Parameters
     ----------
