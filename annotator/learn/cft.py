@@ -167,7 +167,8 @@ def fit_by_generations(problem: RowProblem, decay: float, generator: torch.Gener
 
     def changed(rows: Tensor, size: float) -> Tensor:
         noise = torch.randn(rows.shape, generator=generator).to(rows.device)
-        return rows + size * scale * noise
+        moved: Tensor = rows + size * scale * noise
+        return moved
 
     def fitness(rows: Tensor) -> Tensor:
         return thresholded_dice(problem, rows) - decay * (rows - problem.old[:, None]).square().sum(dim=0)

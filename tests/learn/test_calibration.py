@@ -60,7 +60,7 @@ def _probabilities() -> np.ndarray:
     z = np.random.default_rng(0).normal(size=(2, 4, 6, 6))
     z[:, 3] = -np.inf
     p = np.exp(z)
-    return (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(p / p.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def test_applied_temperatures_keep_a_distribution_and_the_impossible() -> None:

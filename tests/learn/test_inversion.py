@@ -16,7 +16,8 @@ class _Flat(nn.Module):
         self.matrix, self.bias = nn.Parameter(matrix), nn.Parameter(bias)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return torch.relu(images.flatten(1) @ self.matrix.T + self.bias)
+        affine: torch.Tensor = images.flatten(1) @ self.matrix.T + self.bias
+        return affine.relu()
 
 
 def _images(count: int = 2, side: int = 4) -> torch.Tensor:
@@ -24,7 +25,8 @@ def _images(count: int = 2, side: int = 4) -> torch.Tensor:
 
 
 def _matrix(rows: int, columns: int, seed: int = 1) -> torch.Tensor:
-    return torch.randn((rows, columns), generator=torch.Generator().manual_seed(seed)) / columns**0.5
+    drawn: torch.Tensor = torch.randn((rows, columns), generator=torch.Generator().manual_seed(seed))
+    return drawn.div(columns**0.5)
 
 
 def test_reconstruction_is_the_transpose_of_the_active_piece() -> None:
