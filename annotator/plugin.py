@@ -33,6 +33,7 @@ from annotator.core.labels_document import (
 )
 from annotator.core.packing import Mask, from_run_lengths, run_lengths
 from annotator.core.plugin_types import (
+    DecodingNetwork,
     ExportContext,
     Frame,
     LabelledClip,
@@ -58,6 +59,7 @@ __all__ = [
     "Clip",
     "ClipHeader",
     "Contradiction",
+    "DecodingNetwork",
     "DocumentClip",
     "DocumentFrame",
     "ExportContext",

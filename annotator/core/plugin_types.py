@@ -164,6 +164,26 @@ class SegmentationNetwork(Protocol):
 
 
 @runtime_checkable
+class DecodingNetwork(SegmentationNetwork, Protocol):
+    """Optional: a network whose encoder and decoder can be used apart, for methods that disturb what lies between.
+
+    Contract:
+
+    - ``encode`` maps (B, C, H, W) to the feature maps that the decoder takes, each (B, ., ., .).
+    - ``decode`` maps them to (B, D, H, W); ``decode(encode(x)) == features(x)``.
+    - ``encode`` uses no parameter outside ``encoder``, and ``decode`` none inside it.
+    """
+
+    def encode(self, images: torch.Tensor) -> Sequence[torch.Tensor]:
+        """(B, C, H, W) float to the decoder's inputs."""
+        ...
+
+    def decode(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The decoder's inputs to (B, D, H, W) float."""
+        ...
+
+
+@runtime_checkable
 class NetworkFactory(Protocol):
     """Builds a network; ``options`` are plain numbers and strings, stored with the weights."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 
 from annotator.core.errors import AnnotatorError
@@ -43,6 +46,12 @@ def low_precision(device: torch.device) -> torch.dtype | None:
         # Emulated bfloat16 is slower than float32; native, it halves the step.
         return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
     return None
+
+
+def precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Automatic casting where :func:`low_precision` finds a type that pays, else nothing."""
+    low = low_precision(device)
+    return nullcontext() if low is None else torch.autocast(device.type, dtype=low)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,3 +73,57 @@ def bootstrap_ci(
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(patient_means[picks].mean(axis=1), [tail, 100.0 - tail])
     return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """Stated confidence against what came true, in bins of equal width.
+
+    Parameters
+    ----------
+    confidence
+        (N,) float64, mean probability in each bin; NaN where the bin is empty.
+    frequency
+        (N,) float64, share of the bin's pixels that are positive; NaN where it is empty.
+    count
+        (N,) int64, pixels per bin.
+    """
+
+    confidence: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    count: NDArray[np.int64]
+
+
+def reliability(probability: NDArray[np.floating], truth: Mask, *, bins: int = 15) -> Reliability:
+    """Bin the probabilities of one structure.
+
+    Parameters
+    ----------
+    probability
+        (M,) float in 0..1.
+    truth
+        (M,) bool.
+    bins
+        Number of bins.
+    """
+    p = np.asarray(probability, dtype=np.float64)
+    place = np.clip((p * bins).astype(np.int64), 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    divisor = np.where(count > 0, count, np.nan)
+    confidence = np.bincount(place, weights=p, minlength=bins) / divisor
+    frequency = np.bincount(place, weights=truth.astype(np.float64), minlength=bins) / divisor
+    return Reliability(confidence, frequency, count.astype(np.int64))
+
+
+def expected_calibration_error(found: Reliability) -> float:
+    """Mean over pixels of |confidence - frequency| of their bin (Naeini et al. 2015); NaN where there is no pixel."""
+    total = int(found.count.sum())
+    gap = np.abs(np.nan_to_num(found.confidence - found.frequency))
+    return float((gap * found.count).sum() / total) if total else float("nan")
+
+
+def brier(probability: NDArray[np.floating], truth: Mask) -> float:
+    """Mean squared difference of probability (M,) and truth (M,) bool; NaN where there is no pixel."""
+    if not len(truth):
+        return float("nan")
+    return float(np.mean((np.asarray(probability, dtype=np.float64) - truth) ** 2))

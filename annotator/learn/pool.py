@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,6 +133,13 @@ class FramePool:
             bitmaps = torch.cat([bitmaps, nothing])
             known_batch = torch.cat([known_batch, torch.zeros((n_unlabelled, self._n_classes), dtype=torch.bool)])
         return Batch(images, bitmaps, known_batch)
+
+    def labelled_batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every labelled frame once, in key order: images (B, S, S) uint8 and bitmaps (B, S, S) int32."""
+        for start in range(0, self.n_labelled, size):
+            images, bitmaps = self._labelled.gather(torch.arange(start, min(start + size, self.n_labelled)))
+            assert bitmaps is not None
+            yield images, bitmaps
 
     def _counts(self, shrink: int) -> tuple[int, int]:
         labelled, unlabelled = self._section.labelled_batch, self._section.unlabelled_batch

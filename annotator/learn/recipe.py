@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,6 +52,11 @@ class OptimiserSection(_Section):
     decay_steps: int = Field(default=600, ge=1)
     clip_norm: float = Field(default=1.0, gt=0)
 
+    def rate_at(self, step: int) -> float:
+        """Learning rate after ``step`` steps."""
+        rise = min(1.0, (step + 1) / max(1, self.warm_up_steps))
+        return self.learning_rate * rise / math.sqrt(1.0 + step / self.decay_steps)
+
 
 class LossSection(_Section):
     """The supervised loss.
@@ -58,24 +64,144 @@ class LossSection(_Section):
     Parameters
     ----------
     unknown
-        ``"marginal"``: unknown stays unknown (the allowed set). ``"background"``: the naive comparison.
+        ``"marginal"``: unknown stays unknown (the allowed set). For comparison ``"background"`` (naive),
+        ``"adaptive-categorical"`` and ``"adaptive-binary"``; see :mod:`annotator.learn.partial_losses`.
     dice_weight
         Weight of the Dice partner beside the cross entropy.
     label_dropout
         Probability that a known structure is made unknown again for one step.
     """
 
-    unknown: Literal["marginal", "background"] = "marginal"
+    unknown: Literal["marginal", "background", "adaptive-categorical", "adaptive-binary"] = "marginal"
     dice_weight: float = Field(default=1.0, ge=0)
     label_dropout: float = Field(default=0.3, ge=0, lt=1)
 
 
 class TeacherSection(_Section):
-    """EMA decay min(1 - 1/(t+1), ``ema_limit``); consistency ``weight`` * exp(-5 (1 - t/``ramp_steps``)^2)."""
+    """EMA decay min(1 - 1/(t+1), ``ema_limit``); consistency ``weight`` * exp(-5 (1 - t/``ramp_steps``)^2).
+
+    Parameters
+    ----------
+    noise
+        Deviation of the noise on the teacher's view, cut off at twice as much; 0 for none.
+    gate
+        Validation Dice below which the teacher does not teach a structure; 0 for no gate.
+    """
 
     ema_limit: float = Field(default=0.99, ge=0, lt=1)
     weight: float = Field(default=0.5, ge=0)
     ramp_steps: int = Field(default=300, ge=1)
+    noise: float = Field(default=0.0, ge=0, le=1)
+    gate: float = Field(default=0.0, ge=0, le=1)
+
+    def ramp_at(self, step: int) -> float:
+        """How far the teacher is trusted after ``step`` steps, up to 1."""
+        return math.exp(-5.0 * (1.0 - min(1.0, step / self.ramp_steps)) ** 2)
+
+
+class HdcSection(_Section):
+    """A second decoder that sees disturbed features; off where ``weight`` is 0 (:mod:`annotator.learn.terms`).
+
+    Parameters
+    ----------
+    weight
+        Weight of the noisy decoder's own losses, supervised and against the teacher.
+    correlation
+        Weight of the correlation of the main decoder's features with the teacher's.
+    mutual_information
+        Weight of the mutual information of the noisy decoder's features with the main one's.
+    pixel_consistency
+        Weight of the squared difference between the two decoders' probabilities.
+    feature_noise
+        Largest relative change of an encoder feature, drawn per value.
+    channel_dropout
+        Chance that a channel of the encoder's features is silenced.
+    pixels
+        Pixels per step on which features are compared.
+    """
+
+    weight: float = Field(default=0.0, ge=0)
+    correlation: float = Field(default=0.0, ge=0)
+    mutual_information: float = Field(default=0.0, ge=0)
+    pixel_consistency: float = Field(default=0.0, ge=0)
+    feature_noise: float = Field(default=0.3, ge=0, le=1)
+    channel_dropout: float = Field(default=0.3, ge=0, lt=1)
+    pixels: int = Field(default=1024, ge=64, le=4096)
+
+
+class UniMatchSection(_Section):
+    """Further views for the teacher's target; each off where its weight is 0.
+
+    Parameters
+    ----------
+    second_view
+        Weight of a second strong view.
+    feature_view
+        Weight of the plain view with encoder channels dropped.
+    channel_dropout
+        Chance of each channel there.
+    """
+
+    second_view: float = Field(default=0.0, ge=0)
+    feature_view: float = Field(default=0.0, ge=0)
+    channel_dropout: float = Field(default=0.5, ge=0, lt=1)
+
+
+class LaboSection(_Section):
+    """Label regularisation in closed form; off where ``share`` is 0.
+
+    Parameters
+    ----------
+    share
+        a, the share of the regularised label.
+    temperature
+        tau = b / a; 1 only scales the gradient, large is label smoothing.
+    contour_factor, contour_width
+        How many times larger ``share`` is within so many pixels of a contour.
+    """
+
+    share: float = Field(default=0.0, ge=0, lt=1)
+    temperature: float = Field(default=1.5, gt=0)
+    contour_factor: float = Field(default=2.0, ge=0)
+    contour_width: int = Field(default=2, ge=1, le=32)
+
+
+class InversionSection(_Section):
+    """Reconstruction by the encoder's transpose, and entropy of what is undecided; each off where its weight is 0."""
+
+    weight: float = Field(default=0.0, ge=0)
+    entropy: float = Field(default=0.0, ge=0)
+
+
+class CftSection(_Section):
+    """Each structure's row of the head is fitted again when a model is published; off by default.
+
+    Parameters
+    ----------
+    method
+        ``"gradient"`` or ``"genetic"``.
+    pixels
+        Most pixels read from each labelled frame, half of them near contours.
+    least_frames
+        Labelled frames that a structure needs.
+    decay
+        Pull toward the old row.
+    contour_width
+        What counts as near, in pixels.
+    """
+
+    method: Literal["off", "gradient", "genetic"] = "off"
+    pixels: int = Field(default=512, ge=16)
+    least_frames: int = Field(default=4, ge=1)
+    decay: float = Field(default=0.01, ge=0)
+    contour_width: int = Field(default=3, ge=1, le=32)
+
+
+class CalibrationSection(_Section):
+    """Confidence on the validation patients: ``fit`` measures and stores it, ``apply`` lets the model file use it."""
+
+    fit: bool = False
+    apply: bool = False
 
 
 class AugmentSection(_Section):
@@ -95,6 +221,8 @@ class AugmentSection(_Section):
         Relative strengths of the intensity changes.
     invert
         Probability of inverted contrast.
+    backmix
+        Probability that what lies outside the sector comes from another frame.
     """
 
     rotation: float = Field(default=20.0, ge=0, le=180)
@@ -108,6 +236,7 @@ class AugmentSection(_Section):
     blur: float = Field(default=0.6, ge=0, le=1)
     noise: float = Field(default=0.08, ge=0, le=1)
     invert: float = Field(default=0.0, ge=0, le=1)
+    backmix: float = Field(default=0.0, ge=0, le=1)
 
 
 class ScheduleSection(_Section):
@@ -138,6 +267,12 @@ class Recipe(_Section):
     optimiser: OptimiserSection = OptimiserSection()
     loss: LossSection = LossSection()
     teacher: TeacherSection = TeacherSection()
+    hdc: HdcSection = HdcSection()
+    unimatch: UniMatchSection = UniMatchSection()
+    labo: LaboSection = LaboSection()
+    inversion: InversionSection = InversionSection()
+    cft: CftSection = CftSection()
+    calibration: CalibrationSection = CalibrationSection()
     augment: AugmentSection = AugmentSection()
     schedule: ScheduleSection = ScheduleSection()
 

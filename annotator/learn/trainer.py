@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,12 @@ from annotator.core.errors import AnnotatorError, TrainingFailed
 from annotator.core.identity import FrameKey
 from annotator.core.plugin_types import NetworkFactory
 from annotator.core.protocols import LabelProtocol
-from annotator.learn import augment, checkpoints, devices, ema, losses, validation, weights
+from annotator.learn import augment, checkpoints, devices, ema, losses, networks, publishing, terms, validation, weights
+from annotator.learn.backmix import exchange_backgrounds
 from annotator.learn.dataset import TrainingFrame
+from annotator.learn.gating import below, gated_consistency
 from annotator.learn.label_dropout import choose_dropped, drop_labels
+from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
 
@@ -89,18 +92,24 @@ class Trainer:
         self._everything = everything_allowed(protocol)
         self._pool = FramePool(protocol.n_classes, recipe.data, device=self._device)
         self._validation: tuple[TrainingFrame, ...] = ()
-        self._starting_structures: set[str] = set()
         self._notes: list[str] = []
         self._shrink = 1
         self._parameters_rng = torch.Generator().manual_seed(seed)
         on_cpu = self._device.type == "cpu"
         noise = self._parameters_rng if on_cpu else torch.Generator(device=self._device).manual_seed(seed)
         self._chance = augment.Chance(self._parameters_rng, noise)
-        self._student = _built(factory, protocol, recipe, seed=seed).to(self._device).train()
+        self._precision = partial(devices.precision, self._device)
+        self._student = networks.build(factory, protocol, recipe, seed=seed).to(self._device).train()
         self._teacher = ema.teacher_of(self._student)
+        self._twin = networks.noisy_twin(self._student) if recipe.hdc.weight else None
+        self._terms = terms.chosen(
+            recipe, self._student, twin=self._twin, chance=self._chance, precision=self._precision
+        )
+        self._gated: Tensor | None = None
         section = recipe.optimiser
+        self._parameters = [*self._student.parameters(), *networks.own_parameters(self._twin, self._student)]
         self._optimiser = torch.optim.AdamW(
-            self._student.parameters(), lr=section.learning_rate, weight_decay=section.weight_decay
+            self._parameters, lr=section.learning_rate, weight_decay=section.weight_decay
         )
         self._active = torch.zeros(protocol.n_classes, dtype=torch.bool, device=self._device)
         self._active[0] = True
@@ -152,6 +161,7 @@ class Trainer:
         if not self.can_step:
             raise TrainingFailed("There is no finished label to learn from yet; label a structure in a frame.")
         started = time.perf_counter()
+        self._look_at_gate()
         while True:
             try:
                 report = self._step_once()
@@ -167,38 +177,53 @@ class Trainer:
         recipe, chance = self.recipe, self._chance
         batch = self._pool.draw(self._shrink, chance.parameters)
         bitmaps = self._supervision(batch.bitmaps, batch.known)
+        images = exchange_backgrounds(batch.images, recipe.augment.backmix, chance.parameters)
         side = recipe.data.image_size
         grid = augment.random_grid(len(bitmaps), side, recipe.augment, chance.parameters).to(self._device)
-        plain, bitmaps = augment.warp(batch.images, bitmaps, grid, everything=self._everything)
+        plain, bitmaps = augment.warp(images, bitmaps, grid, everything=self._everything)
         strong = augment.strong_view(plain, recipe.augment, chance)
         allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)
-        active = self._active
+        active, gated = self._active, self._gated
+        inside = any(term.needs_features for term in self._terms)
 
-        weight = self._consistency_weight()
         with self._precision():
-            logits = self._student(augment.to_input(strong))
-        student = losses.log_probabilities(logits, active)
-        supervised = losses.marginal_cross_entropy(student, allowed, active)
-        dice = losses.partial_dice(student, allowed, active)
-        loss = supervised + recipe.loss.dice_weight * dice
-        report = {"supervised": supervised, "dice": dice}
-        if weight > 0:
-            with torch.no_grad(), self._precision():
-                logits = self._teacher(augment.to_input(plain))
-            target = losses.soft_target(logits, allowed, active)
-            report["consistency"] = losses.consistency(student, target, allowed, active)
-            loss = loss + weight * report["consistency"]
+            seen = networks.look(self._student, augment.to_input(strong), inside=inside)
+        student = losses.log_probabilities(seen.logits, active)
+        known, dice = supervised(recipe.loss.unknown, student, allowed, active=active)
+        loss = known + recipe.loss.dice_weight * dice
+        report = {"supervised": known, "dice": dice}
 
+        ramp = recipe.teacher.ramp_at(self.step_count)
+        weight = recipe.teacher.weight * ramp
+        taught, target = None, None
+        if weight > 0 or any(term.needs_teacher for term in self._terms):
+            view = augment.to_input(terms.teacher_view(plain, recipe.teacher.noise, chance))
+            with torch.no_grad(), self._precision():
+                taught = networks.look(self._teacher, view, inside=inside)
+            target = losses.soft_target(taught.logits, allowed, active)
+        if weight > 0 and target is not None:
+            report["consistency"] = gated_consistency(student, target, allowed, active=active, gated=gated)
+            loss = loss + weight * report["consistency"]
+        state = terms.StepState(plain, strong, bitmaps, allowed, active, gated, seen, student, taught, target, ramp)
+        for term in self._terms:
+            more = term(state)
+            loss = loss + torch.stack(list(more.values())).sum()
+            report.update(more)
+
+        self._update(loss)
+        return {name: float(value.detach()) for name, value in report.items()}
+
+    def _update(self, loss: Tensor) -> None:
+        """One step of the optimiser, and the teacher's after it."""
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._student.parameters(), recipe.optimiser.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.optimiser.clip_norm)
         if not math.isfinite(float(norm)):
             raise TrainingFailed("The loss is no longer a number; lower optimiser.learning_rate and try again.")
         for group in self._optimiser.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = self.recipe.optimiser.rate_at(self.step_count)
         self._optimiser.step()
-        ema.follow(self._teacher, self._student, ema.decay_at(self.step_count, recipe.teacher.ema_limit))
-        return {name: float(value.detach()) for name, value in report.items()}
+        ema.follow(self._teacher, self._student, ema.decay_at(self.step_count, self.recipe.teacher.ema_limit))
 
     def _supervision(self, bitmaps: Tensor, known: Tensor) -> Tensor:
         """Allowed sets as the losses see them: with dropped labels, or with the naive reading for comparison."""
@@ -209,19 +234,11 @@ class Trainer:
         dropped = choose_dropped(known, self._pool.partial, section.label_dropout, self._parameters_rng)
         return drop_labels(bitmaps, known.to(self._device), dropped.to(self._device))
 
-    def _consistency_weight(self) -> float:
-        section = self.recipe.teacher
-        progress = min(1.0, self.step_count / section.ramp_steps)
-        return section.weight * math.exp(-5.0 * (1.0 - progress) ** 2)
-
-    def _learning_rate(self) -> float:
-        section = self.recipe.optimiser
-        rise = min(1.0, (self.step_count + 1) / max(1, section.warm_up_steps))
-        return section.learning_rate * rise / math.sqrt(1.0 + self.step_count / section.decay_steps)
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        low = devices.low_precision(self._device)
-        return nullcontext() if low is None else torch.autocast(self._device.type, dtype=low)
+    def _look_at_gate(self) -> None:
+        """Every so many steps, so that what is taught follows from seed and data, not from the clock."""
+        gate = self.recipe.teacher.gate
+        if gate and self.step_count % self.recipe.schedule.validate_every == 0:
+            self._gated = below(self.validate(), gate, self.protocol).to(self._device)
 
     def _shrink_batch(self) -> None:
         if self._device.type == "cuda":
@@ -256,7 +273,14 @@ class Trainer:
         return validation.score(self._validation, list(classes), self.protocol)
 
     def publish(self, facts: Mapping[str, Any] | None = None) -> bytes:
-        """The teacher as a model file (safetensors), with ``facts`` (plain data) in its header."""
+        """The teacher as a model file (safetensors), with ``facts`` (plain data) in its header.
+
+        Where the recipe says so, rows of its head are fitted again and its confidence is measured; the header says.
+        """
+        material = publishing.Material(
+            self.protocol, self._active, self._pool.labelled_batches(_PREDICTION_BATCH), self._validation
+        )
+        network, found = publishing.finished(self._teacher, material, self.recipe)
         header = weights.WeightsHeader(
             protocol=self.protocol,
             values=self.values,
@@ -266,9 +290,9 @@ class Trainer:
             active=self.active_structures,
             recipe=self.recipe.model_dump(),
             step=self.step_count,
-            facts=dict(facts or {}),
+            facts={**(facts or {}), **found},
         )
-        return weights.save(header, self._teacher)
+        return weights.save(header, network)
 
     def start_from(self, predictor: weights.Predictor) -> None:
         """Begin at a loaded model's weights; its structures are alive from the first step.
@@ -280,6 +304,8 @@ class Trainer:
         """
         checkpoints.load_matching(self._student, predictor.network.state_dict())
         checkpoints.load_matching(self._teacher, predictor.network.state_dict())
+        if self._twin is not None:
+            checkpoints.load_matching(self._twin, predictor.network.state_dict())
         self._active |= predictor.active.to(self._device)
 
     # --- stopping and going on ----------------------------------------------------------------------------
@@ -293,6 +319,8 @@ class Trainer:
                 "step": self.step_count,
                 "student": self._student.state_dict(),
                 "teacher": self._teacher.state_dict(),
+                "twin": None if self._twin is None else self._twin.state_dict(),
+                "gated": None if self._gated is None else self._gated.cpu(),
                 "optimiser": self._optimiser.state_dict(),
                 "active": self._active.cpu(),
                 "shrink": self._shrink,
@@ -310,8 +338,13 @@ class Trainer:
             Where the checkpoint is damaged, or belongs to another protocol or network.
         """
         state = checkpoints.unpack(data, structures=self.protocol.ids, network=self._factory_name)
+        checkpoints.check_twin(state, is_wanted=self._twin is not None)
         checkpoints.load_matching(self._student, state["student"])
         checkpoints.load_matching(self._teacher, state["teacher"])
+        if self._twin is not None:
+            checkpoints.load_matching(self._twin, state["twin"])
+        gated = state.get("gated") if self.recipe.teacher.gate else None
+        self._gated = None if gated is None else gated.to(self._device)
         self._optimiser.load_state_dict(state["optimiser"])
         self._active |= state["active"].to(self._device)
         self.step_count, self._shrink = state["step"], state["shrink"]
@@ -356,19 +389,3 @@ class Trainer:
     def notes(self) -> tuple[str, ...]:
         """Plain sentences on what was adapted, oldest first."""
         return tuple(self._notes)
-
-
-def _built(factory: NetworkFactory, protocol: LabelProtocol, recipe: Recipe, *, seed: int) -> torch.nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            network = factory.build(in_channels=1, n_classes=protocol.n_classes, options=recipe.network.options)
-        except ValueError as error:
-            raise AnnotatorError(str(error)) from None
-    stride = int(getattr(network, "stride", 1))
-    if recipe.data.image_size % stride:
-        raise AnnotatorError(
-            f"The network '{factory.name}' needs an image size that is a multiple of {stride}, "
-            f"not {recipe.data.image_size}; change data.image_size."
-        )
-    return network

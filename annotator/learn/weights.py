@@ -19,6 +19,7 @@ from annotator.core.identity import Spacing
 from annotator.core.plugin_types import NetworkFactory
 from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
 from annotator.learn.augment import normalise
+from annotator.learn.calibration import apply_temperatures
 from annotator.learn.losses import mask_inactive
 from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD, Fit
 
@@ -89,6 +90,7 @@ class Predictor:
         self.network = network.eval()
         self._device = next(network.parameters()).device
         self.active = active_mask(header.protocol, header.active).to(self._device)
+        self._temperatures = applied_temperatures(header)
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -115,8 +117,17 @@ class Predictor:
         return Prediction(fit.unfit_probabilities(self.predict_fitted(fit.fit_image(frame)[None])[0]))
 
     def predict_fitted(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(B, S, S) uint8 to probabilities (B, K+1, S, S) float32."""
-        return probabilities(self.network, torch.from_numpy(images).to(self._device), self.active)
+        """(B, S, S) uint8 to probabilities (B, K+1, S, S) float32, tempered where the model asks for it."""
+        found = probabilities(self.network, torch.from_numpy(images).to(self._device), self.active)
+        return apply_temperatures(found, self._temperatures) if self._temperatures else found
+
+
+def applied_temperatures(header: WeightsHeader) -> dict[int, float]:
+    """Class index to the temperature that the model's recipe has applied; empty where it applies none."""
+    if not header.recipe.get("calibration", {}).get("apply", False):
+        return {}
+    found = header.facts.get("calibration", {}).get("structures", {})
+    return {header.protocol.index(name): float(of["temperature"]) for name, of in found.items()}
 
 
 @torch.inference_mode()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from annotator.core.plugin_types import NetworkFactory, SegmentationNetwork
+from annotator.core.plugin_types import DecodingNetwork, NetworkFactory, SegmentationNetwork
 
 
 class NetworkConformance:
@@ -71,6 +71,24 @@ class NetworkConformance:
         images = self.images(network)
         with torch.no_grad():
             torch.testing.assert_close(network(images), network.head(network.features(images)))
+
+    def test_encoder_and_decoder_stand_apart_where_it_says_so(self) -> None:
+        """``decode(encode(x)) == features(x)``, and each uses its own parameters alone."""
+        network = self.build().eval()
+        if not isinstance(network, DecodingNetwork):
+            return
+        assert isinstance(network, torch.nn.Module)
+        images = self.images(network)
+        levels = network.encode(images)
+        with torch.no_grad():
+            torch.testing.assert_close(network.decode(levels), network.features(images))
+        of_encoder = {id(p) for p in network.encoder.parameters()}
+        parameters = [p for p in network.parameters() if id(p) not in of_encoder]
+        used = torch.autograd.grad(torch.stack([x.square().sum() for x in levels]).sum(), parameters, allow_unused=True)
+        assert all(g is None for g in used)
+        deeper = network.decode([x.detach() for x in levels]).square().sum()
+        used = torch.autograd.grad(deeper, list(network.encoder.parameters()), allow_unused=True)
+        assert all(g is None for g in used)
 
     def test_encoder_gives_the_deepest_features(self) -> None:
         """The encoder gives (B, D, h, w), not finer than the image."""

@@ -7,7 +7,7 @@ convolutions would take most of a CPU's time; the shuffle gives the edges back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -64,7 +64,7 @@ class Encoder(nn.Module):
 
 
 class UNet(nn.Module):
-    """The network; satisfies :class:`~annotator.plugin.SegmentationNetwork`.
+    """The network; satisfies ``SegmentationNetwork`` and ``DecodingNetwork`` of :mod:`annotator.plugin`.
 
     Parameters
     ----------
@@ -89,7 +89,15 @@ class UNet(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C, H, W) to (B, D, H, W)."""
-        *skips, x = self.encoder.pyramid(images.contiguous(memory_format=torch.channels_last))
+        return self.decode(self.encode(images))
+
+    def encode(self, images: Tensor) -> list[Tensor]:
+        """(B, C, H, W) to the encoder's levels, finest first."""
+        return self.encoder.pyramid(images.contiguous(memory_format=torch.channels_last))
+
+    def decode(self, levels: Sequence[Tensor]) -> Tensor:
+        """The encoder's levels to (B, D, H, W)."""
+        *skips, x = levels
         for block, skip in zip(reversed(self.decoder), reversed(skips), strict=True):
             x = block(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], dim=1))
         return F.relu(F.pixel_shuffle(self.enlarge(x), 2))

@@ -1,0 +1,151 @@
+"""A network's parts as the methods use them: built, looked into, and given a second decoder."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.plugin_types import DecodingNetwork, NetworkFactory, SegmentationNetwork
+from annotator.core.protocols import LabelProtocol
+from annotator.learn.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What a network makes of a batch.
+
+    Parameters
+    ----------
+    logits
+        (B, K+1, H, W).
+    features
+        (B, D, H, W), the head's input; ``None`` where nobody asked.
+    levels
+        The decoder's inputs, or the head's where the network does not decode apart; empty where nobody asked.
+    """
+
+    logits: Tensor
+    features: Tensor | None = None
+    levels: tuple[Tensor, ...] = ()
+
+
+def build(factory: NetworkFactory, protocol: LabelProtocol, recipe: Recipe, *, seed: int) -> nn.Module:
+    """A fresh network.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the options do not fit, or the network does not take this image size.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            network = factory.build(in_channels=1, n_classes=protocol.n_classes, options=recipe.network.options)
+        except ValueError as error:
+            raise AnnotatorError(str(error)) from None
+    stride = int(getattr(network, "stride", 1))
+    if recipe.data.image_size % stride:
+        raise AnnotatorError(
+            f"The network '{factory.name}' needs an image size that is a multiple of {stride}, "
+            f"not {recipe.data.image_size}; change data.image_size."
+        )
+    return network
+
+
+def look(network: nn.Module, images: Tensor, *, inside: bool = False) -> Look:
+    """Apply a network, keeping its features where ``inside`` is set.
+
+    Parameters
+    ----------
+    network
+        Student or teacher.
+    images
+        (B, C, H, W) float.
+    """
+    if not inside:
+        return Look(network(images))
+    levels = encode(network, images)
+    features = decode(network, levels)
+    return Look(head_of(network)(features), features, levels)
+
+
+def encode(network: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+    """The decoder's inputs; the head's, where the network does not decode apart."""
+    if isinstance(network, DecodingNetwork):
+        return tuple(network.encode(images))
+    return (parts_of(network).features(images),)
+
+
+def decode(network: nn.Module, levels: Sequence[Tensor]) -> Tensor:
+    """Features (B, D, H, W) from what :func:`encode` gave."""
+    if isinstance(network, DecodingNetwork):
+        return network.decode(levels)
+    (features,) = levels
+    return features
+
+
+def parts_of(network: nn.Module) -> SegmentationNetwork:
+    """The same network, by its declared parts.
+
+    Raises
+    ------
+    AnnotatorError
+        Where it does not declare them.
+    """
+    if not isinstance(network, SegmentationNetwork):
+        raise AnnotatorError(
+            f"The network '{type(network).__name__}' does not declare its encoder, features and head, "
+            "which this recipe needs; choose another network or recipe."
+        )
+    return network
+
+
+def head_of(network: nn.Module) -> nn.Conv2d:
+    """The final 1x1 convolution."""
+    return parts_of(network).head
+
+
+def noisy_twin(student: nn.Module) -> nn.Module:
+    """A second decoder and head with weights of their own, over the very same encoder."""
+    shared = parts_of(student).encoder
+    # The memo makes the copy keep the encoder itself.
+    twin = copy.deepcopy(student, {id(shared): shared})
+    assert isinstance(twin, nn.Module)
+    return twin
+
+
+def own_parameters(twin: nn.Module | None, student: nn.Module) -> list[nn.Parameter]:
+    """Parameters of the twin that are not the student's too; none where there is no twin."""
+    of_student = {id(p) for p in student.parameters()}
+    return [] if twin is None else [p for p in twin.parameters() if id(p) not in of_student]
+
+
+def disturbed(
+    levels: Sequence[Tensor], *, noise: float, dropout: float, generator: torch.Generator
+) -> tuple[Tensor, ...]:
+    """Features times 1 + U(-noise, noise) per value, with whole channels silenced and the others raised for it.
+
+    Parameters
+    ----------
+    levels
+        Each (B, D, H, W).
+    noise, dropout
+        Largest relative change; chance of each channel of each frame.
+    generator
+        On the features' device.
+    """
+    changed = []
+    for level in levels:
+        x = level
+        if noise > 0:
+            x = x * (1 + noise * (2 * torch.rand(x.shape, generator=generator, device=x.device) - 1)).to(x.dtype)
+        if dropout > 0:
+            kept = torch.rand((*x.shape[:2], 1, 1), generator=generator, device=x.device) >= dropout
+            x = x * (kept.to(x.dtype) / (1 - dropout))
+        changed.append(x)
+    return tuple(changed)

@@ -1,0 +1,86 @@
+"""Calibration: a known overconfidence is found and undone, and no ranking changes within a structure."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from annotator.core.identity import FrameKey
+from annotator.core.protocols import LabelProtocol
+from annotator.learn import calibration, metrics
+from annotator.learn.dataset import TrainingFrame
+
+
+def _overconfident(temperature: float, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    z = random.normal(-1, 2, count)
+    truth = random.random(count) < expit(z)
+    return expit(z * temperature), truth
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_finds_the_temperature_and_lowers_the_error(temperature: float) -> None:
+    p, truth = _overconfident(temperature)
+    found = calibration.fit_temperature(p, truth)
+    assert found == pytest.approx(temperature, rel=0.05)
+    q = calibration.tempered(p, found)
+    error = metrics.expected_calibration_error(metrics.reliability(q, truth))
+    assert error < 0.012
+    assert error <= metrics.expected_calibration_error(metrics.reliability(p, truth)) + 1e-3
+    assert metrics.brier(q, truth) <= metrics.brier(p, truth) + 1e-6
+
+
+def test_truth_that_is_all_alike_asks_for_nothing() -> None:
+    assert calibration.fit_temperature(np.array([0.2, 0.9]), np.array([True, True])) == 1.0
+
+
+def test_ranking_stays() -> None:
+    p, _ = _overconfident(1.0, 100)
+    assert np.array_equal(np.argsort(calibration.tempered(p, 3.0)), np.argsort(p))
+
+
+def test_reliability_of_bins() -> None:
+    found = metrics.reliability(np.array([0.1, 0.1, 0.9, 1.0]), np.array([False, True, True, True]), bins=2)
+    assert found.count.tolist() == [2, 2]
+    assert found.confidence.tolist() == pytest.approx([0.1, 0.95])
+    assert found.frequency.tolist() == pytest.approx([0.5, 1.0])
+    assert metrics.expected_calibration_error(found) == pytest.approx((0.4 + 0.05) / 2)
+
+
+def test_nothing_measured_is_nan() -> None:
+    empty, none = np.zeros(0), np.zeros(0, dtype=bool)
+    assert np.isnan(metrics.expected_calibration_error(metrics.reliability(empty, none)))
+    assert np.isnan(metrics.brier(empty, none))
+
+
+def _probabilities() -> np.ndarray:
+    z = np.random.default_rng(0).normal(size=(2, 4, 6, 6))
+    z[:, 3] = -np.inf
+    p = np.exp(z)
+    return np.asarray(p / p.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def test_applied_temperatures_keep_a_distribution_and_the_impossible() -> None:
+    p = _probabilities()
+    q = calibration.apply_temperatures(p, {1: 2.0, 3: 3.0})
+    np.testing.assert_allclose(q.sum(axis=1), 1.0, atol=1e-5)
+    assert not q[:, 3].any()
+    np.testing.assert_allclose(calibration.apply_temperatures(p, {1: 1.0, 2: 1.0}), p, atol=1e-5)
+    assert calibration.apply_temperatures(p, {}).dtype == np.float32
+
+
+def test_measured_on_decided_pixels_and_told_as_plain_data(protocol: LabelProtocol) -> None:
+    bitmap = np.full((6, 6), 0b1101, dtype=np.uint16)
+    bitmap[:2] = 0b0010
+    bitmap[5] = 0b1111
+    image = np.zeros((6, 6), dtype=np.uint8)
+    frames = [TrainingFrame(FrameKey("c", i), "p", "d", image, bitmap) for i in range(2)]
+    found = calibration.calibrate(frames, _probabilities(), protocol)
+    assert set(found) == {"disc"}
+    assert found["disc"].before.count.sum() == 2 * 30
+    facts = found["disc"].as_facts()
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert facts["brier_after"] <= facts["brier_before"] + 1e-6
