@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from annotator.plugin import (
@@ -47,6 +47,7 @@ def half_ellipsoid(length: float, radius: float, angle: float, spacing: Spacing)
     spacing=st.sampled_from([Spacing(0.5, 0.5), Spacing(0.308, 0.154), Spacing(0.4, 0.8)]),
 )
 def test_half_ellipsoid(length: float, radius: float, angle: float, spacing: Spacing) -> None:
+    assume(radius <= length / 3)  # rounder than any ventricle, a shape has no long axis to speak of
     disks = cut(half_ellipsoid(length, radius, angle, spacing), spacing)
     assert disks is not None
     # The outline is known to about a pixel at each end, which coarse pixels make the larger part.
