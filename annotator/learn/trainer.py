@@ -278,8 +278,9 @@ class Trainer:
         IncompatibleWeights
             Where the network differs from this one.
         """
-        checkpoints.load_matching(self._student, predictor.network.state_dict())
-        checkpoints.load_matching(self._teacher, predictor.network.state_dict())
+        state = predictor.state_for(self._student)
+        checkpoints.load_matching(self._student, state)
+        checkpoints.load_matching(self._teacher, state)
         self._active |= predictor.active.to(self._device)
 
     # --- stopping and going on ----------------------------------------------------------------------------

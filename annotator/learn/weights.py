@@ -100,6 +100,10 @@ class Predictor:
         """Value of each structure in an indexed mask."""
         return self.header.values
 
+    def state_for(self, network: torch.nn.Module) -> Mapping[str, torch.Tensor]:
+        """What a network that is to be trained begins with."""
+        return self.network.state_dict()
+
     def predict(self, frame: NDArray[np.uint8], spacing: Spacing | None = None) -> Prediction:
         """Segment one frame.
 

@@ -75,7 +75,12 @@ def draw_varied_setting(rng: np.random.Generator, vendor: Vendor, depth_mm: floa
     """A setting of such a scanner: walls from bright to hardly seen, clear to foggy cavities, lost stretches."""
     setting = draw_setting(rng, vendor, depth_mm)
     lost = tuple(
-        (int(rng.random() < 0.7), float(rng.uniform(-0.1, 1.0)), float(rng.uniform(0.1, 0.5)), float(rng.uniform(3, 18)))
+        (
+            int(rng.random() < 0.7),
+            float(rng.uniform(-0.1, 1.0)),
+            float(rng.uniform(0.1, 0.5)),
+            float(rng.uniform(3, 18)),
+        )
         for _ in range(int(rng.integers(0, 4)))
     )
     muscle = float(rng.uniform(-24, -9))
