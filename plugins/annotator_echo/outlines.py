@@ -66,8 +66,8 @@ def outline(heart: Heart, beat: Beat) -> Outlines:
         return pose.place(points[:, 0], points[:, 1])
 
     lines = {
-        **_leaflets(inner[0], inner[-1], beat.mitral, "mitral"),
-        **_leaflets(right_atrium[-1], right_atrium[0], beat.mitral, "tricuspid"),
+        **_leaflets(inner[0], inner[-1], beat.mitral, "mitral", dome_mm=heart.tenting),
+        **_leaflets(right_atrium[-1], right_atrium[0], beat.mitral, "tricuspid", dome_mm=heart.tenting),
         "lateral-pericardium": outer[len(outer) // 2 : -2],
         "septal-endocardium": inner[8 : len(inner) // 2 - 6],
         "lateral-endocardium": inner[len(inner) // 2 + 6 : -4],
@@ -152,7 +152,7 @@ def _right_atrium(ventricle: Ventricle, left: Points, lateral_hinge: Points, sep
     return np.concatenate([far_side, septal[::-1]])
 
 
-def _leaflets(septal: Points, lateral: Points, opening: float, name: str) -> dict[str, Points]:
+def _leaflets(septal: Points, lateral: Points, opening: float, name: str, *, dome_mm: float) -> dict[str, Points]:
     """Two leaflets in (s, t), hinged at the annulus: domed shut in systole, swung open in diastole."""
     chord = lateral - septal
     reach = float(np.hypot(*chord))
@@ -162,7 +162,7 @@ def _leaflets(septal: Points, lateral: Points, opening: float, name: str) -> dic
     leaflets = {}
     for which, start, sign, share in (("first", septal, 1, 0.56), ("second", lateral, -1, 0.44)):
         direction = np.cos(angle) * sign * along + np.sin(angle) * up
-        dome = up * 2.2 * np.sin(np.pi / 2 * q) * (1 - opening)
+        dome = up * dome_mm * np.sin(np.pi / 2 * q) * (1 - opening)
         leaflets[f"{name}-{which}"] = start + q * share * reach * direction + dome
     return leaflets
 

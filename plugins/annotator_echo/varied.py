@@ -26,10 +26,11 @@ def varied_heart(heart: Heart, rng: np.random.Generator) -> Heart:
     right = float(rng.uniform(0.45, 1.15))
     return replace(
         heart,
-        apex=(float(rng.normal(4, 8) - 0.4 * length * np.sin(tilt)), float(rng.uniform(4, 30))),
+        apex=(float(rng.normal(4, 8) - 0.4 * length * np.sin(tilt)), float(rng.uniform(9, 38))),
         tilt=tilt,
         widths=(heart.widths[0] * narrow, heart.widths[1] * narrow),
-        roundness=heart.roundness + float(rng.uniform(-0.1, 0.7)),
+        waist=float(rng.uniform(0.36, 0.64)),
+        roundness=heart.roundness + float(rng.uniform(-0.1, 0.9)),
         annulus=(float(rng.uniform(0.5, 0.92)), float(rng.uniform(0.5, 0.92))),
         walls=(heart.walls[0] * wall, heart.walls[1] * wall * float(rng.uniform(0.85, 1.25))),
         apex_wall=heart.apex_wall * wall * float(rng.uniform(0.8, 1.4)),
@@ -37,6 +38,7 @@ def varied_heart(heart: Heart, rng: np.random.Generator) -> Heart:
         atrium=(heart.atrium[0] * float(rng.uniform(0.65, 1.3)), heart.atrium[1] * float(rng.uniform(0.75, 1.25))),
         right=(heart.right[0] * float(rng.uniform(0.6, 1.8)), heart.right[1] * right),
         right_atrium=(heart.right_atrium[0] * float(rng.uniform(0.6, 1.2)), heart.right_atrium[1] * right),
+        tenting=float(rng.uniform(1, 10)),
     )
 
 
@@ -96,5 +98,5 @@ def draw_varied_setting(rng: np.random.Generator, vendor: Vendor, depth_mm: floa
         lines_db=float(rng.normal(-6, 5)),
         unevenness_db=float(rng.uniform(0, 5)),
         fog_db=float(rng.uniform(-55, -20)),
-        closure_mm=float(rng.uniform(4, 14)),
+        closure_mm=float(rng.uniform(8, 22)),
     )

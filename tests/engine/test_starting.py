@@ -89,4 +89,4 @@ def test_training_begins_at_them(apical: Project) -> None:
         if session.step:
             break
     assert session.step == 1
-    assert session._learning._trainer.active_structures == ("la", "lv")  # type: ignore[union-attr, attr-defined]
+    assert session._learning._trainer.active_structures == ("la", "lv")  # type: ignore[union-attr]
