@@ -33,7 +33,6 @@ from annotator.engine.options import SessionOptions
 from annotator.engine.scoring import Scorer
 from annotator.engine.serving import LookServed, Server, clip_of, newest_model
 from annotator.engine.shelf import ImageShelf
-from annotator.engine.starting import START_SENTENCE
 from annotator.engine.status import log_to, sentence_for, sentence_of, stop_logging
 from annotator.engine.trainer_protocol import Workshop
 
@@ -118,9 +117,7 @@ class TrainingSession:
     def sentence(self) -> str:
         """What it does, and why, for the user."""
         reason = READ_ONLY if self._project.is_read_only and self._state is RunState.IDLE else self._reason
-        told = sentence_for(self._state, self._book.plan, reason=reason)
-        is_start = self._server.snapshot == 0 and self._state is not RunState.FAILED
-        return f"{told} {START_SENTENCE}" if is_start else told
+        return sentence_for(self._state, self._book.plan, reason=reason, is_start=self._server.snapshot == 0)
 
     @property
     def served(self) -> Sequence[LookServed]:

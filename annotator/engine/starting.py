@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.protocols import LabelProtocol
 from annotator.registry import resource
-
-START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
-"""Told as long as snapshot 0 serves."""
 
 
 def shipped_weights(

@@ -13,8 +13,9 @@ from annotator.core.identity import FrameKey
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.pretraining import LARGEST_BYTES
-from annotator.engine.messages import Event, Look, SuggestionsReady
-from annotator.engine.starting import START_SENTENCE, shipped_weights
+from annotator.engine.messages import Event, Look, SuggestionsReady, TrainingStatus
+from annotator.engine.starting import shipped_weights
+from annotator.engine.status import START_SENTENCE
 from annotator.engine.thread import open_session
 from annotator.learn.weights import Predictor, load
 from annotator.project import Project
@@ -57,6 +58,7 @@ def test_they_serve_before_the_first_label_and_say_so(apical: Project) -> None:
     (first, *_) = [event for event in events if isinstance(event, SuggestionsReady)]
     assert {s.snapshot for s in first.suggestions} == {0}
     assert START_SENTENCE in sentence
+    assert START_SENTENCE in next(event.sentence for event in events if isinstance(event, TrainingStatus))
 
 
 def test_a_recipe_that_starts_from_nothing_serves_nothing(apical: Project) -> None:
