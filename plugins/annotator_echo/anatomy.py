@@ -60,6 +60,8 @@ class Heart:
         (length, half-width) of the right atrium.
     tenting
         How far shut leaflets dome into the ventricle, mm.
+    trabeculae
+        Share of the wall that is loose and hardly seen, beside the cavity and at the apex, at end-diastole.
     """
 
     apex: tuple[float, float]
@@ -80,6 +82,7 @@ class Heart:
     right: tuple[float, float]
     right_atrium: tuple[float, float]
     tenting: float = 2.2
+    trabeculae: tuple[float, float] = (0.0, 0.0)
 
     @property
     def ejection_fraction(self) -> float:

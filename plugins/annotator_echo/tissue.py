@@ -67,6 +67,9 @@ def reflectivity(
         grid.fill(blood, outlines.chambers[name], faint)
     grid.fill(tissue, outlines.outer, muscle)
     grid.fill(blood, outlines.outer, 0.0)
+    if setting.trabeculae_db:
+        grid.fill(tissue, outlines.compact, amplitude(setting.muscle_db - setting.trabeculae_db))
+        grid.fill(blood, outlines.compact, faint)
     grid.fill(tissue, outlines.chambers["lv"], 0.03 * muscle)
     grid.fill(blood, outlines.chambers["lv"], faint)
     grid.fill(tissue, outlines.papillary, 1.1 * muscle)

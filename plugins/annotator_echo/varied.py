@@ -26,7 +26,7 @@ def varied_heart(heart: Heart, rng: np.random.Generator) -> Heart:
     right = float(rng.uniform(0.45, 1.15))
     return replace(
         heart,
-        apex=(float(rng.normal(4, 8) - 0.4 * length * np.sin(tilt)), float(rng.uniform(9, 38))),
+        apex=(float(rng.normal(4, 8) - 0.4 * length * np.sin(tilt)), float(rng.uniform(14, 42))),
         tilt=tilt,
         widths=(heart.widths[0] * narrow, heart.widths[1] * narrow),
         waist=float(rng.uniform(0.36, 0.64)),
@@ -38,7 +38,8 @@ def varied_heart(heart: Heart, rng: np.random.Generator) -> Heart:
         atrium=(heart.atrium[0] * float(rng.uniform(0.65, 1.3)), heart.atrium[1] * float(rng.uniform(0.75, 1.25))),
         right=(heart.right[0] * float(rng.uniform(0.6, 1.8)), heart.right[1] * right),
         right_atrium=(heart.right_atrium[0] * float(rng.uniform(0.6, 1.2)), heart.right_atrium[1] * right),
-        tenting=float(rng.uniform(1, 10)),
+        tenting=float(rng.uniform(0, 6)),
+        trabeculae=(float(rng.uniform(0, 0.4)), float(rng.uniform(0.1, 0.7))),
     )
 
 
@@ -98,5 +99,6 @@ def draw_varied_setting(rng: np.random.Generator, vendor: Vendor, depth_mm: floa
         lines_db=float(rng.normal(-6, 5)),
         unevenness_db=float(rng.uniform(0, 5)),
         fog_db=float(rng.uniform(-55, -20)),
+        trabeculae_db=float(rng.uniform(4, 26)),
         closure_mm=float(rng.uniform(8, 22)),
     )

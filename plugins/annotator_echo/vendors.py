@@ -122,6 +122,8 @@ class Setting:
         Standard deviation of a smooth gain over the image, left by an uneven acoustic window.
     fog_db
         Patches of acoustic clutter anywhere in the image; -inf for none.
+    trabeculae_db
+        Trabeculae below the compact wall; 0 where they look the same.
     closure_mm
         How far outlines go on beyond the sector's edge, as people close the contour of a wall that leaves it.
     """
@@ -141,6 +143,7 @@ class Setting:
     lines_db: float = 0.0
     unevenness_db: float = 0.0
     fog_db: float = float("-inf")
+    trabeculae_db: float = 0.0
     closure_mm: float = 0.0
 
 
