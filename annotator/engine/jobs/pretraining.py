@@ -106,23 +106,9 @@ def pretrain(
     AnnotatorError
         Where the weights cannot be written or exceed what ships.
     """
-    from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - torch is imported late
-    from annotator.learn.trainer import Trainer  # noqa: PLC0415
-
     if out.suffix != ".safetensors":
         raise BadInput(out, "weights are a '.safetensors' file", "choose such a name")
-    overrides = {"network.name": f'"{options.network}"', **options.overrides}
-    recipe = read_recipe(find_recipe(options.recipe), overrides)
-    simulator = registry.simulator(options.simulator)
-    ward = _Ward(simulator, options, recipe)
-    trainer = Trainer(
-        protocol=ward.protocol,
-        recipe=recipe,
-        factory=registry.network(recipe.network.name),
-        device="cpu",
-        seed=options.seed,
-    )
-    trainer.set_validation(list(ward.held_out_frames()))
+    ward, trainer = _made(options)
     _train(trainer, ward, options, steps, progress)
     dice = dict(trainer.validate().dice)
     facts = {
@@ -139,8 +125,22 @@ def pretrain(
         raise BadInput(out, f"the weights take {len(data) / 2**20:.1f} MB of at most 10", "choose a smaller network")
     card = out.with_suffix(".md")
     _write(out, data)
-    _write(card, card_text(ward.protocol, recipe, steps, facts).encode())
+    _write(card, card_text(ward.protocol, trainer.recipe, steps, facts).encode())
     return PretrainReport(out, card, steps, ward.n_patients, dice)
+
+
+def _made(options: PretrainOptions) -> tuple[_Ward, Trainer]:
+    from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - torch is imported late
+    from annotator.learn.trainer import Trainer  # noqa: PLC0415
+
+    overrides = {"network.name": f'"{options.network}"', **options.overrides}
+    recipe = read_recipe(find_recipe(options.recipe), overrides)
+    ward = _Ward(registry.simulator(options.simulator), options, recipe)
+    factory = registry.network(recipe.network.name)
+    # On the CPU whatever the machine has, since the same seed shall give the same file.
+    trainer = Trainer(protocol=ward.protocol, recipe=recipe, factory=factory, device="cpu", seed=options.seed)
+    trainer.set_validation(list(ward.held_out_frames()))
+    return ward, trainer
 
 
 def _train(trainer: Trainer, ward: _Ward, options: PretrainOptions, steps: int, progress: Progress) -> None:
