@@ -23,11 +23,12 @@ def varied_heart(heart: Heart, rng: np.random.Generator) -> Heart:
     tilt = float(np.deg2rad(np.clip(rng.normal(3, 11), -26, 30)))
     length = max(heart.lengths)
     wall, narrow = float(rng.uniform(0.7, 1.35)), float(rng.uniform(0.78, 1.2))
-    right = float(rng.uniform(0.45, 1.15))
+    right, slant = float(rng.uniform(0.45, 1.15)), float(rng.normal(0, 0.06))
     return replace(
         heart,
         apex=(float(rng.normal(4, 8) - 0.4 * length * np.sin(tilt)), float(rng.uniform(14, 42))),
         tilt=tilt,
+        lengths=(heart.lengths[0] * (1 + slant), heart.lengths[1] * (1 - slant)),
         widths=(heart.widths[0] * narrow, heart.widths[1] * narrow),
         waist=float(rng.uniform(0.36, 0.64)),
         roundness=heart.roundness + float(rng.uniform(-0.1, 0.9)),
