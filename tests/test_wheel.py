@@ -22,6 +22,8 @@ assert {"dicom", "nifti", "metaimage", "video", "stills", "hdf5"} <= set(registr
 assert {"png", "nifti", "metaimage", "hdf5"} <= set(registry.writers())
 assert "unet" in registry.networks()
 registry.simulator("echo")
+from annotator.engine.starting import shipped_weights
+assert shipped_weights(registry.protocol("apical")).is_relative_to(sys.argv[1])
 """
 
 

@@ -61,7 +61,7 @@ def train(
     """Train without a window: the same engine, resumed where it left off."""
     if (steps is None) == (minutes is None):
         raise typer.BadParameter("give either --steps N or --minutes M")
-    options = TrainOptions(recipe=recipe, overrides=_overrides(set_ or []), device=device, seed=seed)
+    options = TrainOptions(recipe=recipe, overrides=overrides(set_ or []), device=device, seed=seed)
     with writable(project) as opened, progress_bar() as progress:
         report = train_job(opened, options, TrainBudget(steps=steps, minutes=minutes), progress=progress)
     tell(report.sentences)
@@ -79,7 +79,8 @@ def train(
     show(result, as_json=json, lines=[line])
 
 
-def _overrides(pairs: list[str]) -> dict[str, str]:
+def overrides(pairs: list[str]) -> dict[str, str]:
+    """``path=value`` words as a mapping."""
     split = [pair.split("=", 1) for pair in pairs]
     for pair, parts in zip(pairs, split, strict=True):
         if len(parts) != 2:

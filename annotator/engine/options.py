@@ -13,7 +13,8 @@ class SessionOptions:
     Parameters
     ----------
     starting_weights
-        Weights that serve, and that training starts from, before the first snapshot.
+        Weights that serve, and that training starts from, before the first snapshot; where none are given, the
+        recipe says whether the shipped ones do.
     makes_queue
         Whether frames are scored for the review queue.
     sleeps

@@ -117,7 +117,7 @@ class TrainingSession:
     def sentence(self) -> str:
         """What it does, and why, for the user."""
         reason = READ_ONLY if self._project.is_read_only and self._state is RunState.IDLE else self._reason
-        return sentence_for(self._state, self._book.plan, reason=reason)
+        return sentence_for(self._state, self._book.plan, reason=reason, is_start=self._server.snapshot == 0)
 
     @property
     def served(self) -> Sequence[LookServed]:

@@ -21,6 +21,8 @@ WINDOW_S: Final = 5.0
 
 LOG_NAME: Final = "engine.log"
 
+START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
+
 
 def log_to(folder: Path) -> logging.Handler:
     """Write the engine's warnings and tracebacks to a file of a folder; :func:`stop_logging` ends it.
@@ -82,8 +84,8 @@ class Meter:
         return {name: sum(values) / len(values) for name, values in self._losses.items() if values}
 
 
-def sentence_for(state: RunState, plan: Plan, *, reason: str = "") -> str:
-    """What the learner does, for the user.
+def sentence_for(state: RunState, plan: Plan, *, reason: str = "", is_start: bool = False) -> str:
+    """What the learner does, for the user, and where suggestions come from before the first model of the project.
 
     Parameters
     ----------
@@ -93,7 +95,14 @@ def sentence_for(state: RunState, plan: Plan, *, reason: str = "") -> str:
         The part of every frame.
     reason
         Why it sleeps or failed.
+    is_start
+        Whether the shipped starting weights serve.
     """
+    told = _told(state, plan, reason)
+    return f"{told} {START_SENTENCE}" if is_start and state is not RunState.FAILED else told
+
+
+def _told(state: RunState, plan: Plan, reason: str) -> str:
     match state:
         case RunState.IDLE:
             return reason or "Waiting for the first finished label."

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from annotator.engine.options import SessionOptions
 from annotator.engine.priority import lower_priority, use_all_cores
 from annotator.engine.serving import LookServed
 from annotator.engine.session import TrainingSession
+from annotator.engine.starting import shipped_weights
 from annotator.engine.status import sentence_of
 from annotator.engine.workshop import LearnWorkshop, find_recipe
 
@@ -127,7 +129,8 @@ class Engine(SessionThread):
     seed
         Of training and of the queue's random order.
     starting_weights
-        Serve, and are trained on, before the first snapshot.
+        Serve, and are trained on, before the first snapshot; the shipped ones that fit where none are given and
+        the recipe starts from weights.
     """
 
     def __init__(
@@ -195,11 +198,18 @@ def open_session(
     """
     from annotator.learn.recipe import read_recipe  # noqa: PLC0415
 
+    chosen = options or SessionOptions()
+    first = read_recipe(find_recipe(recipe), overrides or {})
+    if chosen.starting_weights is None and first.start == "weights":
+        network = first.network
+        shipped = shipped_weights(project.protocol, network=network.name, options=network.options)
+        chosen = replace(chosen, starting_weights=shipped)
+
     def workshop(name: str) -> LearnWorkshop:
         read = read_recipe(find_recipe(name), overrides or {})
         return LearnWorkshop(project.protocol, project.values, recipe=read, factory=factory, device=device, seed=seed)
 
-    return TrainingSession(project, workshop, recipe=recipe, options=options)
+    return TrainingSession(project, workshop, recipe=recipe, options=chosen)
 
 
 def _prepare_thread() -> None:

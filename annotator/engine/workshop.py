@@ -126,16 +126,17 @@ class LearnWorkshop:
         Raises
         ------
         IncompatibleWeights
-            Where it is damaged or of another protocol.
+            Where it is damaged or has no structure of the protocol.
         """
         return FittedModel(self._predictor(weights))
 
     def _predictor(self, weights: Path) -> Predictor:
         from annotator.learn.devices import choose_device  # noqa: PLC0415
+        from annotator.learn.mapping import adapted  # noqa: PLC0415
         from annotator.learn.weights import load  # noqa: PLC0415
 
-        factories = {self._factory.name: self._factory}
-        return load(weights, factories, protocol=self._protocol, device=choose_device(self._device))
+        loaded = load(weights, {self._factory.name: self._factory}, device=choose_device(self._device))
+        return adapted(loaded, self._protocol, self._values)
 
     def score(self, model: ServedModel, frames: Sequence[TrainingFrame]) -> Validation:
         """Dice of a published model on labelled frames."""

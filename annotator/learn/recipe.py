@@ -259,9 +259,14 @@ class ScheduleSection(_Section):
 
 
 class Recipe(_Section):
-    """A whole recipe; every field has a default, so a file names only what it changes."""
+    """A whole recipe; every field has a default, so a file names only what it changes.
+
+    ``start`` says whether a project without a model begins at the shipped starting weights that share structures
+    with its protocol, or at nothing.
+    """
 
     name: str = "default"
+    start: Literal["weights", "nothing"] = "weights"
     network: NetworkSection = NetworkSection()
     data: DataSection = DataSection()
     optimiser: OptimiserSection = OptimiserSection()
@@ -322,7 +327,7 @@ def _set(document: dict[str, Any], dotted: str, value: object) -> None:
 
 def option_names() -> tuple[str, ...]:
     """Every dotted path that ``--set`` takes; options of the network come under ``network.options.``."""
-    names = ["name"]
+    names = ["name", "start"]
     for section, info in Recipe.model_fields.items():
         annotation = info.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):

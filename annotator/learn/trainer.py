@@ -302,10 +302,11 @@ class Trainer:
         IncompatibleWeights
             Where the network differs from this one.
         """
-        checkpoints.load_matching(self._student, predictor.network.state_dict())
-        checkpoints.load_matching(self._teacher, predictor.network.state_dict())
+        state = predictor.state_for(self._student)
+        checkpoints.load_matching(self._student, state)
+        checkpoints.load_matching(self._teacher, state)
         if self._twin is not None:
-            checkpoints.load_matching(self._twin, predictor.network.state_dict())
+            checkpoints.load_matching(self._twin, state)
         self._active |= predictor.active.to(self._device)
 
     # --- stopping and going on ----------------------------------------------------------------------------

@@ -102,6 +102,10 @@ class Predictor:
         """Value of each structure in an indexed mask."""
         return self.header.values
 
+    def state_for(self, network: torch.nn.Module) -> Mapping[str, torch.Tensor]:
+        """What a network that is to be trained begins with."""
+        return self.network.state_dict()
+
     def predict(self, frame: NDArray[np.uint8], spacing: Spacing | None = None) -> Prediction:
         """Segment one frame.
 
@@ -173,7 +177,18 @@ def save(header: WeightsHeader, network: torch.nn.Module) -> bytes:
         },
         **asdict(header),
     }
-    return save_tensors(tensors, metadata={"format": "pt", _KEY: json.dumps(document, sort_keys=True)})
+    return _sorted_header(save_tensors(tensors, metadata={"format": "pt", _KEY: json.dumps(document, sort_keys=True)}))
+
+
+def _sorted_header(data: bytes) -> bytes:
+    """The same file with its header in alphabetical order: safetensors writes metadata in a random one.
+
+    A file is the header's length (8 bytes, little endian), the header as JSON padded with spaces, and the tensors.
+    """
+    size = int.from_bytes(data[:8], "little")
+    text = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 def read_header(path: Path) -> WeightsHeader:

@@ -102,6 +102,6 @@ def _facts(status: TrainingStatus) -> tuple[str, ...]:
         facts[0] += f", {status.steps_per_s:.1f} steps/s"
     if status.device:
         facts.append(f"{status.device}, {status.memory_mb:.0f} MiB" if status.memory_mb else status.device)
-    if status.snapshot is not None and not status.validation_patients:
+    if status.snapshot and not status.validation_patients:
         facts.append("not validated: under four patients")
     return tuple(facts)

@@ -58,6 +58,10 @@ class Heart:
         (level of the apex as a fraction of the length, width at the base) of the right ventricle.
     right_atrium
         (length, half-width) of the right atrium.
+    tenting
+        How far shut leaflets dome into the ventricle, mm.
+    trabeculae
+        Share of the wall that is loose and hardly seen, beside the cavity and at the apex, at end-diastole.
     """
 
     apex: tuple[float, float]
@@ -77,6 +81,8 @@ class Heart:
     atrium: tuple[float, float]
     right: tuple[float, float]
     right_atrium: tuple[float, float]
+    tenting: float = 2.2
+    trabeculae: tuple[float, float] = (0.0, 0.0)
 
     @property
     def ejection_fraction(self) -> float:

@@ -38,10 +38,11 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Outlines:
-    """Closed outlines by structure id, with the epicardium, and open bright lines by name."""
+    """Closed outlines by structure id, the epicardium and the compact wall's inner border, and open bright lines."""
 
     chambers: dict[str, Points]
     outer: Points
+    compact: Points
     lines: dict[str, Points]
     papillary: Points
 
@@ -59,6 +60,7 @@ def outline(heart: Heart, beat: Beat) -> Outlines:
     ventricle, pose = Ventricle(heart, beat.contraction), pose_at(heart, beat)
     inner = _inner(ventricle)
     outer = _outer(ventricle, inner)
+    compact = _compact(ventricle, inner, outer)
     left = _left_atrium(ventricle, inner)
     right, right_atrium = _right_side(ventricle, left)
 
@@ -66,11 +68,11 @@ def outline(heart: Heart, beat: Beat) -> Outlines:
         return pose.place(points[:, 0], points[:, 1])
 
     lines = {
-        **_leaflets(inner[0], inner[-1], beat.mitral, "mitral"),
-        **_leaflets(right_atrium[-1], right_atrium[0], beat.mitral, "tricuspid"),
+        **_leaflets(inner[0], inner[-1], beat.mitral, "mitral", dome_mm=heart.tenting),
+        **_leaflets(right_atrium[-1], right_atrium[0], beat.mitral, "tricuspid", dome_mm=heart.tenting),
         "lateral-pericardium": outer[len(outer) // 2 : -2],
-        "septal-endocardium": inner[8 : len(inner) // 2 - 6],
-        "lateral-endocardium": inner[len(inner) // 2 + 6 : -4],
+        "septal-endocardium": compact[8 : len(inner) // 2 - 6],
+        "lateral-endocardium": compact[len(inner) // 2 + 6 : -4],
         "right-wall": right[: len(right) // 2],
         "atrial-wall": left[1:-1],
         "right-atrial-wall": right_atrium[1 : len(right_atrium) * 3 // 4],
@@ -78,6 +80,7 @@ def outline(heart: Heart, beat: Beat) -> Outlines:
     return Outlines(
         chambers={"lv": place(inner), "la": place(left), "rv": place(right), "ra": place(right_atrium)},
         outer=place(outer),
+        compact=place(compact),
         lines={name: place(points) for name, points in lines.items()},
         papillary=place(_papillary(ventricle)),
     )
@@ -100,6 +103,17 @@ def _outer(ventricle: Ventricle, inner: Points) -> Points:
     left = np.stack([septal, ventricle.bow(septal) - ventricle.outer_half_width(septal, SEPTAL)], axis=-1)
     right = np.stack([lateral, ventricle.bow(lateral) + ventricle.outer_half_width(lateral, LATERAL)], axis=-1)
     return np.concatenate([inner[:1], left[::-1], right[1:], inner[-1:]])
+
+
+def _compact(ventricle: Ventricle, inner: Points, outer: Points) -> Points:
+    """Inner border of the compact wall in (s, t): people outline the cavity within the loose trabeculae.
+
+    As the ventricle contracts, the trabeculae crowd and take more of the wall.
+    """
+    beside, apical = ventricle.heart.trabeculae
+    nearness = 1 - np.abs(np.linspace(-1, 1, len(inner)))
+    share = (beside + (apical - beside) * nearness**3) * (1 + 0.6 * ventricle.contraction)
+    return np.asarray(inner + np.clip(share, 0, 0.85)[:, None] * (outer[1:-1] - inner))
 
 
 def _left_atrium(ventricle: Ventricle, inner: Points) -> Points:
@@ -152,7 +166,7 @@ def _right_atrium(ventricle: Ventricle, left: Points, lateral_hinge: Points, sep
     return np.concatenate([far_side, septal[::-1]])
 
 
-def _leaflets(septal: Points, lateral: Points, opening: float, name: str) -> dict[str, Points]:
+def _leaflets(septal: Points, lateral: Points, opening: float, name: str, *, dome_mm: float) -> dict[str, Points]:
     """Two leaflets in (s, t), hinged at the annulus: domed shut in systole, swung open in diastole."""
     chord = lateral - septal
     reach = float(np.hypot(*chord))
@@ -162,7 +176,7 @@ def _leaflets(septal: Points, lateral: Points, opening: float, name: str) -> dic
     leaflets = {}
     for which, start, sign, share in (("first", septal, 1, 0.56), ("second", lateral, -1, 0.44)):
         direction = np.cos(angle) * sign * along + np.sin(angle) * up
-        dome = up * 2.2 * np.sin(np.pi / 2 * q) * (1 - opening)
+        dome = up * dome_mm * np.sin(np.pi / 2 * q) * (1 - opening)
         leaflets[f"{name}-{which}"] = start + q * share * reach * direction + dome
     return leaflets
 

@@ -29,7 +29,17 @@ from annotator_echo.overlay import ecg_overlay, static_overlay
 from annotator_echo.rhythm import Rhythm, draw_rhythm
 from annotator_echo.scanner import Map, PolarGrid, Screen, compress, grey
 from annotator_echo.speckle import Field, PointSpread, envelope, scatterers, texture
-from annotator_echo.tissue import amplitude, clutter_map, fibres, gain_map, noise_map, reflectivity
+from annotator_echo.tissue import (
+    amplitude,
+    clutter_map,
+    fibres,
+    fog_map,
+    gain_map,
+    noise_map,
+    reflectivity,
+    uneven_map,
+)
+from annotator_echo.varied import VARIED, draw_varied_depth, draw_varied_setting, draw_varied_vendor, varied_heart
 from annotator_echo.vendors import VENDORS, Setting, Vendor, draw_setting
 
 STRUCTURES: Final = ("lv", "myo", "la", "rv", "ra")
@@ -39,11 +49,15 @@ _BLOOD_MEMORY: Final = 0.55
 
 
 class EchoSimulator:
-    """Apical four-chamber clips of random hearts on three invented scanners."""
+    """Apical four-chamber clips of random hearts on three invented scanners, and on one that is drawn anew each time.
+
+    The fourth domain, ``varied``, is what weights are pretrained on: anatomy, pose, crop, scanner, window and
+    artefacts vary far more than in any one hospital.
+    """
 
     name = "echo"
     protocol = "apical"
-    domains = tuple(v.name for v in VENDORS)
+    domains = (*(v.name for v in VENDORS), VARIED)
 
     def simulate(self, *, patient: int, domain: str, seed: int, n_frames: int) -> Recording:
         """One clip: ``n_frames`` (T, H, W) uint8 over one beat (more in long clips), all structures labelled.
@@ -55,8 +69,7 @@ class EchoSimulator:
         BadInput
             Where the domain is not simulated, or a number is negative or no frame is asked for.
         """
-        vendor = next((v for v in VENDORS if v.name == domain), None)
-        if vendor is None:
+        if domain not in self.domains:
             raise BadInput(domain, "the echo simulator has no such domain", f"choose from {', '.join(self.domains)}")
         if n_frames < 1 or patient < 0 or seed < 0:
             raise BadInput(
@@ -64,10 +77,14 @@ class EchoSimulator:
                 "ask for at least one frame, and for a patient and a seed from 0",
             )  # fmt: skip
         body = np.random.default_rng([seed, patient])
-        study = np.random.default_rng([seed, patient, VENDORS.index(vendor), 1])
-        scan = _draw_scan(vendor, draw_heart(body), draw_rhythm(body, n_frames), study)
+        study = np.random.default_rng([seed, patient, self.domains.index(domain), 1])
+        heart, rhythm = draw_heart(body), draw_rhythm(body, n_frames)
+        if domain == VARIED:
+            scan = _draw_varied_scan(varied_heart(heart, study), rhythm, study)
+        else:
+            scan = _draw_scan(next(v for v in VENDORS if v.name == domain), heart, rhythm, study)
         frames = tuple(_frames(scan, study))
-        labels = {i: _label(scan.screen, o) for i, o in enumerate(scan.outlines)}
+        labels = {i: _label(scan, o) for i, o in enumerate(scan.outlines)}
         return Recording(_header(scan, patient, n_frames), frames, labels=labels)
 
 
@@ -86,13 +103,28 @@ class Scan:
 
 def _draw_scan(vendor: Vendor, heart: Heart, rhythm: Rhythm, rng: np.random.Generator) -> Scan:
     outlines = tuple(outline(heart, beat) for beat in rhythm.beats)
-    ventricle, atrium = (float(np.hypot(*p.T).max()) for p in (outlines[0].outer, outlines[0].chambers["la"]))
+    ventricle, atrium = _reach(outlines[0])
     # One clip in twelve is zoomed to the ventricle and shows little or nothing of the atria.
     share = rng.uniform(-0.3, 0.15) if rng.random() < 1 / 12 else rng.uniform(0.65, 1.35)
     depth = float(np.ceil((ventricle + share * (atrium - ventricle)) / 5) * 5)
     setting = draw_setting(rng, vendor, depth)
     grid = PolarGrid.of(vendor, setting)
     return Scan(vendor, setting, heart, rhythm, outlines, grid, Screen.of(vendor, setting, grid))
+
+
+def _draw_varied_scan(heart: Heart, rhythm: Rhythm, rng: np.random.Generator) -> Scan:
+    outlines = tuple(outline(heart, beat) for beat in rhythm.beats)
+    depth = draw_varied_depth(rng, *_reach(outlines[0]))
+    vendor = draw_varied_vendor(rng)
+    setting = draw_varied_setting(rng, vendor, depth)
+    grid = PolarGrid.of(vendor, setting)
+    return Scan(vendor, setting, heart, rhythm, outlines, grid, Screen.of(vendor, setting, grid))
+
+
+def _reach(outlines: Outlines) -> tuple[float, float]:
+    """Largest range of the left ventricle and of the left atrium, mm."""
+    ventricle, atrium = (float(np.hypot(*p.T).max()) for p in (outlines.outer, outlines.chambers["la"]))
+    return ventricle, atrium
 
 
 def _frames(scan: Scan, rng: np.random.Generator) -> Iterator[Frame]:
@@ -118,6 +150,10 @@ def echoes(scan: Scan, rng: np.random.Generator) -> Iterator[Map]:
     tissue = scatterers(rng, shape) * texture(rng, shape)[..., None]
     haze = spread.blur(scatterers(rng, shape)) * clutter_map(grid, scan.setting)[..., None]
     gain, noise = gain_map(grid, scan.setting)[..., None], noise_map(grid, scan.setting)[..., None]
+    if scan.setting.unevenness_db:
+        gain = gain * uneven_map(grid, scan.setting, rng)[..., None]
+    if np.isfinite(scan.setting.fog_db):
+        haze = haze + spread.blur(scatterers(rng, shape)) * fog_map(grid, scan.setting, rng)[..., None]
     rest = pose_at(scan.heart, scan.rhythm.beats[0])
     blood, streaks = scatterers(rng, shape), fibres(rng)
     for beat, outlines in zip(scan.rhythm.beats, scan.outlines, strict=True):
@@ -136,13 +172,18 @@ def _receive(source: Field, spread: PointSpread) -> Field:
     return np.asarray(spread.blur(source) + wide * lobes, dtype=np.float32)
 
 
-def _label(screen: Screen, outlines: Outlines) -> PartialLabel:
+def _label(scan: Scan, outlines: Outlines) -> PartialLabel:
     """The truth of one frame: each structure outlined, or absent where none of it is in the sector."""
+    screen = scan.screen
     indexed: NDArray[np.uint8] = np.zeros(screen.shape, dtype=np.uint8)
     for name in _PAINT_ORDER:
         points = outlines.outer if name == "myo" else outlines.chambers[name]
         screen.paint(indexed, points, STRUCTURES.index(name) + 1)
-    indexed[~screen.sector] = 0
+    beyond = (~screen.sector).astype(np.uint8)
+    if scan.setting.closure_mm > 0:
+        away = cv2.distanceTransform(beyond, cv2.DIST_L2, 3)
+        beyond = (away > scan.setting.closure_mm / screen.mm_per_px).astype(np.uint8)
+    indexed[beyond > 0] = 0
     labels = {}
     for i, name in enumerate(STRUCTURES, start=1):
         inside = indexed == i

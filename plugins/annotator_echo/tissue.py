@@ -20,8 +20,6 @@ _LINES = {
 }  # fmt: skip
 """Level in dB and thickness in mm of each bright line."""
 
-_MUSCLE_DB = -13.0
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reflectivity:
@@ -59,21 +57,25 @@ def reflectivity(
     tissue = np.full(shape, amplitude(setting.surroundings_db), dtype=np.float32)
     blood = np.zeros(shape, dtype=np.float32)
     _bands_of_fat(tissue, grid, material)
-    muscle = amplitude(_MUSCLE_DB)
-    faint = amplitude(_MUSCLE_DB - setting.contrast_db)
+    muscle = amplitude(setting.muscle_db)
+    faint = amplitude(setting.muscle_db - setting.contrast_db)
     for name in ("right-wall", "right-atrial-wall", "atrial-wall"):
-        grid.stroke(tissue, outlines.lines[name], amplitude(_LINES[name][0]), _LINES[name][1])
+        level, thickness = _LINES[name]
+        grid.stroke(tissue, outlines.lines[name], amplitude(level + setting.lines_db), thickness)
     for name in ("ra", "rv", "la"):
         grid.fill(tissue, outlines.chambers[name], 0.15 * muscle if name == "rv" else 0.04 * muscle)
         grid.fill(blood, outlines.chambers[name], faint)
     grid.fill(tissue, outlines.outer, muscle)
     grid.fill(blood, outlines.outer, 0.0)
+    if setting.trabeculae_db:
+        grid.fill(tissue, outlines.compact, amplitude(setting.muscle_db - setting.trabeculae_db))
+        grid.fill(blood, outlines.compact, faint)
     grid.fill(tissue, outlines.chambers["lv"], 0.03 * muscle)
     grid.fill(blood, outlines.chambers["lv"], faint)
     grid.fill(tissue, outlines.papillary, 1.1 * muscle)
     for name, (level, thickness) in _LINES.items():
         if name not in ("right-wall", "right-atrial-wall", "atrial-wall"):
-            grid.stroke(tissue, outlines.lines[name], amplitude(level), thickness)
+            grid.stroke(tissue, outlines.lines[name], amplitude(level + setting.lines_db), thickness)
     across, along = (material.side + 1.6) * 20, (material.level + 0.3) * (95 / 1.8)
     tissue *= cv2.remap(streaks, along, across, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     _lose_walls(tissue, material, setting)
@@ -116,6 +118,22 @@ def clutter_map(grid: PolarGrid, setting: Setting) -> Map:
     haze = amplitude(setting.haze_db) * np.exp(-depth / 22) * bands
     skin = amplitude(-4.0) * np.exp(-((depth / 5) ** 2))
     return np.asarray(haze + skin + np.zeros((1, grid.angles.size), dtype=np.float32), dtype=np.float32)
+
+
+def uneven_map(grid: PolarGrid, setting: Setting, rng: np.random.Generator) -> Map:
+    """(R, B) amplitude of the smooth gain that an uneven acoustic window leaves."""
+    return np.asarray(10 ** (setting.unevenness_db * _patches(grid, rng) / 20), dtype=np.float32)
+
+
+def fog_map(grid: PolarGrid, setting: Setting, rng: np.random.Generator) -> Map:
+    """(R, B) amplitude of patches of clutter, from lung, ribs and multiple reflections."""
+    return np.asarray(amplitude(setting.fog_db) * np.exp(0.7 * _patches(grid, rng)), dtype=np.float32)
+
+
+def _patches(grid: PolarGrid, rng: np.random.Generator) -> Map:
+    """(R, B) smooth noise of unit variance, a few patches across the image."""
+    coarse = rng.standard_normal((6, 5), dtype=np.float32)
+    return np.asarray(cv2.resize(coarse, (grid.angles.size, grid.ranges.size), interpolation=cv2.INTER_CUBIC))
 
 
 def noise_map(grid: PolarGrid, setting: Setting) -> Map:

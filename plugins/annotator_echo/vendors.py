@@ -114,6 +114,18 @@ class Setting:
         (centre angle rad, half-width rad, start mm, loss dB) of ribs and lung.
     dropouts
         (side 0 septal 1 lateral, level, width, loss dB) along the wall.
+    muscle_db
+        Myocardium.
+    lines_db
+        What every bright line (endocardium, pericardium, valves) gains or loses.
+    unevenness_db
+        Standard deviation of a smooth gain over the image, left by an uneven acoustic window.
+    fog_db
+        Patches of acoustic clutter anywhere in the image; -inf for none.
+    trabeculae_db
+        Trabeculae below the compact wall; 0 where they look the same.
+    closure_mm
+        How far outlines go on beyond the sector's edge, as people close the contour of a wall that leaves it.
     """
 
     half_angle: float
@@ -127,6 +139,12 @@ class Setting:
     haze_db: float
     shadows: tuple[tuple[float, float, float, float], ...]
     dropouts: tuple[tuple[int, float, float, float], ...]
+    muscle_db: float = -13.0
+    lines_db: float = 0.0
+    unevenness_db: float = 0.0
+    fog_db: float = float("-inf")
+    trabeculae_db: float = 0.0
+    closure_mm: float = 0.0
 
 
 def draw_setting(rng: np.random.Generator, vendor: Vendor, depth_mm: float) -> Setting:

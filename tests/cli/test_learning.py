@@ -102,8 +102,18 @@ def test_predictions_do_not_fall_among_other_pngs(trained: Path, data_set: Path,
     assert len(list((tmp_path / "images").iterdir())) == 1
 
 
-def test_predict_before_training_is_an_error(study: Path, tmp_path: Path) -> None:
-    ran = command("predict", study, "--out", tmp_path / "out")
+def test_predict_before_training_uses_the_starting_weights(study: Path, tmp_path: Path) -> None:
+    said = command("predict", study, "--out", tmp_path / "out", "--json").json
+    assert said["snapshot"] is None
+    assert len(list((tmp_path / "out").glob("*.png"))) == said["frames"]
+
+
+def test_predict_before_training_is_an_error_where_no_weights_know_the_structures(
+    data_set: Path, tmp_path: Path
+) -> None:
+    command("new", tmp_path / "study", "--protocol", "two-structures")
+    command("import", tmp_path / "study", data_set / "anna.png")
+    ran = command("predict", tmp_path / "study", "--out", tmp_path / "out")
     assert ran.status == 1
     assert "no model yet" in ran.err
     assert not (tmp_path / "out").exists()

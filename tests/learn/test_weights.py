@@ -134,3 +134,7 @@ def test_starting_weights_are_alive_from_the_first_step(path: Path, make_trainer
     assert trainer.active_structures == ("disc", "bar")
     images = np.zeros((1, 32, 32), dtype=np.uint8)
     np.testing.assert_allclose(trainer.predict(images), weights.load(path, FACTORIES).predict_fitted(images), atol=0.02)
+
+
+def test_the_same_model_is_the_same_file(trained: Trainer) -> None:
+    assert len({trained.publish({"b": 1, "a": 2}) for _ in range(8)}) == 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from annotator import registry
 from annotator.core.errors import IncompatibleWeights, ProjectError
+from annotator.engine.starting import shipped_weights
 from annotator.project import Project
 
 if TYPE_CHECKING:
@@ -36,13 +37,23 @@ def load_model(weights: Path) -> ServingModel:
     return ServingModel(load(weights, registry.networks()), None, weights)
 
 
+def _starting_model(project: Project) -> ServingModel:
+    from annotator.learn.mapping import adapted  # noqa: PLC0415 - torch is imported late
+
+    shipped = shipped_weights(project.protocol)
+    if shipped is None:
+        raise ProjectError(f"{project.path}: there is no model yet; run 'annotator train' or give --weights.")
+    model = load_model(shipped)
+    return ServingModel(adapted(model.predictor, project.protocol, project.values), None, shipped)
+
+
 def serving_model(project: Project, weights: Path | None = None) -> ServingModel:
     """The model that answers for a project.
 
     Raises
     ------
     ProjectError
-        Where no weights are given and the project has no snapshot yet.
+        Where no weights are given, the project has no snapshot yet, and no shipped weights know its structures.
     IncompatibleWeights
         Where the weights cannot be read or speak of other structures than the project.
     """
@@ -51,7 +62,7 @@ def serving_model(project: Project, weights: Path | None = None) -> ServingModel
     else:
         snapshot = project.latest_snapshot()
         if snapshot is None:
-            raise ProjectError(f"{project.path}: there is no model yet; run 'annotator train' or give --weights.")
+            return _starting_model(project)
         loaded = load_model(snapshot.file)
         model = ServingModel(loaded.predictor, snapshot.id, snapshot.file)
     theirs = tuple(model.predictor.structures)

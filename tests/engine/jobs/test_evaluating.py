@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus
-from annotator.engine.jobs import evaluating
+from annotator.engine.jobs import evaluating, models
 from annotator.engine.jobs.evaluating import Score, evaluate, summarise
 from annotator.engine.jobs.progress import Silent
 from annotator.project import Project
@@ -115,7 +114,8 @@ def test_labels_of_other_splits_are_not_looked_at(project: Project) -> None:
         evaluate(project, Split.TEST, weights=None, progress=Silent())
 
 
-def test_a_project_without_a_model_says_so(project: Project, tmp_path: Path) -> None:
+def test_a_project_without_a_model_says_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     outline_square(project, add_moving_square(project, "one"))
+    monkeypatch.setattr(models, "shipped_weights", lambda _: None)
     with pytest.raises(ProjectError, match="no model yet"):
         evaluate(project, Split.TRAIN, weights=None, progress=Silent())

@@ -11,6 +11,7 @@ from PIL import Image
 
 from annotator.core.errors import BadInput, Cancelled, IncompatibleWeights, ProjectError
 from annotator.core.identity import Split
+from annotator.engine.jobs import models
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.predicting import predict_files, predict_project
 from annotator.engine.jobs.progress import Silent
@@ -74,10 +75,13 @@ def test_equal_stems_are_kept_apart(taught: Project, tmp_path: Path) -> None:
     assert np.asarray(Image.open(tmp_path / "out" / "same.png")).shape == (20, 30)
 
 
-def test_a_project_without_clips_or_model_says_so(project: Project, tmp_path: Path) -> None:
+def test_a_project_without_clips_or_model_says_so(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BadInput, match="no clip"):
         predict_project(project, tmp_path / "out", split=None, weights=None, progress=Silent())
     add_moving_square(project, "clip")
+    monkeypatch.setattr(models, "shipped_weights", lambda _: None)
     with pytest.raises(ProjectError, match="no model yet"):
         predict_project(project, tmp_path / "out", split=None, weights=None, progress=Silent())
     assert not (tmp_path / "out").exists()

@@ -13,6 +13,7 @@ from annotator.testing.simulators import check_simulator, pixels
 from annotator_echo.simulator import EchoSimulator
 
 SIMULATOR = EchoSimulator()
+SCANNERS = tuple(d for d in SIMULATOR.domains if d != "varied")
 
 
 def clip(patient: int, domain: str = "vendor-c", *, seed: int = 1, n_frames: int = 8) -> Recording:
@@ -80,7 +81,7 @@ def test_the_ventricle_is_smallest_at_end_systole(patient: int) -> None:
 
 
 @pytest.mark.parametrize("patient", range(6))
-@pytest.mark.parametrize("domain", SIMULATOR.domains)
+@pytest.mark.parametrize("domain", SCANNERS)
 def test_anatomy(patient: int, domain: str) -> None:
     recording = clip(patient, domain, n_frames=4)
     for label in recording.labels.values():
@@ -114,7 +115,7 @@ def test_the_atrium_fills_while_the_ventricle_empties() -> None:
 def test_blood_is_darker_than_muscle() -> None:
     differences = []
     for patient in range(5):
-        recording = clip(patient, SIMULATOR.domains[patient % 3], n_frames=2)
+        recording = clip(patient, SCANNERS[patient % 3], n_frames=2)
         frame = pixels(recording)[0]
         differences.append(
             frame[mask(recording.labels[0], "myo")].mean() - frame[mask(recording.labels[0], "lv")].mean()
@@ -124,9 +125,9 @@ def test_blood_is_darker_than_muscle() -> None:
 
 
 def test_domains_look_different() -> None:
-    shapes = {clip(0, d, n_frames=1).header.shape for d in SIMULATOR.domains}
-    assert len(shapes) == len(SIMULATOR.domains)
-    sizes = {d: [_speckle_mm(clip(p, d, n_frames=1)) for p in range(4)] for d in SIMULATOR.domains}
+    shapes = {clip(0, d, n_frames=1).header.shape for d in SCANNERS}
+    assert len(shapes) == len(SCANNERS)
+    sizes = {d: [_speckle_mm(clip(p, d, n_frames=1)) for p in range(4)] for d in SCANNERS}
     assert min(sizes["vendor-b"]) > max(sizes["vendor-c"])
 
 
@@ -166,3 +167,29 @@ def test_a_clip_zoomed_to_the_ventricle_says_that_the_atrium_is_absent() -> None
     statuses = [clip(p, "vendor-c", n_frames=1).labels[0].status("la") for p in range(10, 20)]
     assert LabelStatus.ABSENT in statuses
     assert statuses.count(LabelStatus.OUTLINED) > 7
+
+
+def test_the_varied_scanner_differs_more_between_patients_than_any_other() -> None:
+    def spread(domain: str) -> float:
+        return float(np.std([pixels(clip(p, domain, n_frames=1)).mean() for p in range(8)]))
+
+    headers = [clip(p, "varied", n_frames=1).header for p in range(8)]
+    assert len({h.shape for h in headers}) == 8
+    assert len({h.spacing for h in headers}) == 8
+    assert spread("varied") > min(spread(d) for d in SCANNERS)
+
+
+def test_varied_outlines_close_a_little_beyond_the_sector_and_no_further() -> None:
+    beyond = 0
+    for patient in range(8):
+        recording = clip(patient, "varied", n_frames=1)
+        frame, spacing = pixels(recording)[0], recording.header.spacing
+        assert spacing is not None
+        outside = (cv2.dilate(frame, np.ones((9, 9), np.uint8)) == 0).astype(np.uint8)
+        away = cv2.distanceTransform(outside, cv2.DIST_L2, 3) * spacing.x
+        labelled = np.logical_or.reduce(
+            [s.inside for s in recording.labels[0].structures.values() if s.inside is not None]
+        )
+        beyond += int((labelled & (away > 0)).sum())
+        assert away[labelled].max(initial=0.0) < 23
+    assert beyond > 0

@@ -1,0 +1,54 @@
+"""The card beside starting weights: what they saw, how they were made, and where they end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from annotator.core.protocols import LabelProtocol
+
+if TYPE_CHECKING:
+    from annotator.learn.recipe import Recipe
+
+
+def card_text(protocol: LabelProtocol, recipe: Recipe, steps: int, facts: Mapping[str, Any]) -> str:
+    """The card as Markdown.
+
+    Parameters
+    ----------
+    protocol
+        Structures in class order.
+    recipe
+        Of the training.
+    steps
+        Fixed beforehand.
+    facts
+        Of the weights' header.
+    """
+    structures = ", ".join(f"{s.name} (`{s.id}`)" for s in protocol.structures)
+    dice = ", ".join(f"`{name}` {value:.2f}" for name, value in facts["held_out_dice"].items()) or "not measured"
+    return f"""# Starting weights for '{protocol.title}'
+
+Suggestions before the first label, and a start for training, in projects that share structures with this protocol.
+
+| | |
+|---|---|
+| Structures | {structures} |
+| Network | {recipe.network.name}, {recipe.data.image_size} px, grey |
+| Learnt from | {facts["simulated_patients"]} simulated patients, {facts["origin"]}; no image of a person |
+| Simulated scanners | {", ".join(sorted(set(facts["scanners"])))} |
+| Steps | {steps}, fixed beforehand; the running average of the weights is kept |
+| Dice on the held-out simulated scanner '{facts["held_out_scanner"]}' | {dice} |
+| Licence | {facts["licence"]} |
+
+Made by
+
+    {facts["command"] or "annotator pretrain"}
+
+## Limits
+
+- A simulator is not a patient: measure on real frames of your own before you trust a figure. The Dice above says how
+  well the network reads that simulator, and no more.
+- Only apical views were simulated; in other views the suggestions mean nothing.
+- Not a medical device: a person accepts or corrects each suggestion.
+"""

@@ -1,0 +1,89 @@
+"""Starting weights from a simulator: a file with its card, the same for the same seed, and wrong words refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from annotator import registry
+from annotator.core.errors import BadInput, Cancelled, UnknownName
+from annotator.engine.jobs import pretraining
+from annotator.engine.jobs.pretraining import PretrainOptions, pretrain
+from annotator.engine.jobs.progress import Silent
+from annotator.learn.weights import load, read_header
+from annotator.testing.commands import command
+
+TINY = PretrainOptions(
+    domains=("varied", "vendor-b"),
+    overrides={"data.image_size": "32", "data.labelled_batch": "2", "network.options.width": "8"},
+    pool=2,
+    refresh_every=1,
+    seed=4,
+)
+
+
+class CancelAtStep:
+    """Progress that cancels in training."""
+
+    def update(self, done: int, total: int, sentence: str) -> None:
+        if sentence.startswith("Pretraining"):
+            raise Cancelled("The pretraining")
+
+
+@pytest.fixture(autouse=True)
+def _few_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretraining._Ward, "_HELD_OUT_PATIENTS", 1)
+
+
+def test_a_tiny_run_writes_weights_that_load_and_a_card(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    out = tmp_path / "new folder" / "start.safetensors"
+    report = pretrain(TINY, 3, out, command="annotator pretrain --steps 3", progress=Silent())
+    again = pretrain(TINY, 3, tmp_path / "again.safetensors", command="annotator pretrain --steps 3", progress=Silent())
+    other = pretrain(replace(TINY, seed=5), 3, tmp_path / "other.safetensors", progress=Silent())
+    torch.set_num_threads(before)
+    assert (report.steps, report.patients) == (3, 4)
+    assert out.read_bytes() == again.weights.read_bytes() != other.weights.read_bytes()
+    header = read_header(out)
+    assert header.protocol == registry.protocol("apical")
+    assert header.active == header.protocol.ids
+    assert header.facts["held_out_scanner"] == "vendor-a"
+    assert set(report.dice) <= set(header.protocol.ids)
+    assert load(out, registry.networks()).structures == header.protocol.ids
+    card = report.card.read_text(encoding="utf-8")
+    assert "Apache-2.0" in card
+    assert "annotator pretrain --steps 3" in card
+    assert "4 simulated patients" in card
+
+
+def test_nothing_is_written_where_it_is_cancelled(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        pretrain(TINY, 3, tmp_path / "start.safetensors", progress=CancelAtStep())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "word"),
+    [
+        ({"domains": ("nowhere",)}, UnknownName, "nowhere"),
+        ({"simulator": "nothing"}, UnknownName, "nothing"),
+        ({"network": "nothing"}, UnknownName, "nothing"),
+        ({"domains": ("vendor-a",)}, BadInput, "held out"),
+    ],
+)
+def test_wrong_words_are_refused(changes: dict[str, object], error: type[Exception], word: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=word):
+        pretrain(replace(TINY, **changes), 1, tmp_path / "start.safetensors", progress=Silent())  # type: ignore[arg-type]
+
+
+def test_the_command_says_how_to_make_the_file_again(tmp_path: Path) -> None:
+    words = ("--domains", "varied", "--pool", 1, "--set", "data.image_size=32", "--set", "network.options.width=8")
+    said = command("pretrain", "--steps", 1, *words, "--seed", 2, "--out", tmp_path / "w.safetensors", "--json").json
+    assert said["patients"] == 1
+    card = (tmp_path / "w.md").read_text(encoding="utf-8")
+    assert "--steps 1 --domains varied --pool 1 --refresh-every 2 --recipe pretrain --set data.image_size=32" in card
+    assert command("pretrain", "--steps", 1, "--out", tmp_path / "w.pt").status == 1

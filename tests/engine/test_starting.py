@@ -1,0 +1,94 @@
+"""The weights that ship: whom they suit, and that they serve before any label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotator import registry
+from annotator.core.identity import FrameKey
+from annotator.core.protocols import LabelProtocol
+from annotator.engine.jobs.models import serving_model
+from annotator.engine.jobs.pretraining import LARGEST_BYTES
+from annotator.engine.messages import Event, Look, SuggestionsReady, TrainingStatus
+from annotator.engine.starting import shipped_weights
+from annotator.engine.status import START_SENTENCE
+from annotator.engine.thread import open_session
+from annotator.learn.weights import Predictor, load
+from annotator.project import Project
+from annotator.testing.sessions import add_moving_square, outline_square
+
+APICAL = registry.protocol("apical")
+FEWER = LabelProtocol("few", "Few", (APICAL.structures[2], APICAL.structures[0]), views=("a4c",))
+
+
+@pytest.fixture
+def apical(tmp_path: Path) -> Iterator[Project]:
+    """A project of two of the weights' structures in another order, with one unlabelled clip."""
+    with Project.create(tmp_path / "project", FEWER) as opened:
+        add_moving_square(opened, "clip")
+        yield opened
+
+
+def ticks(project: Project, recipe: str = "default", *, n: int = 6) -> tuple[list[Event], str]:
+    session = open_session(project, factory=registry.network("unet"), recipe=recipe, device="cpu")
+    session.handle(Look(FrameKey("clip", 2)), at=0.0)
+    events = [event for _ in range(n) for event in session.tick()[0]]
+    return events, session.sentence
+
+
+def test_they_suit_protocols_that_share_structures_and_views() -> None:
+    weights = shipped_weights(APICAL)
+    assert weights is not None
+    assert weights.stat().st_size <= LARGEST_BYTES
+    assert weights.with_suffix(".md").read_text(encoding="utf-8").count("annotator pretrain") >= 1
+    assert shipped_weights(FEWER) == weights
+    assert shipped_weights(APICAL, network="unet", options={}) == weights
+    assert shipped_weights(APICAL, network="unet", options={"width": 8}) is None
+    assert shipped_weights(APICAL, network="another") is None
+    for name in ("two-structures", "psax", "plax"):
+        assert shipped_weights(registry.protocol(name)) is None
+
+
+def test_they_serve_before_the_first_label_and_say_so(apical: Project) -> None:
+    events, sentence = ticks(apical)
+    (first, *_) = [event for event in events if isinstance(event, SuggestionsReady)]
+    assert {s.snapshot for s in first.suggestions} == {0}
+    assert START_SENTENCE in sentence
+    assert START_SENTENCE in next(event.sentence for event in events if isinstance(event, TrainingStatus))
+
+
+def test_a_recipe_that_starts_from_nothing_serves_nothing(apical: Project) -> None:
+    events, sentence = ticks(apical, "demo")
+    assert not [event for event in events if isinstance(event, SuggestionsReady)]
+    assert START_SENTENCE not in sentence
+
+
+def test_predictions_before_the_first_snapshot_are_mapped_onto_the_project(apical: Project) -> None:
+    model = serving_model(apical)
+    assert model.snapshot is None
+    frame = apical.read_frame(FrameKey("clip", 0))
+    mine = model.predictor.predict(frame).probabilities
+    whole = _unmapped().predict(frame).probabilities
+    np.testing.assert_allclose(mine[1], whole[APICAL.index("la")], atol=1e-6)
+    np.testing.assert_allclose(mine[2], whole[APICAL.index("lv")], atol=1e-6)
+
+
+def _unmapped() -> Predictor:
+    weights = shipped_weights(APICAL)
+    assert weights is not None
+    return load(weights, registry.networks())
+
+
+def test_training_begins_at_them(apical: Project) -> None:
+    outline_square(apical, "clip")
+    session = open_session(apical, factory=registry.network("unet"), device="cpu")
+    for _ in range(30):
+        session.tick()
+        if session.step:
+            break
+    assert session.step == 1
+    assert session._learning._trainer.active_structures == ("la", "lv")  # type: ignore[union-attr]
