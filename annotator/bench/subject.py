@@ -18,6 +18,7 @@ from annotator.app.session import RunningEngine, Session
 from annotator.app.startup import application, make_window
 from annotator.app.window import MainWindow
 from annotator.bench.clockwork import Heartbeat, wait
+from annotator.core.errors import AnnotatorError
 from annotator.engine.messages import Command, Event, TrainingStatus
 from annotator.engine.thread import Engine
 from annotator.project import Project
@@ -91,20 +92,28 @@ class Subject:
 
 @contextmanager
 def subject(*, trains: bool) -> Iterator[Subject]:
-    """Open the window on a simulated project in a temporary folder, and close everything at the end."""
+    """Open the window on a simulated project in a temporary folder, and close everything at the end.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the window does not get the keyboard.
+    """
     with TemporaryDirectory(prefix="annotator-bench-") as folder:
         path = Path(folder) / "project"
         long_clip = make_project(path)
         qt = application()
         heartbeat = Heartbeat()
         window = make_window(qt)
+        window.show()
+        window.activateWindow()
+        if not wait(20.0, until=lambda: qt.activeWindow() is window):
+            raise AnnotatorError("The window does not get the keyboard; close other windows and try again.")
         project = Project.open(path)
         tap = Tap(Engine(project, factory=registry.network("unet"), recipe=str(_recipe(path)))) if trains else None
         engine: RunningEngine | None = tap
         session = Session(project, window.settings, engine=engine, parent=window)
         window.show_session(session)
-        window.show()
-        QTest.qWaitForWindowExposed(window.windowHandle())
         session.bench.open_clip(long_clip)
         wait(1.0)
         try:
@@ -129,8 +138,8 @@ def make_project(path: Path) -> str:
 
 
 def _recipe(path: Path) -> Path:
-    """The default recipe, without its sleep on a plateau, so that training lasts as long as the measurement."""
+    """The default recipe from nothing, without its sleep on a plateau, so that training outlasts the measurement."""
     recipe = path.parent / "sleepless.toml"
     text = registry.resource("recipes/default.toml").read_text(encoding="utf-8")
-    recipe.write_text(f"{text}\n[schedule]\nplateau_patience = 1000000\n", encoding="utf-8")
+    recipe.write_text(f'start = "nothing"\n{text}\n[schedule]\nplateau_patience = 1000000\n', encoding="utf-8")
     return recipe
