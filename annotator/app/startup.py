@@ -85,6 +85,8 @@ def make_window(qt: QApplication) -> MainWindow:
     splash.show()
     qt.processEvents()
     preload_torch()
+    # A thread that wants the interpreter waits for so long; the hand that draws must not wait for the learner.
+    sys.setswitchinterval(0.0005)
     log = start_log()
     window = MainWindow(settings, on_demo=_demo_project)
     sys.excepthook = _Excepthook(window, log)

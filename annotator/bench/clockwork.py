@@ -21,12 +21,14 @@ class Due:
     """Something to do at a time, in seconds from the start; ``kind`` names the sample, empty for none.
 
     ``is_move`` marks pointer moves: where several are overdue only the last is delivered, as window systems do.
+    ``is_shown`` tells whether a picture that is swapped to the screen has what the event asked for.
     """
 
     at_s: float
     kind: str
     act: Callable[[], None]
     is_move: bool = False
+    is_shown: Callable[[], bool] | None = None
 
 
 class Clockwork(QObject):
@@ -43,7 +45,7 @@ class Clockwork(QObject):
 
     def __init__(self, canvas: QWidget) -> None:
         super().__init__()
-        self._pending: list[tuple[str, float]] = []
+        self._pending: list[Due] = []
         self._samples: dict[str, list[float]] = defaultdict(list)
         self._schedule: list[Due] = []
         self._began = 0.0
@@ -53,6 +55,7 @@ class Clockwork(QObject):
 
     def play(self, schedule: Sequence[Due]) -> dict[str, list[float]]:
         """Play a schedule to its end; the samples by kind, in ms."""
+        self._pending.clear()
         self._samples = defaultdict(list)
         self._schedule = sorted(schedule, key=lambda due: due.at_s, reverse=True)
         self._began = time.perf_counter()
@@ -73,8 +76,9 @@ class Clockwork(QObject):
         while due.is_move and self._schedule and self._schedule[-1].is_move and self._is_overdue(self._schedule[-1]):
             due = self._schedule.pop()
             taken.append(due)
+        # Before the event, since a key press draws before it returns.
+        self._pending += [one for one in taken if one.kind]
         due.act()
-        self._pending += [(one.kind, self._began + one.at_s) for one in taken if one.kind]
         self._arm()
 
     def _is_overdue(self, due: Due) -> bool:
@@ -82,9 +86,9 @@ class Clockwork(QObject):
 
     def _on_swap(self) -> None:
         now = time.perf_counter()
-        for kind, due in self._pending:
-            self._samples[kind].append(1000 * (now - due))
-        self._pending.clear()
+        for due in [due for due in self._pending if due.is_shown is None or due.is_shown()]:
+            self._pending.remove(due)
+            self._samples[due.kind].append(1000 * (now - self._began - due.at_s))
 
 
 class Heartbeat(QObject):

@@ -118,8 +118,24 @@ def _scrubs(found: Subject, seconds: float, rate: float) -> Iterator[Due]:
     length = clip.header.n_frames if clip is not None else 1
     for i in range(int(seconds * rate)):
         forth = (i // (length - 1)) % 2 == 0
-        key = Qt.Key.Key_Right if forth else Qt.Key.Key_Left
-        yield Due(0.1 + i / rate, "scrub", partial(found.press, key))
+        press = _Press(found, Qt.Key.Key_Right if forth else Qt.Key.Key_Left)
+        yield Due(0.1 + i / rate, "scrub", press, is_shown=press.is_shown)
+
+
+class _Press:
+    """A key press that shows another frame."""
+
+    def __init__(self, found: Subject, key: Qt.Key) -> None:
+        self._found, self._key = found, key
+        self._before = -1
+
+    def __call__(self) -> None:
+        self._before = self._found.frame
+        self._found.press(self._key)
+
+    def is_shown(self) -> bool:
+        """Whether another frame is on the desk."""
+        return self._found.frame != self._before
 
 
 def _compared(idle: Mapping[str, Sequence[float]], training: Mapping[str, Sequence[float]]) -> dict[str, Any]:

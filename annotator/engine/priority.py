@@ -9,7 +9,7 @@ import platform
 import threading
 from typing import Final
 
-NICENESS: Final = 10
+NICENESS: Final = 15
 """Of 19: enough that the window wins every core, and training still gets its share beside other programs."""
 
 _LOG = logging.getLogger(__name__)
@@ -44,13 +44,18 @@ def _lower_on_windows() -> bool:
     return bool(kernel.SetThreadPriority(kernel.GetCurrentThread(), below_normal))
 
 
-def use_all_cores() -> int:
-    """Let torch use every core of this process in the calling thread; the number of threads."""
+def leave_a_core() -> int:
+    """Let torch use every core but one in the calling thread; the number of threads.
+
+    The window has a core of its own then. Threads that share the step wait for the slowest at every operation, so
+    that one which the window delays costs more than it brings.
+    """
     import torch  # noqa: PLC0415
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    torch.set_num_threads(cores)
-    return cores
+    threads = max(1, cores - 1)
+    torch.set_num_threads(threads)
+    return threads
 
 
 def preload_torch() -> None:

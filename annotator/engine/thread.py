@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from annotator.core.plugin_types import NetworkFactory
 from annotator.engine.messages import Command, DataChanged, Event, Stop, Trouble
 from annotator.engine.options import SessionOptions
-from annotator.engine.priority import lower_priority, use_all_cores
+from annotator.engine.priority import leave_a_core, lower_priority
 from annotator.engine.serving import LookServed
 from annotator.engine.session import TrainingSession
 from annotator.engine.starting import shipped_weights
@@ -214,4 +214,4 @@ def open_session(
 
 def _prepare_thread() -> None:
     lower_priority()
-    use_all_cores()
+    leave_a_core()
