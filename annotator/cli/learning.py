@@ -11,13 +11,13 @@ from annotator.cli.opening import writable
 from annotator.cli.output import JsonOption, ProjectArgument, progress_bar, show, table, tell
 from annotator.core.errors import BadInput
 from annotator.core.identity import Split
-from annotator.engine.jobs.evaluating import Evaluation
 from annotator.engine.jobs.evaluating import evaluate as evaluate_job
 from annotator.engine.jobs.predicting import predict_files, predict_project
 from annotator.engine.jobs.queueing import next_up
 from annotator.engine.jobs.training import TrainBudget, TrainOptions
 from annotator.engine.jobs.training import train as train_job
 from annotator.engine.jobs.weights import export_weights as export_weights_job
+from annotator.learn.patient_scores import Evaluation
 from annotator.project import Project
 
 

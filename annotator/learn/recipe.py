@@ -52,10 +52,26 @@ class OptimiserSection(_Section):
     decay_steps: int = Field(default=600, ge=1)
     clip_norm: float = Field(default=1.0, gt=0)
 
-    def rate_at(self, step: int) -> float:
-        """Learning rate after ``step`` steps."""
+    def shape_at(self, step: int) -> float:
+        """Share of the learning rate after ``step`` steps."""
         rise = min(1.0, (step + 1) / max(1, self.warm_up_steps))
-        return self.learning_rate * rise / math.sqrt(1.0 + step / self.decay_steps)
+        return rise / math.sqrt(1.0 + step / self.decay_steps)
+
+
+class FineTuningSection(_Section):
+    """What differs where training begins at weights instead of at nothing.
+
+    Parameters
+    ----------
+    learning_rate
+        In place of the optimiser's.
+    age
+        Steps that the weights count as, where the teacher warms up and is trusted more and more: a teacher that
+        already knows something must not be replaced by the student's first, rough steps.
+    """
+
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    age: int = Field(default=0, ge=0)
 
 
 class LossSection(_Section):
@@ -270,6 +286,7 @@ class Recipe(_Section):
     network: NetworkSection = NetworkSection()
     data: DataSection = DataSection()
     optimiser: OptimiserSection = OptimiserSection()
+    fine_tuning: FineTuningSection = FineTuningSection()
     loss: LossSection = LossSection()
     teacher: TeacherSection = TeacherSection()
     hdc: HdcSection = HdcSection()

@@ -87,6 +87,7 @@ class Trainer:
         self.protocol, self.recipe = protocol, recipe
         self.values = dict(values) if values is not None else protocol.default_values()
         self.step_count = 0
+        self._is_fine_tuning = False
         self._factory_name = factory.name
         self._device = devices.choose_device(device)
         self._everything = everything_allowed(protocol)
@@ -193,7 +194,7 @@ class Trainer:
         loss = known + recipe.loss.dice_weight * dice
         report = {"supervised": known, "dice": dice}
 
-        ramp = recipe.teacher.ramp_at(self.step_count)
+        ramp = recipe.teacher.ramp_at(self._teacher_age)
         weight = recipe.teacher.weight * ramp
         taught, target = None, None
         if weight > 0 or any(term.needs_teacher for term in self._terms):
@@ -220,10 +221,16 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.optimiser.clip_norm)
         if not math.isfinite(float(norm)):
             raise TrainingFailed("The loss is no longer a number; lower optimiser.learning_rate and try again.")
+        peak = (self.recipe.fine_tuning if self._is_fine_tuning else self.recipe.optimiser).learning_rate
         for group in self._optimiser.param_groups:
-            group["lr"] = self.recipe.optimiser.rate_at(self.step_count)
+            group["lr"] = peak * self.recipe.optimiser.shape_at(self.step_count)
         self._optimiser.step()
-        ema.follow(self._teacher, self._student, ema.decay_at(self.step_count, self.recipe.teacher.ema_limit))
+        ema.follow(self._teacher, self._student, ema.decay_at(self._teacher_age, self.recipe.teacher.ema_limit))
+
+    @property
+    def _teacher_age(self) -> int:
+        """Steps that the teacher's warm-ups count: its own, and those that the weights it began at are worth."""
+        return self.step_count + (self.recipe.fine_tuning.age if self._is_fine_tuning else 0)
 
     def _supervision(self, bitmaps: Tensor, known: Tensor) -> Tensor:
         """Allowed sets as the losses see them: with dropped labels, or with the naive reading for comparison."""
@@ -308,6 +315,7 @@ class Trainer:
         if self._twin is not None:
             checkpoints.load_matching(self._twin, state)
         self._active |= predictor.active.to(self._device)
+        self._is_fine_tuning = True
 
     # --- stopping and going on ----------------------------------------------------------------------------
 
@@ -318,6 +326,7 @@ class Trainer:
                 "structures": list(self.protocol.ids),
                 "network": self._factory_name,
                 "step": self.step_count,
+                "is_fine_tuning": self._is_fine_tuning,
                 "student": self._student.state_dict(),
                 "teacher": self._teacher.state_dict(),
                 "twin": None if self._twin is None else self._twin.state_dict(),
@@ -349,6 +358,8 @@ class Trainer:
         self._optimiser.load_state_dict(state["optimiser"])
         self._active |= state["active"].to(self._device)
         self.step_count, self._shrink = state["step"], state["shrink"]
+        # Checkpoints of an older version do not say.
+        self._is_fine_tuning = state.get("is_fine_tuning", False)
         self._parameters_rng.set_state(state["rng"])
         if self._device.type != "cpu" and state["noise_rng"].shape == self._chance.noise.get_state().shape:
             self._chance.noise.set_state(state["noise_rng"])

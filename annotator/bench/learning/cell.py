@@ -1,0 +1,160 @@
+"""One training of the learning benchmark, and its score on the test frames."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from annotator import registry
+from annotator.bench.learning.cases import Case
+from annotator.bench.learning.design import Cell, Dealt, deal
+from annotator.bench.learning.scoring import Probabilities, dice_only, score
+from annotator.core.allowed import allowed_bitmap
+from annotator.core.protocols import LabelProtocol
+from annotator.engine.starting import shipped_weights
+from annotator.engine.trainer_protocol import FittedImages
+from annotator.engine.workshop import LearnWorkshop, find_recipe
+from annotator.learn.dataset import TrainingFrame
+from annotator.learn.publish_policy import hold_aside
+from annotator.learn.recipe import read_recipe
+from annotator.learn.trainer import Trainer
+
+
+def run_cell(
+    cell: Cell, cases: Sequence[Case], protocol: LabelProtocol, values: Mapping[str, int] | None
+) -> dict[str, Any]:
+    """Train as the cell says and score what came of it on the test frames.
+
+    The model is the one that validated best on the patients held aside (their labels count in the budget), or the last
+    one where nothing is held aside. The clock counts training, validation and publishing, not the scoring on test
+    frames, which chooses nothing.
+
+    Returns
+    -------
+    dict
+        JSON-ready: ``scores``, ``curve``, ``steps``, ``seconds`` and what was trained on.
+
+    Raises
+    ------
+    AnnotatorError
+        Where recipe, network or device cannot be used.
+    """
+    return _Run(cell, deal(cases, cell), protocol, values).result()
+
+
+class _Run:
+    def __init__(self, cell: Cell, dealt: Dealt, protocol: LabelProtocol, values: Mapping[str, int] | None) -> None:
+        self._cell, self._dealt, self._protocol = cell, dealt, protocol
+        self._recipe = read_recipe(find_recipe(cell.row.recipe), cell.row.overrides)
+        factory = registry.network(self._recipe.network.name)
+        self._workshop = LearnWorkshop(
+            protocol,
+            {**protocol.default_values(), **(values or {})},
+            recipe=self._recipe,
+            factory=factory,
+            device=cell.device,
+            seed=cell.seed,
+        )
+        made = self._workshop.trainer()
+        assert isinstance(made, Trainer)
+        self._trainer = made
+        if self._recipe.start == "weights":
+            network = self._recipe.network
+            begin = shipped_weights(protocol, network=network.name, options=network.options)
+            if begin is not None:
+                self._workshop.start_from(self._trainer, begin)
+        self._clock = 0.0
+        self._curve: list[dict[str, Any]] = []
+        self._best: tuple[float, bytes, int] | None = None
+
+    def result(self) -> dict[str, Any]:
+        held = self._put_frames()
+        steps = self._train() if self._trainer.can_step else 0
+        if self._best is None:
+            self._best = (math.nan, self._trainer.publish(), self._trainer.step_count)
+        validated, data, chosen = self._best
+        return {
+            "labels": sum(len(of) for of in self._dealt.given.values()),
+            "labelled_frames": len(self._dealt.given),
+            "held_patients": len(held),
+            "steps": steps,
+            "seconds": round(self._clock, 2),
+            "chosen_step": chosen,
+            "validation": None if math.isnan(validated) else round(validated, 4),
+            "device": self._trainer.device_text,
+            "notes": list(self._trainer.notes),
+            "curve": self._curve,
+            "scores": self._scored(data),
+        }
+
+    def _put_frames(self) -> tuple[str, ...]:
+        by_patient: dict[str, set[str]] = defaultdict(set)
+        patient = {c.key: c.patient for c in self._dealt.pool}
+        for key, structures in self._dealt.given.items():
+            by_patient[patient[key]].update(structures)
+        held = hold_aside(by_patient)
+        training: list[TrainingFrame] = []
+        validation: list[TrainingFrame] = []
+        for case in self._dealt.pool:
+            label = case.only(self._dealt.given.get(case.key, ()))
+            if case.patient in held and label is None:
+                continue
+            frame = self._workshop.training_frame(
+                case.key,
+                case.header,
+                image=self._workshop.image(case.image, case.header),
+                allowed=None if label is None else allowed_bitmap(label, self._protocol),
+            )
+            (validation if case.patient in held else training).append(frame)
+        self._trainer.put(training)
+        if validation:
+            self._trainer.set_validation(validation)
+        return held
+
+    def _train(self) -> int:
+        spending, marks = self._cell.spending, iter(sorted(self._cell.spending.at))
+        mark = next(marks, None)
+        while (spent := self._spent()) < spending.end:
+            if mark is not None and spent >= mark:
+                self._note(mark)
+                mark = next(marks, None)
+            began = time.perf_counter()
+            self._trainer.step()
+            if self._trainer.step_count % self._recipe.schedule.validate_every == 0:
+                self._check()
+            self._clock += time.perf_counter() - began
+        self._check()
+        for rest in [mark, *marks]:
+            if rest is not None and rest <= spending.end:
+                self._note(rest)
+        return self._trainer.step_count
+
+    def _spent(self) -> float:
+        return self._clock if self._cell.spending.seconds is not None else float(self._trainer.step_count)
+
+    def _check(self) -> None:
+        found = self._trainer.validate()
+        if found.dice and (self._best is None or found.mean_dice > self._best[0]):
+            self._best = (found.mean_dice, self._trainer.publish(), self._trainer.step_count)
+
+    def _note(self, mark: float) -> None:
+        """The teacher of this moment on the test frames; the clock stands still."""
+        found = dice_only(self._dealt.test, self._found(self._trainer.predict), self._protocol)
+        self._curve.append({"at": mark, "step": self._trainer.step_count, "dice": found})
+
+    def _scored(self, data: bytes) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "model.safetensors"
+            file.write_bytes(data)
+            model = self._workshop.model(file)
+        return score(self._dealt.test, self._found(model.predict), self._protocol)
+
+    def _found(self, predict: Callable[[FittedImages], Probabilities]) -> Iterator[Probabilities]:
+        for case in self._dealt.test:
+            fitted = self._workshop.image(case.image, case.header)
+            yield self._workshop.native(predict(fitted[None])[0], case.header)

@@ -1,0 +1,121 @@
+"""Runs the cells of a learning benchmark: each in a process of its own, resumable, with progress."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from annotator import registry
+from annotator.bench.learning.cases import Case, read_cases
+from annotator.bench.learning.cell import run_cell
+from annotator.bench.learning.design import Cell, Design
+from annotator.core.disk_errors import write_failure
+from annotator.engine.jobs.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where the frames come from: a manifest, the protocol's name and the mask values of its label files."""
+
+    manifest: Path
+    protocol: str
+    values: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How many cells run at a time, and with how many CPU threads each."""
+
+    jobs: int = 1
+    threads: int = 1
+
+
+def run_design(design: Design, data: Data, out: Path, *, machine: Machine, progress: Progress) -> list[dict[str, Any]]:
+    """Run every cell that ``out`` does not have yet; the results of all cells, in the design's order.
+
+    Parameters
+    ----------
+    design
+        What to compare.
+    data
+        Frames and labels.
+    out
+        A folder; each finished cell is a file in ``out/cells``, so that a run that was cut off goes on.
+    machine
+        How many at a time.
+    progress
+        Told after every cell.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the manifest, a recipe or the folder cannot be used.
+    """
+    folder = out / "cells"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_failure(error, folder) from None
+    cells = list(design.cells())
+    waiting = [cell for cell in cells if not _file(folder, cell).exists()]
+    _run(waiting, data, folder, machine=machine, progress=progress)
+    return [json.loads(_file(folder, cell).read_text(encoding="utf-8")) for cell in cells]
+
+
+def _run(cells: Sequence[Cell], data: Data, folder: Path, *, machine: Machine, progress: Progress) -> None:
+    if not cells:
+        return
+    # A fresh interpreter for each process: torch's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    progress.update(0, len(cells), "Training the first cells")
+    with ProcessPoolExecutor(machine.jobs, context, initializer=_start, initargs=(data, machine.threads)) as pool:
+        running: dict[Future[dict[str, Any]], Cell] = {pool.submit(_work, cell): cell for cell in cells}
+        try:
+            for done, future in enumerate(as_completed(running), 1):
+                _write(_file(folder, running[future]), {**_described(running[future]), **future.result()})
+                progress.update(done, len(cells), f"Trained {running[future].slug}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _file(folder: Path, cell: Cell) -> Path:
+    return folder / f"{cell.slug}.json"
+
+
+def _described(cell: Cell) -> dict[str, Any]:
+    said = asdict(cell)
+    return {"row": cell.row.name, "budget": said.pop("labels"), "cell": said}
+
+
+def _write(path: Path, result: Mapping[str, Any]) -> None:
+    aside = path.with_suffix(".writing")
+    try:
+        aside.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise write_failure(error, path) from None
+
+
+_cases: tuple[Case, ...] = ()
+_data: Data | None = None
+
+
+def _start(data: Data, threads: int) -> None:
+    """What each process reads once."""
+    global _cases, _data  # noqa: PLW0603 - a worker process has no other place that its calls share
+    import torch  # noqa: PLC0415
+
+    torch.set_num_threads(threads)
+    _data = data
+    _cases = read_cases(data.manifest, registry.protocol(data.protocol), data.values)
+
+
+def _work(cell: Cell) -> dict[str, Any]:
+    assert _data is not None
+    return run_cell(cell, _cases, registry.protocol(_data.protocol), _data.values)
