@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from annotator import registry
 from annotator.bench.learning.cases import Case
 from annotator.bench.learning.design import Cell, Dealt, deal
@@ -20,6 +22,7 @@ from annotator.engine.starting import shipped_weights
 from annotator.engine.trainer_protocol import FittedImages
 from annotator.engine.workshop import LearnWorkshop, find_recipe
 from annotator.learn.dataset import TrainingFrame
+from annotator.learn.devices import choose_device
 from annotator.learn.publish_policy import hold_aside
 from annotator.learn.recipe import read_recipe
 from annotator.learn.trainer import Trainer
@@ -69,6 +72,9 @@ class _Run:
             if begin is not None:
                 self._workshop.start_from(self._trainer, begin)
         self._clock = 0.0
+        # One core's own time where there is one thread: other cells, or programs, shorten no training then.
+        is_on_one_core = choose_device(cell.device).type == "cpu" and torch.get_num_threads() == 1
+        self._now = time.process_time if is_on_one_core else time.perf_counter
         self._curve: list[dict[str, Any]] = []
         self._best: tuple[float, bytes, int] | None = None
 
@@ -123,11 +129,11 @@ class _Run:
             if mark is not None and spent >= mark:
                 self._note(mark)
                 mark = next(marks, None)
-            began = time.perf_counter()
+            began = self._now()
             self._trainer.step()
             if self._trainer.step_count % self._recipe.schedule.validate_every == 0:
                 self._check()
-            self._clock += time.perf_counter() - began
+            self._clock += self._now() - began
         self._check()
         for rest in [mark, *marks]:
             if rest is not None and rest <= spending.end:

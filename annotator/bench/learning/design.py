@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -103,6 +103,52 @@ class Design:
         """Seeds outermost, so that a run that is cut off has whole comparisons of fewer seeds."""
         for seed, shift, budget, layout, row in product(self.seeds, self.shifts, self.labels, self.layouts, self.rows):
             yield Cell(row, budget, layout, shift, seed, self.spending, self.pattern, self.device)
+
+
+def parse_labels(text: str) -> tuple[int, ...]:
+    """``"12,60,all"`` to budgets.
+
+    Raises
+    ------
+    BadInput
+        Where a part is no number.
+    """
+    try:
+        return tuple(EVERY_LABEL if p.strip() == "all" else abs(int(p)) for p in text.split(","))
+    except ValueError:
+        raise BadInput(text, "budgets are numbers of structure labels, or 'all'", "correct --labels") from None
+
+
+def parse_layouts(text: str) -> tuple[Layout, ...]:
+    """``"spread,frames"`` to layouts.
+
+    Raises
+    ------
+    BadInput
+        Where there is no such layout.
+    """
+    known: dict[str, Layout] = {name: name for name in get_args(Layout)}
+    parts = [p.strip() for p in text.split(",")]
+    if any(p not in known for p in parts):
+        raise BadInput(text, f"a layout is one of {', '.join(known)}", "correct --layout")
+    return tuple(known[p] for p in parts)
+
+
+def parse_shifts(text: str) -> tuple[int, ...]:
+    """``"0,2,inverted"`` to rungs of the ladder, by number or name.
+
+    Raises
+    ------
+    BadInput
+        Where there is no such rung.
+    """
+    known = {**{name: i for i, name in enumerate(RUNGS)}, **{str(i): i for i in range(len(RUNGS))}}
+    parts = [p.strip() for p in text.split(",")]
+    if any(p not in known for p in parts):
+        raise BadInput(
+            text, f"a shift is a number up to {len(RUNGS) - 1} or one of {', '.join(RUNGS)}", "correct --shift"
+        )
+    return tuple(known[p] for p in parts)
 
 
 def parse_pattern(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -1,0 +1,51 @@
+"""``annotator bench learning``: what recipes are worth on real frames, from few labels and little time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from annotator.bench.learning.design import (
+    Design,
+    Row,
+    Spending,
+    parse_labels,
+    parse_layouts,
+    parse_pattern,
+    parse_shifts,
+)
+from annotator.bench.learning.plot import plot_curves
+from annotator.bench.learning.report import markdown, summary
+from annotator.bench.learning.running import Data, Machine, run_design
+from annotator.engine.jobs.progress import Progress
+
+__all__ = [
+    "Data",
+    "Design",
+    "Machine",
+    "Row",
+    "Spending",
+    "parse_labels",
+    "parse_layouts",
+    "parse_pattern",
+    "parse_shifts",
+    "run",
+]
+
+
+def run(design: Design, data: Data, out: Path, *, machine: Machine, progress: Progress) -> dict[str, Any]:
+    """Run what is missing and write ``learning.json``, ``learning.md`` and ``curves.png`` into ``out``.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the manifest, a recipe or the folder cannot be used.
+    """
+    results = run_design(design, data, out, machine=machine, progress=progress)
+    entries, unit = summary(results), "s" if design.spending.seconds is not None else "steps"
+    document = {"manifest": data.manifest.name, "threads": machine.threads, "unit": unit, "rows": entries}
+    (out / "learning.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    (out / "learning.md").write_text(markdown(entries, unit=unit), encoding="utf-8")
+    plot_curves(entries, out / "curves.png", unit=unit)
+    return document

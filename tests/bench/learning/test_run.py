@@ -1,0 +1,90 @@
+"""The benchmark on a tiny manifest: it trains, goes on where it was cut off, and its tables follow from its cells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from annotator.bench import learning
+from annotator.bench.learning import report, running
+from annotator.core.errors import Cancelled
+from annotator.engine.jobs.progress import Silent
+
+TINY = "default start=nothing network.options.width=8 data.image_size=32"
+
+
+def design(**changes: object) -> learning.Design:
+    options = {
+        "rows": (learning.Row.parse(f"ours: {TINY}"), learning.Row.parse(f"plain: supervised {TINY[8:]}")),
+        "labels": (6,),
+        "seeds": (0,),
+        "spending": learning.Spending(steps=4, at=(2, 4)),
+    }
+    return learning.Design(**{**options, **changes})  # type: ignore[arg-type]
+
+
+class CutOff:
+    """A user who stops after the first cell."""
+
+    def update(self, done: int, total: int, sentence: str) -> None:
+        if done:
+            raise Cancelled("the benchmark")
+
+
+def test_a_run_that_was_cut_off_goes_on(manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, machine, out = learning.Data(manifest, "two-structures"), learning.Machine(), tmp_path / "out"
+    with pytest.raises(Cancelled):
+        learning.run(design(), data, out, machine=machine, progress=CutOff())
+    (first,) = (out / "cells").glob("*.json")
+    written = first.stat().st_mtime_ns
+    found = learning.run(design(), data, out, machine=machine, progress=Silent())
+    assert first.stat().st_mtime_ns == written
+    assert [row["row"] for row in found["rows"]] == ["ours", "plain"]
+    ours = found["rows"][0]
+    assert ours["steps"]["mean"] == 4
+    assert [point["at"] for point in ours["curve"]] == [2, 4]
+    assert set(ours["dice"]) == {"first", "second"}
+    assert all(0.0 <= figure["mean"] <= 1.0 for figure in ours["dice"].values())
+    assert json.loads((out / "learning.json").read_text()) == found
+    assert (out / "curves.png").stat().st_size > 5000
+    # Everything is there now: no process is started any more.
+    monkeypatch.setattr(running, "ProcessPoolExecutor", None)
+    assert learning.run(design(), data, out, machine=machine, progress=Silent()) == found
+
+
+def cell(seed: int, dice: float) -> dict[str, object]:
+    scores: dict[str, dict[str, object]] = {
+        "dice": {"a": dice, "b": None},
+        "hd95_mm": {"a": None},
+        "missed": {"a": 1},
+        "ece": {"a": 0.1},
+        "by_domain": {},
+    }
+    facts = {"layout": "spread", "shift": 0, "seed": seed}
+    return {
+        "row": "r",
+        "budget": -1,
+        "cell": facts,
+        "scores": {**scores, "by_domain": {}},
+        "steps": 10,
+        "seconds": 2.0,
+        "curve": [],
+    }
+
+
+def test_tables_state_mean_and_spread_over_seeds() -> None:
+    (entry,) = report.summary([cell(0, 0.5), cell(1, 0.7)])
+    assert (entry["labels"], entry["seeds"]) == ("all", [0, 1])
+    assert entry["mean_dice"]["mean"] == pytest.approx(0.6)
+    assert entry["mean_dice"]["sd"] == pytest.approx(0.1 * 2**0.5)
+    assert entry["step_ms"]["mean"] == pytest.approx(200.0)
+    text = report.markdown([entry], unit="s")
+    assert "**0.600 ± 0.141**" in text
+    assert text.splitlines()[2].count("|") == text.splitlines()[0].count("|")
+
+
+def test_one_seed_has_no_spread() -> None:
+    (entry,) = report.summary([cell(0, 0.5)])
+    assert entry["mean_dice"] == {"mean": 0.5, "sd": None, "n": 1}
