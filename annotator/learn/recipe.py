@@ -70,8 +70,8 @@ class FineTuningSection(_Section):
         already knows something must not be replaced by the student's first, rough steps.
     """
 
-    learning_rate: float = Field(default=2e-3, gt=0, le=1)
-    age: int = Field(default=0, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    age: int = Field(default=1000, ge=0)
 
 
 class LossSection(_Section):

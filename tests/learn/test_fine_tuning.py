@@ -1,0 +1,70 @@
+"""Training that begins at weights: the teacher keeps what they know while the student takes its first steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotator.learn import weights
+from annotator.learn.dataset import TrainingFrame
+from annotator.learn.recipe import FineTuningSection, Recipe
+from annotator.learn.trainer import Trainer
+from annotator_unet import UNetFactory
+
+TrainerMaker = Callable[..., Trainer]
+
+
+@pytest.fixture
+def taught(make_trainer: TrainerMaker, frames: list[TrainingFrame], tmp_path: Path) -> weights.Predictor:
+    """Weights of a short training."""
+    trainer = make_trainer()
+    trainer.put(frames)
+    for _ in range(20):
+        trainer.step()
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(trainer.publish())
+    return weights.load(path, {"unet": UNetFactory()})
+
+
+def test_a_teacher_with_an_age_is_not_replaced_by_the_first_steps(
+    make_trainer: TrainerMaker, recipe: Recipe, taught: weights.Predictor, frames: list[TrainingFrame]
+) -> None:
+    images = np.stack([frame.image for frame in frames])
+    ways = {}
+    for age in (0, 1000):
+        fine_tuning = FineTuningSection(learning_rate=5e-3, age=age)
+        trainer = make_trainer(changed=recipe.model_copy(update={"fine_tuning": fine_tuning}), seed=1)
+        trainer.start_from(taught)
+        began = trainer.predict(images)
+        trainer.put(frames)
+        for _ in range(3):
+            trainer.step()
+        ways[age] = float(np.abs(trainer.predict(images) - began).mean())
+    assert 0.0 < ways[1000] < 0.2 * ways[0]
+
+
+def test_from_nothing_fine_tuning_changes_nothing(
+    make_trainer: TrainerMaker, recipe: Recipe, frames: list[TrainingFrame]
+) -> None:
+    other = recipe.model_copy(update={"fine_tuning": FineTuningSection(learning_rate=0.1, age=7)})
+    found = []
+    for trainer in (make_trainer(), make_trainer(changed=other)):
+        trainer.put(frames)
+        found.append([dict(trainer.step().losses) for _ in range(3)])
+    assert found[0] == found[1]
+
+
+def test_a_checkpoint_remembers_where_training_began(
+    make_trainer: TrainerMaker, taught: weights.Predictor, frames: list[TrainingFrame]
+) -> None:
+    trainer, other = make_trainer(), make_trainer()
+    trainer.start_from(taught)
+    trainer.put(frames)
+    trainer.step()
+    other.put(frames)
+    other.restore(trainer.checkpoint())
+    assert dict(trainer.step().losses) == dict(other.step().losses)
+    assert trainer.publish() == other.publish()
