@@ -19,11 +19,13 @@ from annotator.core.protocols import LabelProtocol
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.metrics import Reliability, brier, expected_calibration_error, reliability
 
-_CLIP = 1e-6
+LEAST = 1e-6
+"""Probabilities this close to 0 and 1 are not told apart."""
 _RANGE = (0.2, 10.0)
 """Temperatures that are believed."""
 
-_MOST_PIXELS = 400_000
+_MOST_PIXELS = 200_000
+"""More would change no figure that anybody reads, and the learner's thread waits for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,10 +88,77 @@ def tempered(probability: NDArray[np.floating], temperature: float) -> NDArray[n
     return np.asarray(expit(_logits(probability) / temperature), dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What patients held aside say of a model's confidence.
+
+    Parameters
+    ----------
+    structures
+        Structure id to its figures; one that no frame decides both ways is missing.
+    patients
+        How many were looked at.
+    """
+
+    structures: Mapping[str, StructureCalibration]
+    patients: int
+
+    @property
+    def is_cross_fitted(self) -> bool:
+        """Whether 'after' was measured on other patients than those that gave the temperature."""
+        return self.patients > 1
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the temperatures made other patients' confidence better: a smaller mean Brier score."""
+        found = self.structures.values()
+        gain = sum(of.brier_before - of.brier_after for of in found)
+        return self.is_cross_fitted and gain > 0
+
+    def temperatures(self, protocol: LabelProtocol) -> dict[int, float]:
+        """Class index to temperature."""
+        return {protocol.index(name): of.temperature for name, of in self.structures.items()}
+
+    def as_facts(self) -> dict[str, Any]:
+        """Plain data for a model's header."""
+        return {
+            "structures": {name: of.as_facts() for name, of in self.structures.items()},
+            "patients": self.patients,
+            "is_cross_fitted": self.is_cross_fitted,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pixels:
+    """Some pixels of all frames: probabilities (N, K+1) float32, bitmaps (N,) and which half of the patients (N,)."""
+
+    probabilities: NDArray[np.float32]
+    bitmaps: NDArray[np.integer]
+    half: NDArray[np.int64]
+
+    def decided(self, c: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where a class is decided, (N,) bool; and its truth there."""
+        positive = self.bitmaps == (1 << c)
+        says = positive | ((self.bitmaps >> c) & 1 == 0)
+        return says, positive[says]
+
+    def temperature(self, c: int, *, half: int | None = None) -> float:
+        """Fitted on all of the patients or on one half of them."""
+        says, truth = self.decided(c)
+        p = self.probabilities[says, c]
+        if half is not None:
+            mine = self.half[says] == half
+            p, truth = p[mine], truth[mine]
+        return fit_temperature(p, truth)
+
+
 def calibrate(
     frames: Sequence[TrainingFrame], probabilities: NDArray[np.float32], protocol: LabelProtocol
-) -> dict[str, StructureCalibration]:
+) -> Calibration:
     """Temperature and reliability of each structure that some frame decides both ways.
+
+    The temperature is fitted on all patients. What it brings is measured crosswise where there are two or more: each
+    half of the patients is tempered by what the other half gave, all structures together, as a model file does it.
 
     Parameters
     ----------
@@ -100,21 +169,44 @@ def calibrate(
     protocol
         Names the structures.
     """
-    found: dict[str, StructureCalibration] = {}
+    patients = sorted({frame.patient for frame in frames})
+    pixels = _some_pixels(frames, probabilities, {name: i % 2 for i, name in enumerate(patients)})
+    wanted = {}
     for structure in protocol.ids:
-        p, truth = _decided_pixels(frames, probabilities, protocol.index(structure))
-        if not truth.any() or truth.all():
-            continue
-        temperature = fit_temperature(p, truth)
-        q = tempered(p, temperature)
+        says, truth = pixels.decided(protocol.index(structure))
+        if truth.any() and not truth.all():
+            wanted[structure] = protocol.index(structure)
+    served = _served(pixels, tuple(wanted.values()), halves=len(patients) > 1)
+    found = {}
+    for structure, c in wanted.items():
+        says, truth = pixels.decided(c)
+        p, q = pixels.probabilities[says, c], served[says, c]
         found[structure] = StructureCalibration(
-            temperature, reliability(p, truth), reliability(q, truth), brier(p, truth), brier(q, truth)
+            pixels.temperature(c), reliability(p, truth), reliability(q, truth), brier(p, truth), brier(q, truth)
         )
-    return found
+    return Calibration(found, len(patients))
+
+
+def _served(pixels: _Pixels, classes: Sequence[int], *, halves: bool) -> NDArray[np.float32]:
+    """The pixels' probabilities (N, K+1) after tempering, each half of the patients by the other's temperatures."""
+    if not halves:
+        return _tempered_rows(pixels.probabilities, {c: pixels.temperature(c) for c in classes})
+    served = np.empty_like(pixels.probabilities)
+    for half in (0, 1):
+        mine = pixels.half == half
+        temperatures = {c: pixels.temperature(c, half=1 - half) for c in classes}
+        served[mine] = _tempered_rows(pixels.probabilities[mine], temperatures)
+    return served
+
+
+def _tempered_rows(rows: NDArray[np.float32], temperatures: Mapping[int, float]) -> NDArray[np.float32]:
+    return apply_temperatures(rows[:, :, None, None], temperatures)[:, :, 0, 0]
 
 
 def apply_temperatures(probabilities: NDArray[np.float32], temperatures: Mapping[int, float]) -> NDArray[np.float32]:
-    """Temper each structure against the rest and bring the sum back to 1; classes without a temperature only rescale.
+    """Temper each structure against the rest; classes without a temperature share what is left, in their proportions.
+
+    Where the tempered ones take more than everything, all are brought back to a sum of 1.
 
     Parameters
     ----------
@@ -124,30 +216,35 @@ def apply_temperatures(probabilities: NDArray[np.float32], temperatures: Mapping
         Class index to temperature; all of them 1 changes nothing.
     """
     out = probabilities.astype(np.float64)
-    for c, temperature in temperatures.items():
+    chosen = sorted(temperatures)
+    for c in chosen:
         # A class that cannot be stays impossible.
-        out[:, c] = np.where(probabilities[:, c] > 0, tempered(probabilities[:, c], temperature), 0.0)
-    total = np.maximum(out.sum(axis=1, keepdims=True), _CLIP)
-    return np.asarray(out / total, dtype=np.float32)
+        out[:, c] = np.where(probabilities[:, c] > 0, tempered(probabilities[:, c], temperatures[c]), 0.0)
+    others = [c for c in range(out.shape[1]) if c not in temperatures]
+    left = np.maximum(1.0 - out[:, chosen].sum(axis=1, keepdims=True), 0.0)
+    out[:, others] *= left / np.maximum(out[:, others].sum(axis=1, keepdims=True), LEAST)
+    return np.asarray(out / np.maximum(out.sum(axis=1, keepdims=True), LEAST), dtype=np.float32)
 
 
-def _decided_pixels(
-    frames: Sequence[TrainingFrame], probabilities: NDArray[np.float32], c: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    values, truths = [], []
-    for frame, p in zip(frames, probabilities, strict=True):
-        assert frame.bitmap is not None
-        positive = frame.bitmap == (1 << c)
-        says = positive | ((frame.bitmap >> c) & 1 == 0)
-        values.append(p[c][says])
-        truths.append(positive[says])
-    p_all, truth = np.concatenate(values), np.concatenate(truths)
-    stride = max(1, len(truth) // _MOST_PIXELS)
-    return p_all[::stride], truth[::stride]
+def _some_pixels(
+    frames: Sequence[TrainingFrame], probabilities: NDArray[np.float32], halves: Mapping[str, int]
+) -> _Pixels:
+    n, classes, height, width = probabilities.shape
+    # An odd stride does not stay in the same columns.
+    stride = max(1, n * height * width // _MOST_PIXELS) | 1
+    bitmaps = np.stack([_bitmap(frame) for frame in frames]).ravel()[::stride]
+    rows = probabilities.transpose(0, 2, 3, 1).reshape(-1, classes)[::stride]
+    half = np.array([halves[frame.patient] for frame in frames], dtype=np.int64).repeat(height * width)[::stride]
+    return _Pixels(rows, bitmaps, half)
+
+
+def _bitmap(frame: TrainingFrame) -> NDArray[np.uint16]:
+    assert frame.bitmap is not None
+    return frame.bitmap
 
 
 def _logits(probability: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.asarray(logit(np.clip(np.asarray(probability, dtype=np.float64), _CLIP, 1 - _CLIP)), dtype=np.float64)
+    return np.asarray(logit(np.clip(np.asarray(probability, dtype=np.float64), LEAST, 1 - LEAST)), dtype=np.float64)
 
 
 def _curve(found: Reliability) -> list[list[float | None]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from annotator.core.errors import IncompatibleWeights
 from annotator.core.protocols import LabelProtocol
-from annotator.learn.weights import Predictor, WeightsHeader, probabilities
+from annotator.learn.weights import Predictor, WeightsHeader
 
 
 def shared_structures(header: WeightsHeader, protocol: LabelProtocol) -> tuple[str, ...]:
@@ -55,12 +55,12 @@ class MappedPredictor(Predictor):
         super().__init__(
             replace(predictor.header, protocol=protocol, values=dict(values), active=shared), predictor.network
         )
-        self._theirs = predictor.active
+        self._source = predictor
         self._shared = {protocol.index(s): predictor.header.protocol.index(s) for s in shared}
 
     def predict_fitted(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S) uint8 to probabilities (B, K+1, S, S) float32 of the new protocol's classes."""
-        found = probabilities(self.network, torch.from_numpy(images).to(self._device), self._theirs)
+        found = self._source.predict_fitted(images)
         batch, _, height, width = found.shape
         mapped = np.zeros((batch, self.header.protocol.n_classes, height, width), dtype=np.float32)
         for ours, theirs in self._shared.items():

@@ -1,7 +1,8 @@
 """Weights for other programs: safetensors, ONNX, torch.export and the MONAI bundle layout, each with its card.
 
 Every format takes (B, C, S, S) float32, normalised as the metadata say, and gives logits (B, K + 1, S, S);
-classes that no label ever showed get a logit far below all others, so that an argmax never picks them.
+classes that no label ever showed get a logit far below all others, so that an argmax never picks them. Where the model
+applies its calibration the graph does too: a softmax over its logits gives the probabilities that the model serves.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from annotator.core.disk_errors import write_failure
 from annotator.core.errors import AnnotatorError, IncompatibleWeights, UnknownName
 from annotator.core.plugin_types import NetworkFactory
 from annotator.learn import monai_bundle
+from annotator.learn.calibration import LEAST
 from annotator.learn.losses import mask_inactive
 from annotator.learn.weights import load
 
@@ -34,6 +36,7 @@ INPUT: Final = "image"
 OUTPUT: Final = "logits"
 _METADATA: Final = "annotator"
 _OPERATORS: Final = 20
+_SMALLEST: Final = 1e-30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +81,42 @@ class _ActiveClasses(nn.Module):
         return mask_inactive(self.network(images), active)
 
 
+class _Tempered(nn.Module):
+    """A network whose classes are tempered as :func:`~annotator.learn.calibration.apply_temperatures` does it.
+
+    Parameters
+    ----------
+    network
+        (B, C, S, S) to masked logits (B, K + 1, S, S).
+    active
+        (K + 1,) bool.
+    temperatures
+        Class index to temperature; the others share what is left.
+    """
+
+    def __init__(self, network: nn.Module, active: Tensor, temperatures: Mapping[int, float]) -> None:
+        super().__init__()
+        self.network = network
+        factors = torch.ones(len(active))
+        chosen = torch.zeros(len(active))
+        for c, temperature in temperatures.items():
+            factors[c], chosen[c] = temperature, float(active[c])
+        self.register_buffer("temperatures", factors.view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("chosen", chosen.view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("active", active.detach().cpu().clone(), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, S, S) to logits (B, K + 1, S, S) whose softmax is the calibrated probability."""
+        p = torch.softmax(self.network(images), dim=1)
+        inside = p.clamp(LEAST, 1 - LEAST)
+        chosen = self.get_buffer("chosen")
+        q = chosen * (p > 0) * torch.sigmoid((inside.log() - (1 - inside).log()) / self.get_buffer("temperatures"))
+        others = (1 - chosen) * p
+        left = (1 - q.sum(dim=1, keepdim=True)).clamp(min=0)
+        q = q + others * (left / others.sum(dim=1, keepdim=True).clamp(min=LEAST))
+        return mask_inactive(q.clamp(min=_SMALLEST).log(), self.get_buffer("active"))
+
+
 def portable_model(file: Path, factories: Mapping[str, NetworkFactory], *, card: str = "") -> PortableModel:
     """A published weights file, ready to be exported.
 
@@ -102,7 +141,9 @@ def portable_model(file: Path, factories: Mapping[str, NetworkFactory], *, card:
         weights = file.read_bytes()
     except OSError as error:
         raise IncompatibleWeights(f"{file}: the weights cannot be read ({error}); export them again.") from None
-    network = _ActiveClasses(predictor.network, predictor.active)
+    network: nn.Module = _ActiveClasses(predictor.network, predictor.active)
+    if predictor.temperatures:
+        network = _Tempered(network, predictor.active, predictor.temperatures)
     return PortableModel(network, predictor.header.image_size, 1, metadata, card, weights)
 
 

@@ -1,14 +1,15 @@
-"""What happens between the teacher and a model file: rows fitted again, confidence measured. Off by default."""
+"""What happens between the teacher and a model file: rows fitted again, confidence measured, the result scored."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from annotator.core.allowed import everything_allowed
@@ -21,8 +22,13 @@ from annotator.learn.losses import mask_inactive
 from annotator.learn.networks import head_of, parts_of
 from annotator.learn.recipe import CftSection, Recipe
 from annotator.learn.validation import Validation, score
+from annotator.learn.weights import WeightsHeader, probabilities, save
 
 _BATCH = 16
+_DICE_NOISE = 0.001
+"""Mean Dice that calibrated confidence may cost where it moves a border by a pixel."""
+
+Probabilities = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +53,34 @@ class Material:
     validation: tuple[TrainingFrame, ...]
 
 
-def finished(teacher: nn.Module, material: Material, recipe: Recipe) -> tuple[nn.Module, dict[str, Any]]:
-    """The network to write and what to say of it; the teacher itself is left as it is.
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A model as it would be published.
+
+    Parameters
+    ----------
+    network, header
+        What the file will hold.
+    validation
+        Of this very model, refitted and tempered; empty where nothing is held aside.
+    """
+
+    network: nn.Module
+    header: WeightsHeader
+    validation: Validation
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What was done to the teacher: ``cft`` and ``calibration``, where the recipe asks for them."""
+        return self.header.facts
+
+    def write(self, facts: Mapping[str, Any] | None = None) -> bytes:
+        """The model file (safetensors), with further plain data in its header."""
+        return save(replace(self.header, facts={**(facts or {}), **self.header.facts}), self.network)
+
+
+def candidate(teacher: nn.Module, material: Material, recipe: Recipe, header: WeightsHeader) -> Candidate:
+    """The model to publish and its score; the teacher itself is left as it is.
 
     Parameters
     ----------
@@ -56,13 +88,57 @@ def finished(teacher: nn.Module, material: Material, recipe: Recipe) -> tuple[nn
         In evaluation mode.
     material, recipe
         What to look at; what to do.
+    header
+        Of the file, as yet without what is done here.
     """
     network, facts = teacher, dict[str, Any]()
     if recipe.cft.method != "off":
         network, facts["cft"] = _refitted(teacher, material, recipe.cft)
+    if not material.validation:
+        if recipe.calibration.fit:
+            reason = "no patient is held aside, so confidence could not be measured"
+            facts["calibration"] = {"structures": {}, "is_applied": False, "reason": reason}
+        return Candidate(network, replace(header, facts=facts), Validation())
+    found = _predicted(network, material)
+    scored = _scored(found, material)
+    if "cft" in facts:
+        before = scored if network is teacher else _scored(_predicted(teacher, material), material)
+        facts["cft"] |= {"dice_before": dict(before.dice), "dice_after": dict(scored.dice)}
     if recipe.calibration.fit:
-        facts["calibration"] = _calibrated(network, material)
-    return network, facts
+        scored, facts["calibration"] = _calibrated(found, scored, material, is_wanted=recipe.calibration.apply)
+    return Candidate(network, replace(header, facts=facts), scored)
+
+
+def _predicted(network: nn.Module, material: Material) -> Probabilities:
+    """In the precision of a loaded model file, whatever that of training is."""
+    images = torch.from_numpy(np.stack([frame.image for frame in material.validation]))
+    starts = range(0, len(images), _BATCH)
+    device = material.active.device
+    return np.concatenate([probabilities(network, images[i : i + _BATCH].to(device), material.active) for i in starts])
+
+
+def _scored(found: Probabilities, material: Material) -> Validation:
+    return score(material.validation, list(found.argmax(axis=1)), material.protocol)
+
+
+def _calibrated(
+    predicted: Probabilities, scored: Validation, material: Material, *, is_wanted: bool
+) -> tuple[Validation, dict[str, Any]]:
+    """Temperatures are applied where other patients confirm them and no border pays for it."""
+    found = calibration.calibrate(material.validation, predicted, material.protocol)
+    facts: dict[str, Any] = {**found.as_facts(), "is_applied": False}
+    if not is_wanted:
+        return scored, facts
+    if not found.is_confirmed:
+        few = "one patient alone is held aside, so no other could confirm it"
+        facts["reason"] = "other patients did not confirm it" if found.is_cross_fitted else few
+        return scored, facts
+    after = _scored(calibration.apply_temperatures(predicted, found.temperatures(material.protocol)), material)
+    if after.mean_dice < scored.mean_dice - _DICE_NOISE:
+        facts["reason"] = "it would have cost overlap on the patients held aside"
+        return scored, facts
+    facts["is_applied"] = True
+    return after, facts
 
 
 @torch.no_grad()
@@ -149,16 +225,3 @@ def _validation_features(teacher: nn.Module, material: Material) -> list[Tensor]
     images = torch.from_numpy(np.stack([frame.image for frame in material.validation]))
     starts = range(0, len(images), _BATCH)
     return [parts_of(teacher).features(normalise(images[i : i + _BATCH].to(device))).float() for i in starts]
-
-
-@torch.no_grad()
-def _calibrated(network: nn.Module, material: Material) -> dict[str, Any]:
-    if not material.validation:
-        return {"structures": {}, "reason": "no patient is held aside, so confidence could not be measured"}
-    head = head_of(network)
-    parts = [
-        torch.softmax(mask_inactive(head(features), material.active), dim=1)
-        for features in _validation_features(network, material)
-    ]
-    found = calibration.calibrate(material.validation, torch.cat(parts).cpu().numpy(), material.protocol)
-    return {"structures": {name: of.as_facts() for name, of in found.items()}}

@@ -279,15 +279,10 @@ class Trainer:
         classes = self.predict(np.stack([frame.image for frame in self._validation])).argmax(axis=1)
         return validation.score(self._validation, list(classes), self.protocol)
 
-    def publish(self, facts: Mapping[str, Any] | None = None) -> bytes:
-        """The teacher as a model file (safetensors), with ``facts`` (plain data) in its header.
-
-        Where the recipe says so, rows of its head are fitted again and its confidence is measured; the header says.
-        """
-        material = publishing.Material(
-            self.protocol, self._active, self._pool.labelled_batches(_PREDICTION_BATCH), self._validation
-        )
-        network, found = publishing.finished(self._teacher, material, self.recipe)
+    def candidate(self) -> publishing.Candidate:
+        """The model as it would be published now, scored: the teacher, refitted and tempered as the recipe says."""
+        labelled = self._pool.labelled_batches(_PREDICTION_BATCH)
+        material = publishing.Material(self.protocol, self._active, labelled, self._validation)
         header = weights.WeightsHeader(
             protocol=self.protocol,
             values=self.values,
@@ -297,9 +292,12 @@ class Trainer:
             active=self.active_structures,
             recipe=self.recipe.model_dump(),
             step=self.step_count,
-            facts={**(facts or {}), **found},
         )
-        return weights.save(header, network)
+        return publishing.candidate(self._teacher, material, self.recipe, header)
+
+    def publish(self, facts: Mapping[str, Any] | None = None) -> bytes:
+        """The candidate as a model file (safetensors), with ``facts`` (plain data) in its header."""
+        return self.candidate().write(facts)
 
     def start_from(self, predictor: weights.Predictor) -> None:
         """Begin at a loaded model's weights; its structures are alive from the first step.

@@ -90,7 +90,7 @@ class Predictor:
         self.network = network.eval()
         self._device = next(network.parameters()).device
         self.active = active_mask(header.protocol, header.active).to(self._device)
-        self._temperatures = applied_temperatures(header)
+        self.temperatures = applied_temperatures(header)
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -123,15 +123,17 @@ class Predictor:
     def predict_fitted(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S) uint8 to probabilities (B, K+1, S, S) float32, tempered where the model asks for it."""
         found = probabilities(self.network, torch.from_numpy(images).to(self._device), self.active)
-        return apply_temperatures(found, self._temperatures) if self._temperatures else found
+        return apply_temperatures(found, self.temperatures) if self.temperatures else found
 
 
 def applied_temperatures(header: WeightsHeader) -> dict[int, float]:
-    """Class index to the temperature that the model's recipe has applied; empty where it applies none."""
-    if not header.recipe.get("calibration", {}).get("apply", False):
+    """Class index to the temperature that predictions of this model get; empty where they get none."""
+    calibration = header.facts.get("calibration", {})
+    asked = bool(header.recipe.get("calibration", {}).get("apply", False))
+    if not calibration.get("is_applied", asked):
         return {}
-    found = header.facts.get("calibration", {}).get("structures", {})
-    return {header.protocol.index(name): float(of["temperature"]) for name, of in found.items()}
+    found = calibration.get("structures", {})
+    return {header.protocol.index(s): float(found[s]["temperature"]) for s in header.protocol.ids if s in found}
 
 
 @torch.inference_mode()

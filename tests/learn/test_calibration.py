@@ -79,8 +79,32 @@ def test_measured_on_decided_pixels_and_told_as_plain_data(protocol: LabelProtoc
     image = np.zeros((6, 6), dtype=np.uint8)
     frames = [TrainingFrame(FrameKey("c", i), "p", "d", image, bitmap) for i in range(2)]
     found = calibration.calibrate(frames, _probabilities(), protocol)
-    assert set(found) == {"disc"}
-    assert found["disc"].before.count.sum() == 2 * 30
-    facts = found["disc"].as_facts()
+    assert set(found.structures) == {"disc"}
+    assert found.structures["disc"].before.count.sum() == 2 * 30
+    assert not found.is_confirmed, "one patient alone confirms nothing"
+    facts = found.structures["disc"].as_facts()
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     assert facts["brier_after"] <= facts["brier_before"] + 1e-6
+
+
+def _patient(name: str, seed: int, *, too_sure: float) -> tuple[TrainingFrame, np.ndarray]:
+    """A frame of 64 x 64 whose disc is there with probability p, and what an overconfident model says of it."""
+    random = np.random.default_rng(seed)
+    z = random.normal(0, 2, (64, 64))
+    bitmap = np.where(random.random((64, 64)) < expit(z), 0b0010, 0b1101).astype(np.uint16)
+    said = np.stack([1 - expit(too_sure * z), expit(too_sure * z), 0 * z, 0 * z]).astype(np.float32)
+    return TrainingFrame(FrameKey(name, 0), name, "d", np.zeros((64, 64), dtype=np.uint8), bitmap), said
+
+
+def test_what_a_temperature_brings_is_measured_on_other_patients(protocol: LabelProtocol) -> None:
+    def found(*too_sure: float) -> calibration.Calibration:
+        made = [_patient(f"p{i}", i, too_sure=by) for i, by in enumerate(too_sure)]
+        return calibration.calibrate([f for f, _ in made], np.stack([p for _, p in made]), protocol)
+
+    alike = found(2.5, 2.5)
+    facts = alike.structures["disc"].as_facts()
+    assert facts["error_after"] < facts["error_before"] / 3
+    assert alike.is_confirmed
+    # One patient's overconfidence is the other's opposite: what one half teaches harms the other.
+    assert not found(3.0, 0.33).is_confirmed
+    assert not found(3.0).is_confirmed

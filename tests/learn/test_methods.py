@@ -16,6 +16,7 @@ from annotator.learn.dataset import TrainingFrame
 from annotator.learn.label_dropout import choose_dropped, drop_labels
 from annotator.learn.recipe import CftSection, Recipe, read_recipe
 from annotator.learn.trainer import Trainer
+from annotator.learn.validation import score
 from annotator.registry.resources import resource
 from annotator_unet import UNetFactory
 
@@ -175,12 +176,16 @@ def test_rows_are_fitted_again_at_publication_and_the_model_says_so(
     for _ in range(25):
         trainer.step()
     path = tmp_path / "model.safetensors"
-    path.write_bytes(trainer.publish({"data_revision": 3}))
+    candidate = trainer.candidate()
+    path.write_bytes(candidate.write({"data_revision": 3}))
     predictor = weights.load(path, {"unet": UNetFactory()})
     facts = predictor.header.facts["cft"]
     assert facts["method"] == method
     assert set(facts["rows"]) == {"disc", "bar", "ghost"}
     assert predictor.header.facts["data_revision"] == 3
+    assert set(facts["dice_before"]) == {"disc", "bar"}
+    assert facts["dice_after"] == candidate.validation.dice
+    assert facts["dice_after"] != facts["dice_before"]
     new = [name for name, of in facts["rows"].items() if of["is_new"]]
     assert new
     head, old = predictor.network.get_parameter("head.weight"), trainer._teacher.get_parameter("head.weight")
@@ -210,14 +215,18 @@ def test_confidence_is_stored_and_applied_where_asked(
     trainer.put(frames)
     held = [make_frame(100 + i, ("disc", "bar")) for i in range(3)]
     trainer.set_validation(held)
-    for _ in range(3):
+    for _ in range(12):
         trainer.step()
+    candidate = trainer.candidate()
+    assert candidate.validation.n_patients == 3
     path = tmp_path / "model.safetensors"
-    path.write_bytes(trainer.publish())
+    path.write_bytes(candidate.write())
     predictor = weights.load(path, {"unet": UNetFactory()})
     found = predictor.header.facts["calibration"]["structures"]
     assert set(found) == {"disc", "bar"}
-    assert all(of["brier_after"] <= of["brier_before"] + 1e-3 for of in found.values())
+    assert predictor.header.facts["calibration"]["is_cross_fitted"]
     images = np.stack([f.image for f in held])
     difference = np.abs(predictor.predict_fitted(images) - trainer.predict(images)).max()
     assert bool(difference > 0.02) is applied
+    classes = list(predictor.predict_fitted(images).argmax(axis=1))
+    assert candidate.validation == score(held, classes, trainer.protocol), "what is published is what was scored"

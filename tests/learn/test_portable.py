@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from annotator.core.errors import AnnotatorError, UnknownName
+from annotator.learn.augment import normalise
 from annotator.learn.portable import FORMATS, PortableModel, export_weights, portable_model
-from annotator.learn.weights import WeightsHeader, save
+from annotator.learn.weights import WeightsHeader, load, save
 from annotator.testing.samples import SAMPLE_PROTOCOL
 
 
@@ -109,6 +111,32 @@ def test_a_bundle_has_the_layout_and_the_model(model: PortableModel, tmp_path: P
     assert outputs["channel_def"] == {"0": "background", "1": "one", "2": "two", "3": "three"}
     program = torch.export.load(root / "models/model.pt2")
     torch.testing.assert_close(program.module()(IMAGES), torch.from_numpy(expected(model)))
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch-export"])
+def test_an_exported_graph_gives_the_calibrated_probabilities_that_the_model_serves(tmp_path: Path, kind: str) -> None:
+    torch.manual_seed(0)
+    facts = {
+        "calibration": {"is_applied": True, "structures": {"one": {"temperature": 2.5}, "two": {"temperature": 0.6}}}
+    }
+    header = WeightsHeader(
+        SAMPLE_PROTOCOL, {"one": 1, "two": 2, "three": 3}, 32, "small", {}, ("one", "two"), facts=facts
+    )
+    file = tmp_path / "published.safetensors"
+    file.write_bytes(save(header, Small()))
+    factories = {"small": SmallFactory()}
+    grey = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
+    served = load(file, factories).predict_fitted(grey)
+    out = export_weights(portable_model(file, factories), format=kind, out=tmp_path / "model")[0]
+    images = normalise(torch.from_numpy(grey))
+    if kind == "onnx":
+        session = onnxruntime.InferenceSession(out.read_bytes(), providers=["CPUExecutionProvider"])
+        logits = torch.from_numpy(session.run(["logits"], {"image": images.numpy()})[0])
+    else:
+        logits = torch.export.load(out).module()(images)
+    np.testing.assert_allclose(torch.softmax(logits, dim=1).detach().numpy(), served, atol=2e-5)
+    file.write_bytes(save(replace(header, facts={}), Small()))
+    assert np.abs(load(file, factories).predict_fitted(grey) - served).max() > 0.01, "calibration changes them"
 
 
 def test_nothing_is_left_where_a_network_cannot_be_exported(tmp_path: Path) -> None:
