@@ -53,20 +53,6 @@ def unpack(data: bytes, *, structures: Sequence[str], network: str) -> dict[str,
     return state
 
 
-def check_twin(state: Mapping[str, Any], *, is_wanted: bool) -> None:
-    """Refuse a checkpoint of a recipe with another number of decoders.
-
-    Raises
-    ------
-    IncompatibleWeights
-        Where one has the second decoder and the other has not.
-    """
-    if (state.get("twin") is not None) != is_wanted:
-        raise IncompatibleWeights(
-            "The training checkpoint belongs to a recipe with another number of decoders; training starts anew."
-        )
-
-
 def load_matching(network: torch.nn.Module, state: Mapping[str, Any]) -> None:
     """Load a state into a network of the same make; a network of another make is left as it was.
 

@@ -277,11 +277,22 @@ class ScheduleSection(_Section):
 class Recipe(_Section):
     """A whole recipe; every field has a default, so a file names only what it changes.
 
-    ``start`` says whether a project without a model begins at the shipped starting weights that share structures
-    with its protocol, or at nothing.
+    Parameters
+    ----------
+    name
+        What it is called.
+    summary
+        What it does, in one plain line for whoever chooses it.
+    is_offered
+        Whether the window offers it among the shipped ones.
+    start
+        Whether a project without a model begins at the shipped starting weights that share structures with its
+        protocol, or at nothing.
     """
 
-    name: str = "default"
+    name: str = Field(default="default", min_length=1, max_length=60)
+    summary: str = Field(default="", max_length=160, pattern=r"^[^\n]*$")
+    is_offered: bool = True
     start: Literal["weights", "nothing"] = "weights"
     network: NetworkSection = NetworkSection()
     data: DataSection = DataSection()

@@ -340,20 +340,22 @@ class Trainer:
     def restore(self, data: bytes) -> None:
         """Go on from a checkpoint; frames are put separately, before or after.
 
+        One of a recipe with another number of decoders gives its weights; the optimiser then begins anew.
+
         Raises
         ------
         IncompatibleWeights
             Where the checkpoint is damaged, or belongs to another protocol or network.
         """
         state = checkpoints.unpack(data, structures=self.protocol.ids, network=self._factory_name)
-        checkpoints.check_twin(state, is_wanted=self._twin is not None)
         checkpoints.load_matching(self._student, state["student"])
         checkpoints.load_matching(self._teacher, state["teacher"])
         if self._twin is not None:
-            checkpoints.load_matching(self._twin, state["twin"])
+            checkpoints.load_matching(self._twin, state.get("twin") or state["student"])
         gated = state.get("gated") if self.recipe.teacher.gate else None
         self._gated = None if gated is None else gated.to(self._device)
-        self._optimiser.load_state_dict(state["optimiser"])
+        if (state.get("twin") is None) == (self._twin is None):
+            self._optimiser.load_state_dict(state["optimiser"])
         self._active |= state["active"].to(self._device)
         self.step_count, self._shrink = state["step"], state["shrink"]
         # Checkpoints of an older version do not say.
