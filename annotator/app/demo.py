@@ -21,7 +21,6 @@ from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.training import TrainBudget, TrainOptions, train
 from annotator.project import Project
 
-RECIPE: Final = "demo"
 _JUDGED_FRAMES: Final = 48
 _PICTURES: Final = 6
 
@@ -108,11 +107,11 @@ def run_demo(folder: Path | None = None, *, minutes: float = 2.0, headless: bool
     if headless or not has_screen():
         print(f"Training for {minutes:g} minutes without a window…", file=sys.stderr)
         with Project.open(path) as project:
-            train(project, TrainOptions(RECIPE), TrainBudget(minutes=minutes), progress=Silent())
+            train(project, TrainOptions(), TrainBudget(minutes=minutes), progress=Silent())
     else:
         from annotator.app.startup import open_window  # noqa: PLC0415 - Qt only where a window is wanted
 
-        open_window(path, recipe=RECIPE)
+        open_window(path)
     return judge(path, truth, seconds=time.monotonic() - began)
 
 

@@ -15,8 +15,10 @@ from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel
 from annotator.core.packing import Mask
 from annotator.core.plugin_types import Recording
+from annotator.engine.recipes import remember_recipe
 from annotator.project import Project
 
+RECIPE: Final = "demo"
 SIMULATOR: Final = "echo"
 AUTHOR: Final = "demo"
 N_FRAMES: Final = 12
@@ -69,6 +71,7 @@ def make_demo_project(folder: Path) -> DemoTruth:
     by_domain = _taught(protocol.ids)
     truth = DemoTruth(structures=tuple(s for s in protocol.ids if any(s in taught for taught in by_domain)))
     with Project.create(folder, protocol) as project:
+        remember_recipe(project, RECIPE)
         for patient in range(PATIENTS):
             scanner = patient * len(by_domain) // PATIENTS
             made = simulator.simulate(patient=patient, domain=simulator.domains[scanner], seed=_SEED, n_frames=N_FRAMES)

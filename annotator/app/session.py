@@ -14,6 +14,7 @@ from annotator.app.transfer import Transfer
 from annotator.app.wiring import Wiring
 from annotator.app.work_page import WorkPage
 from annotator.core.errors import AnnotatorError
+from annotator.engine.recipes import DEFAULT, find_recipe, usable_recipe
 from annotator.engine.thread import Engine
 from annotator.project import Project
 from annotator.settings import UserSettings
@@ -90,8 +91,8 @@ class Session:
         self.project.close()
 
 
-def open_session(path: Path, settings: UserSettings, *, parent: QWidget, recipe: str = "default") -> Session:
-    """Open a project with a learner of its own, which follows a recipe.
+def open_session(path: Path, settings: UserSettings, *, parent: QWidget, recipe: str | None = None) -> Session:
+    """Open a project with a learner of its own, which follows a recipe: the project's where none is named.
 
     Raises
     ------
@@ -99,23 +100,27 @@ def open_session(path: Path, settings: UserSettings, *, parent: QWidget, recipe:
         Where the project cannot be opened.
     """
     project = Project.open(path)
-    engine = None
+    engine, passed_over = None, ""
     if not project.is_read_only:
+        if recipe is None:
+            recipe, passed_over = usable_recipe(project)
         with contextlib.suppress(AnnotatorError):
             engine = make_engine(project, settings, recipe)
-    return Session(project, settings, engine=engine, parent=parent)
+    session = Session(project, settings, engine=engine, parent=parent)
+    if passed_over:
+        session.bench.desk.warn(passed_over)
+    return session
 
 
-def make_engine(project: Project, settings: UserSettings, recipe: str = "default") -> Engine:
-    """The background learner of a project, with a shipped recipe.
+def make_engine(project: Project, settings: UserSettings, recipe: str = DEFAULT) -> Engine:
+    """The background learner of a project, with a recipe's name or file.
 
     Raises
     ------
     AnnotatorError
         Where no installed plugin has the recipe's network.
     """
-    from annotator.engine.workshop import find_recipe  # noqa: PLC0415 - torch is imported late
-    from annotator.learn.recipe import read_recipe  # noqa: PLC0415
+    from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - only where a learner starts
 
     network = read_recipe(find_recipe(recipe)).network.name
     return Engine(project, factory=registry.network(network), recipe=recipe, device=settings.device)

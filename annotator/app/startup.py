@@ -38,15 +38,13 @@ def application() -> QApplication:
     return made
 
 
-def open_window(project: Path | None = None, *, recipe: str = "default") -> int:
+def open_window(project: Path | None = None) -> int:
     """Open the window and stay until it is closed.
 
     Parameters
     ----------
     project
         The project to open; the start page where there is none.
-    recipe
-        What its learner follows.
 
     Returns
     -------
@@ -65,7 +63,7 @@ def open_window(project: Path | None = None, *, recipe: str = "default") -> int:
     qt.processEvents()
     if project is not None:
         try:
-            window.show_session(open_session(project, window.settings, parent=window, recipe=recipe))
+            window.show_session(open_session(project, window.settings, parent=window))
         except AnnotatorError:
             window.close()
             raise

@@ -71,12 +71,12 @@ class MainWindow(QMainWindow):
         self._pages.setCurrentWidget(self.start_page)
         self._bind_keys()
 
-    def open_project(self, path: Path, *, recipe: str = "default") -> bool:
+    def open_project(self, path: Path) -> bool:
         """Open a project in place of the one that is open; whether that worked."""
         if not self.close_project():
             return False
         try:
-            session = open_session(path, self.settings, parent=self, recipe=recipe)
+            session = open_session(path, self.settings, parent=self)
         except AnnotatorError as error:
             self.complain(str(error))
             return False
@@ -162,7 +162,7 @@ class MainWindow(QMainWindow):
             return
         finally:
             QApplication.restoreOverrideCursor()
-        self.open_project(folder, recipe="demo")
+        self.open_project(folder)
 
     # --- menus and keys -------------------------------------------------------------------------------
 

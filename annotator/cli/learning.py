@@ -1,9 +1,9 @@
-"""Commands on the model: next, train, predict, evaluate, export-weights."""
+"""Commands on the model: next, train, predict, evaluate, snapshots, export-weights."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,8 +17,9 @@ from annotator.engine.jobs.queueing import next_up
 from annotator.engine.jobs.training import TrainBudget, TrainOptions
 from annotator.engine.jobs.training import train as train_job
 from annotator.engine.jobs.weights import export_weights as export_weights_job
+from annotator.engine.lineage import LINEAGE, lineage_sentences
 from annotator.learn.patient_scores import Evaluation
-from annotator.project import Project
+from annotator.project import Project, Snapshot
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
     app.command()(predict)
     app.command()(evaluate)
+    app.command()(snapshots)
     app.command(name="export-weights")(export_weights)
 
 
@@ -50,7 +52,14 @@ def next_(
 
 def train(
     project: ProjectArgument,
-    recipe: Annotated[str, typer.Option(help="Name of a shipped recipe, or a path to a TOML file.")] = "default",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a shipped recipe, or a path to a TOML file, for this run alone; "
+            "else the one chosen in the window, else default.",
+            show_default=False,
+        ),
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="path=value; changes the recipe.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps to do, in addition to those done.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes to train, in addition.")] = None,
@@ -140,6 +149,38 @@ def _lines(result: Evaluation) -> list[str]:
             )
     mean = f"Mean Dice {result.mean_dice:.3f} on {result.frames} frames." if result.mean_dice is not None else ""
     return [*table(rows), mean]
+
+
+def snapshots(project: ProjectArgument, json: JsonOption = False) -> None:
+    """The published models: validation, recipe, where training began, and what was done before publishing."""
+    with Project.open(project, read_only=True) as opened:
+        found = opened.snapshots()
+    result = {"snapshots": [_snapshot_json(snapshot) for snapshot in found]}
+    lines = [line for snapshot in found for line in _snapshot_lines(snapshot)]
+    show(result, as_json=json, lines=lines or ["There is no model yet."])
+
+
+def _snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "snapshot": snapshot.id,
+        "step": snapshot.step,
+        "time": snapshot.time.isoformat(),
+        "recipe": snapshot.recipe,
+        "revision": snapshot.data_revision,
+        "validated": snapshot.is_validated,
+        "tainted": snapshot.is_tainted,
+        "file": str(snapshot.file),
+        "sha256": snapshot.sha256,
+        **snapshot.metrics,
+    }
+
+
+def _snapshot_lines(snapshot: Snapshot) -> list[str]:
+    dice = snapshot.metrics.get("dice", {})
+    quality = ", ".join(f"{s} {d:.3f}" for s, d in dice.items()) or "not validated"
+    tainted = "; it saw a patient who was removed since" if snapshot.is_tainted else ""
+    head = f"Snapshot {snapshot.id}, step {snapshot.step}, recipe {snapshot.recipe}: {quality}{tainted}."
+    return [head, *(f"  {sentence}" for sentence in lineage_sentences(snapshot.metrics.get(LINEAGE, {})))]
 
 
 def export_weights(

@@ -33,6 +33,9 @@ class SessionFacts:
         Of the last validation.
     served_dice
         Of the model that serves, on the present validation frames; empty where not known.
+    start
+        Name and SHA-256 of the weights file that training began from; empty where it began from nothing, ``None``
+        where nobody noted it.
     """
 
     recipe: str = ""
@@ -42,6 +45,7 @@ class SessionFacts:
     dice: Mapping[str, float] = field(default_factory=dict)
     dice_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     served_dice: Mapping[str, float] = field(default_factory=dict)
+    start: Mapping[str, str] | None = None
 
 
 def write_checkpoint(path: Path, facts: SessionFacts, trainer: bytes) -> None:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, IncompatibleWeights
 from annotator.engine.checkpoints import SessionFacts, read_checkpoint, write_checkpoint
 from annotator.engine.frames import FrameBook
+from annotator.engine.lineage import LINEAGE, newest_lineage, reliability_of
 from annotator.engine.messages import RunState, SnapshotPublished, TrainingStatus, Trouble
 from annotator.engine.schedule import Schedule
 from annotator.engine.status import Meter
 from annotator.engine.trainer_protocol import ServedModel, TrainerProtocol, Workshop
 
 if TYPE_CHECKING:
-    from annotator.learn.validation import Validation
     from annotator.project import Project, Snapshot
 
 _LOG = logging.getLogger(__name__)
 
 SAVE_EVERY_S: Final = 60.0
+
+_BAD_CHECKPOINT: Final = "The training checkpoint cannot be used, so training goes on from the last model."
+_OTHER_NETWORK: Final = (
+    "This recipe has another network than the one before, so its training begins anew; labels and models stay."
+)
 
 
 class Learning:
@@ -58,6 +64,8 @@ class Learning:
         self._saved_at = time.perf_counter()
         self._data_revision = 0
         self._cannot_save = False
+        self._start: Mapping[str, str] | None = None
+        self._reliability = reliability_of(newest_lineage(project))
         self.meter = Meter()
         self.step = 0
 
@@ -85,19 +93,18 @@ class Learning:
     def _made(self) -> TrainerProtocol:
         """A trainer that goes on from the checkpoint, else from the newest model that fits."""
         trainer = self._workshop.trainer()
+        facts = SessionFacts()
         try:
             found = read_checkpoint(self._project.checkpoint_path)
             if found is not None:
+                facts = found[0]
                 trainer.restore(found[1])
-                self._adopt(found[0])
+                self._adopt(facts)
                 return trainer
-        except Exception:
+        except Exception as error:
             _LOG.exception("The checkpoint is passed over.")
-            self._troubles.append(
-                Trouble(
-                    "The training checkpoint cannot be used, so training goes on from the last model.", can_retry=False
-                )
-            )
+            is_other = isinstance(error, IncompatibleWeights) and facts.recipe not in ("", self._workshop.recipe)
+            self._troubles.append(Trouble(_OTHER_NETWORK if is_other else _BAD_CHECKPOINT, can_retry=False))
             # The former one may be half-restored.
             trainer = self._workshop.trainer()
         self._adopt(SessionFacts())
@@ -107,20 +114,27 @@ class Learning:
     def _adopt(self, facts: SessionFacts) -> None:
         self._restored = facts
         self._schedule = Schedule.from_numbers(facts.schedule)
+        if facts.recipe and facts.recipe != self._workshop.recipe:
+            # What another recipe could not improve says nothing of this one.
+            self._schedule = self._schedule.after_labels()
+        self._start = facts.start
         self._dice, self._dice_by_domain = facts.dice, facts.dice_by_domain
         self._served_dice = facts.served_dice
 
     def _start_from_weights(self, trainer: TrainerProtocol) -> None:
         """Start from the newest snapshot that fits, else from the starting weights, else from nothing."""
+        self._start = {}
         candidates = [s.file for s in reversed(self._project.snapshots()) if not s.is_tainted]
         if self._starting_weights is not None:
             candidates.append(self._starting_weights)
         for weights in candidates:
             try:
-                return self._workshop.start_from(trainer, weights)
+                self._workshop.start_from(trainer, weights)
+                self._start = {"file": weights.name, "sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
             except AnnotatorError:
                 _LOG.exception("Training cannot start from %s.", weights)
-        return None
+            else:
+                return
 
     # --- pieces of work -------------------------------------------------------------------------------
 
@@ -203,35 +217,33 @@ class Learning:
         """
         from annotator.learn.publish_policy import decide  # noqa: PLC0415  (imports torch)
 
-        trainer = self._ready()
-        validation = self._validated(trainer, served)
+        if self._book.has_validation and not self._served_dice and served is not None:
+            self._served_dice = dict(self._workshop.score(served, self._book.validation_frames).dice)
+        candidate = self._ready().candidate()
+        validation = candidate.validation
+        self._dice = dict(validation.dice)
+        self._dice_by_domain = {domain: dict(dice) for domain, dice in validation.by_domain.items()}
         decision = decide(validation, self._served_dice or None)
         self._schedule = self._schedule.after_check(validation.mean_dice if decision.is_validated else None)
         if not decision.publish:
             _LOG.info("%s", decision.sentence)
             return None
         metrics = self._metrics() if decision.is_validated else {}
+        start = {} if self._start is None else {"start": dict(self._start)}
+        said = {"data_revision": self._data_revision, "metrics": metrics, **start}
+        lineage = {**start, **candidate.facts}
         snapshot = self._project.add_snapshot(
-            trainer.publish({"data_revision": self._data_revision, "metrics": metrics}),
+            candidate.write(said),
             step=self.step,
             data_revision=self._data_revision,
             recipe=self._workshop.recipe,
-            metrics=metrics,
+            metrics={**metrics, LINEAGE: lineage},
             is_validated=decision.is_validated,
         )
-        self._served_dice = self._dice
+        self._served_dice, self._reliability = self._dice, reliability_of(lineage)
         sentence = f"Model {snapshot.id} makes the suggestions now. {decision.sentence}"
         event = SnapshotPublished(snapshot.id, self.step, decision.is_validated, dict(self._dice), sentence)
         return snapshot, event
-
-    def _validated(self, trainer: TrainerProtocol, served: ServedModel | None) -> Validation:
-        """The teacher's validation; the model that serves is scored too where its score is not known."""
-        if self._book.has_validation and not self._served_dice and served is not None:
-            self._served_dice = dict(self._workshop.score(served, self._book.validation_frames).dice)
-        validation = trainer.validate()
-        self._dice = dict(validation.dice)
-        self._dice_by_domain = {domain: dict(dice) for domain, dice in validation.by_domain.items()}
-        return validation
 
     def _metrics(self) -> dict[str, Any]:
         return {
@@ -275,6 +287,7 @@ class Learning:
             dice=dict(self._dice),
             dice_by_domain={d: dict(v) for d, v in self._dice_by_domain.items()},
             served_dice=dict(self._served_dice),
+            start=None if self._start is None else dict(self._start),
         )
         try:
             write_checkpoint(self._project.checkpoint_path, facts, self._trainer.checkpoint())
@@ -318,4 +331,6 @@ class Learning:
             labelled_frames=self._book.loaded_labelled,
             unlabelled_frames=self._book.loaded_unlabelled,
             snapshot=snapshot,
+            recipe_summary=self._workshop.summary,
+            reliability=self._reliability,
         )

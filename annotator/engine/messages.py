@@ -114,6 +114,44 @@ class SuggestionsReady:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilityCurve:
+    """What a model says of its certainty against what came true.
+
+    Parameters
+    ----------
+    error
+        Expected calibration error, 0..1.
+    points
+        Mean stated probability, share that came true, and pixels, per bin that has any.
+    """
+
+    error: float
+    points: tuple[tuple[float, float, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """One structure's confidence on the patients held aside.
+
+    Parameters
+    ----------
+    before, after
+        Without and with calibration; 'after' is measured on other patients than those that it was fitted on where
+        ``is_cross_fitted``.
+    is_applied
+        Whether suggestions carry the calibrated confidence.
+    reason
+        Why not, in a plain phrase.
+    """
+
+    before: ReliabilityCurve
+    after: ReliabilityCurve
+    is_applied: bool = False
+    is_cross_fitted: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingStatus:
     """A snapshot of the learner, sent about twice a second and at every change of state.
 
@@ -139,6 +177,10 @@ class TrainingStatus:
         Frames that it trains on.
     snapshot
         Id of the snapshot that serves suggestions; ``None`` before the first.
+    recipe, recipe_summary
+        Its name, and what it does in one plain line.
+    reliability
+        Structure id to the confidence of the newest model; empty where it was not measured.
     """
 
     state: RunState
@@ -155,6 +197,8 @@ class TrainingStatus:
     labelled_frames: int = 0
     unlabelled_frames: int = 0
     snapshot: int | None = None
+    recipe_summary: str = ""
+    reliability: Mapping[str, Reliability] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from annotator.engine.messages import (
     UseRecipe,
 )
 from annotator.engine.options import SessionOptions
+from annotator.engine.recipes import remember_recipe
 from annotator.engine.scoring import Scorer
 from annotator.engine.serving import LookServed, Server, clip_of, newest_model
 from annotator.engine.shelf import ImageShelf
@@ -95,7 +96,8 @@ class TrainingSession:
         self._shelf = ImageShelf(self._project, workshop)
         self._book = FrameBook(self._project, workshop, self._shelf)
         self._server = Server(self._project.protocol, workshop, self._shelf)
-        self._learning = Learning(self._project, workshop, self._book, starting_weights=self._options.starting_weights)
+        self._starting_weights = self._options.starting_weights or workshop.starting_weights
+        self._learning = Learning(self._project, workshop, self._book, starting_weights=self._starting_weights)
         self._scorer = Scorer(self._project, self._shelf, seed=self._options.seed)
 
     @property
@@ -192,17 +194,22 @@ class TrainingSession:
     def _use_recipe(self, recipe: str) -> None:
         try:
             workshop = self._make_workshop(recipe)
+            # A recipe whose network cannot be built changes nothing.
+            workshop.trainer()
         except AnnotatorError as error:
             self._events.append(Trouble(str(error), can_retry=False))
             return
-        self._learning.save()
+        has_failed = self._state is RunState.FAILED
+        if not has_failed:
+            self._learning.save()
+        remember_recipe(self._project, recipe)
         current = self._server.current
         self._build(workshop)
         self._is_open = False
         self._open()
         if current is not None:
             self._look(current, time.perf_counter())
-        self._signal(Signal.LABELLED)
+        self._signal(Signal.RESUME if has_failed else Signal.LABELLED)
 
     def _stop(self) -> None:
         was, self._state = self._state, transition(self._state, Signal.STOP)
@@ -272,7 +279,7 @@ class TrainingSession:
             self._signal(Signal.LABELLED)
 
     def _serve_latest(self) -> None:
-        found, passed_over = newest_model(self._project, self._workshop, self._options.starting_weights)
+        found, passed_over = newest_model(self._project, self._workshop, self._starting_weights)
         self._events += [Trouble(sentence, can_retry=False) for sentence in passed_over]
         if found is not None:
             self._server.use(*found)

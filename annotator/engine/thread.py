@@ -7,19 +7,19 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from annotator import registry
 from annotator.core.plugin_types import NetworkFactory
 from annotator.engine.messages import Command, DataChanged, Event, Stop, Trouble
 from annotator.engine.options import SessionOptions
 from annotator.engine.priority import leave_a_core, lower_priority
+from annotator.engine.recipes import find_recipe
 from annotator.engine.serving import LookServed
 from annotator.engine.session import TrainingSession
-from annotator.engine.starting import shipped_weights
 from annotator.engine.status import sentence_of
-from annotator.engine.workshop import LearnWorkshop, find_recipe
+from annotator.engine.workshop import LearnWorkshop
 
 if TYPE_CHECKING:
     from annotator.project import Project
@@ -198,18 +198,17 @@ def open_session(
     """
     from annotator.learn.recipe import read_recipe  # noqa: PLC0415
 
-    chosen = options or SessionOptions()
-    first = read_recipe(find_recipe(recipe), overrides or {})
-    if chosen.starting_weights is None and first.start == "weights":
-        network = first.network
-        shipped = shipped_weights(project.protocol, network=network.name, options=network.options)
-        chosen = replace(chosen, starting_weights=shipped)
+    known = {**registry.networks(), factory.name: factory}
 
     def workshop(name: str) -> LearnWorkshop:
         read = read_recipe(find_recipe(name), overrides or {})
-        return LearnWorkshop(project.protocol, project.values, recipe=read, factory=factory, device=device, seed=seed)
+        network = read.network.name
+        builder = known[network] if network in known else registry.network(network)
+        return LearnWorkshop(
+            project.protocol, project.values, recipe=read, factory=builder, device=device, seed=seed, others=known
+        )
 
-    return TrainingSession(project, workshop, recipe=recipe, options=chosen)
+    return TrainingSession(project, workshop, recipe=recipe, options=options)
 
 
 def _prepare_thread() -> None:

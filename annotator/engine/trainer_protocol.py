@@ -42,6 +42,27 @@ class StepFacts(Protocol):
         ...
 
 
+class CandidateProtocol(Protocol):
+    """A model that may be published.
+
+    Contract: ``validation`` is that of the very model that ``write`` writes, and empty where nothing is held aside.
+    """
+
+    @property
+    def validation(self) -> Validation:
+        """Dice on the validation frames."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Plain data on what was done to it at the end: ``cft``, ``calibration``."""
+        ...
+
+    def write(self, facts: Mapping[str, Any] | None = None) -> bytes:
+        """The weights file, with plain data on its origin."""
+        ...
+
+
 class TrainerProtocol(Protocol):
     """Learns from frames, one explicit step at a time.
 
@@ -50,7 +71,7 @@ class TrainerProtocol(Protocol):
     - Every method is called from one thread, the engine's, and never while another runs.
     - ``put`` adds frames or replaces those with an equal key; ``forget`` ignores keys that it does not have.
     - ``step`` does one optimiser step; it may be called where ``can_step`` is true.
-    - ``validate`` and ``publish`` change nothing that a later step depends on.
+    - ``candidate`` changes nothing that a later step depends on.
     - ``restore(checkpoint())`` goes on at the same step with the same weights; frames are not part of a
       checkpoint and are put again.
     - ``restore`` raises an error for bytes that are damaged or of another network, protocol or version,
@@ -99,12 +120,8 @@ class TrainerProtocol(Protocol):
         """One optimiser step."""
         ...
 
-    def validate(self) -> Validation:
-        """Dice of the teacher on the validation frames."""
-        ...
-
-    def publish(self, facts: Mapping[str, Any] | None = None) -> bytes:
-        """The teacher as a weights file, with plain data on its origin."""
+    def candidate(self) -> CandidateProtocol:
+        """The model as it would be published now, and its score."""
         ...
 
     def checkpoint(self) -> bytes:
@@ -136,6 +153,16 @@ class Workshop(Protocol):
     @property
     def recipe(self) -> str:
         """Name of the recipe."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """What the recipe does, in one plain line; may be empty."""
+        ...
+
+    @property
+    def starting_weights(self) -> Path | None:
+        """What a project without a model begins with by this recipe, where there is something."""
         ...
 
     @property

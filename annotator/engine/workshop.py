@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annotator.core.allowed import Bitmap, everything_allowed
-from annotator.core.errors import UnknownName
 from annotator.core.identity import ClipHeader, FrameKey, SpacingStatus
 from annotator.core.plugin_types import Frame, NetworkFactory
 from annotator.core.protocols import LabelProtocol
+from annotator.engine.starting import shipped_weights
 from annotator.engine.trainer_protocol import FittedImages, Probabilities, ServedModel, TrainerProtocol
-from annotator.registry import resource
 
 if TYPE_CHECKING:
     from annotator.learn.dataset import TrainingFrame
@@ -23,24 +22,6 @@ if TYPE_CHECKING:
     from annotator.learn.recipe import Recipe
     from annotator.learn.validation import Validation
     from annotator.learn.weights import Predictor
-
-
-def find_recipe(name: str) -> Path:
-    """The file of a recipe: a path, or the name of a shipped one.
-
-    Raises
-    ------
-    UnknownName
-        Where there is neither.
-    """
-    path = Path(name)
-    if path.suffix == ".toml" and path.exists():
-        return path
-    folder = resource("recipes")
-    shipped = {file.stem: file for file in sorted(folder.glob("*.toml"))}
-    if name not in shipped:
-        raise UnknownName("recipe", name, sorted(shipped))
-    return shipped[name]
 
 
 class LearnWorkshop:
@@ -58,6 +39,8 @@ class LearnWorkshop:
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     seed
         Of the training.
+    others
+        Builders of further networks by name, for models that another recipe made.
     """
 
     def __init__(
@@ -69,8 +52,10 @@ class LearnWorkshop:
         factory: NetworkFactory,
         device: str = "auto",
         seed: int = 0,
+        others: Mapping[str, NetworkFactory] | None = None,
     ) -> None:
         self._protocol = protocol
+        self._factories = {**(others or {}), factory.name: factory}
         self._values = dict(values)
         self._recipe = recipe
         self._factory = factory
@@ -82,6 +67,19 @@ class LearnWorkshop:
     def recipe(self) -> str:
         """Name of the recipe."""
         return self._recipe.name
+
+    @property
+    def summary(self) -> str:
+        """What the recipe does, in one line."""
+        return self._recipe.summary
+
+    @property
+    def starting_weights(self) -> Path | None:
+        """The shipped weights that suit, where the recipe starts from weights."""
+        if self._recipe.start != "weights":
+            return None
+        network = self._recipe.network
+        return shipped_weights(self._protocol, network=network.name, options=network.options)
 
     @property
     def patience(self) -> int:
@@ -135,7 +133,7 @@ class LearnWorkshop:
         from annotator.learn.mapping import adapted  # noqa: PLC0415
         from annotator.learn.weights import load  # noqa: PLC0415
 
-        loaded = load(weights, {self._factory.name: self._factory}, device=choose_device(self._device))
+        loaded = load(weights, self._factories, device=choose_device(self._device))
         return adapted(loaded, self._protocol, self._values)
 
     def score(self, model: ServedModel, frames: Sequence[TrainingFrame]) -> Validation:
@@ -172,7 +170,7 @@ class LearnWorkshop:
 
 
 class FittedModel:
-    """A published model, applied to fitted images.
+    """A published model, applied to fitted images; those of another size than its own are resized both ways.
 
     Parameters
     ----------
@@ -185,4 +183,14 @@ class FittedModel:
 
     def predict(self, images: FittedImages) -> Probabilities:
         """(B, S, S) uint8 to (B, K+1, S, S) float32."""
-        return self._predictor.predict_fitted(images)
+        own, given = self._predictor.header.image_size, images.shape[-1]
+        if own == given:
+            return self._predictor.predict_fitted(images)
+        found = self._predictor.predict_fitted(np.stack([_resized(image, own) for image in images]))
+        return np.stack([np.stack([_resized(plane, given) for plane in planes]) for planes in found])
+
+
+def _resized(plane: NDArray[Any], side: int) -> NDArray[Any]:
+    import cv2  # noqa: PLC0415 - only for a model of another size
+
+    return np.asarray(cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR))

@@ -40,6 +40,10 @@ class ModelFacts:
         Structure id to mean Dice over held-out patients, 0..1; empty where none was measured.
     validation_by_domain
         Domain to the same.
+    lineage
+        Sentences on the weights that training began from, and on what was done before publishing.
+    is_calibrated
+        Whether the probabilities carry the calibration that was measured on patients held aside.
     inactive
         Structures that never had a positive label and are never predicted.
     limits
@@ -60,6 +64,8 @@ class ModelFacts:
     domains: Mapping[str, int] = field(default_factory=dict)
     validation: Mapping[str, float] = field(default_factory=dict)
     validation_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    lineage: Sequence[str] = ()
+    is_calibrated: bool = False
     inactive: Sequence[str] = ()
     limits: Sequence[str] = ()
 
@@ -75,9 +81,10 @@ def model_card(facts: ModelFacts) -> str:
         "## Recipe\n\n" + _table(("setting", "value"), facts.recipe.items()),
         _data(facts),
         _validation(facts),
+        _lineage(facts),
         _limits(facts),
     )
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _intended_use(facts: ModelFacts) -> str:
@@ -125,10 +132,21 @@ def _validation(facts: ModelFacts) -> str:
     )
 
 
+def _lineage(facts: ModelFacts) -> str:
+    if not facts.lineage:
+        return ""
+    return "## Lineage\n\n" + "\n".join(f"- {_plain(sentence)}" for sentence in facts.lineage)
+
+
 def _limits(facts: ModelFacts) -> str:
+    calibrated = (
+        "The probabilities are calibrated on the patients held aside, so they mean less on others; "
+        "they are not for clinical decisions."
+    )
+    raw = "The probabilities are not calibrated, and not for clinical decisions."
     sentences = [
         "Scanners, views and patients unlike those above may be segmented badly, and the model does not say so.",
-        "The probabilities are not calibrated for clinical decisions.",
+        calibrated if facts.is_calibrated else raw,
     ]
     if facts.inactive:
         missing = ", ".join(f"`{i}`" for i in facts.inactive)

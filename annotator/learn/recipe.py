@@ -214,9 +214,17 @@ class CftSection(_Section):
 
 
 class CalibrationSection(_Section):
-    """Confidence on the validation patients: ``fit`` measures and stores it, ``apply`` lets the model file use it."""
+    """Confidence on the validation patients.
 
-    fit: bool = False
+    Parameters
+    ----------
+    fit
+        Measure it when a model is published, and store what calibration would bring.
+    apply
+        Let the model use it, where other patients confirm it.
+    """
+
+    fit: bool = True
     apply: bool = False
 
 

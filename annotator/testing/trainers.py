@@ -34,6 +34,19 @@ class FakeStep:
     losses: Mapping[str, float] = field(default_factory=lambda: {"supervised": 1.0})
 
 
+@dataclass(frozen=True, slots=True)
+class FakeCandidate:
+    """What a fake trainer would publish: the step as JSON, its Dice, and what was done at the end."""
+
+    step: int
+    validation: Validation
+    facts: Mapping[str, Any]
+
+    def write(self, facts: Mapping[str, Any] | None = None) -> bytes:
+        """The step as JSON."""
+        return json.dumps({"step": self.step, "facts": {**(facts or {}), **self.facts}}).encode()
+
+
 class FakeTrainer:
     """Keeps the trainer's contract without learning anything; remembers what it was given.
 
@@ -53,6 +66,7 @@ class FakeTrainer:
         self.validation: tuple[TrainingFrame, ...] = ()
         self.validations = 0
         self.notes: list[str] = []
+        self.done: dict[str, Any] = {}
         self._dice = dice
 
     @property
@@ -90,9 +104,9 @@ class FakeTrainer:
         dice = self._dice(self.validations)
         return Validation({"lv": dice}, {"default": {"lv": dice}}, 1.0 - dice, len(self.validation), 1)
 
-    def publish(self, facts: Mapping[str, Any] | None = None) -> bytes:
-        """The step as JSON."""
-        return json.dumps({"step": self.step_count, "facts": dict(facts or {})}).encode()
+    def candidate(self) -> FakeCandidate:
+        """The present step, with the Dice that was asked for."""
+        return FakeCandidate(self.step_count, self.validate(), self.done)
 
     def checkpoint(self) -> bytes:
         """The step."""
@@ -172,6 +186,8 @@ class FakeWorkshop:
     """
 
     recipe = "fake"
+    summary = "Learns nothing."
+    starting_weights: Path | None = None
 
     def __init__(
         self,

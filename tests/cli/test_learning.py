@@ -27,6 +27,15 @@ def test_training_goes_on_where_it_stopped(trained: Path) -> None:
     assert set(more["dice"]) <= {"lv", "myo", "la", "rv", "ra"}
 
 
+def test_snapshots_say_where_they_came_from(trained: Path) -> None:
+    (found,) = command("snapshots", trained, "--json").json["snapshots"]
+    assert (found["snapshot"], found["step"], found["recipe"]) == (1, 2, "default")
+    assert set(found["lineage"]) == {"start", "calibration"}
+    said = command("snapshots", trained).out
+    assert "Snapshot 1, step 2, recipe default" in said
+    assert "Training began from nothing." in said
+
+
 def test_minutes_are_a_budget_too(study: Path) -> None:
     assert command("train", study, "--minutes", 0.01, *TINY, "--json").json["steps"] >= 1
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -371,7 +373,8 @@ def test_another_recipe_goes_on_from_the_checkpoint_and_a_wrong_name_changes_not
     driver, workshop = driven(project)
     driver.run(lambda: driver.session.step == 40)
     driver.session.handle(UseRecipe("fake"))
-    driver.run(lambda: len(workshop.trainers) == 2 and driver.session.step > 41)
+    assert project.read_fact("recipe") == "fake", "the choice survives a restart"
+    driver.run(lambda: bool(workshop.trainers[-1].frames) and driver.session.step > 41)
 
     def refuse(name: str) -> object:
         raise TrainingFailed(f"There is no recipe called '{name}'.")
@@ -381,6 +384,44 @@ def test_another_recipe_goes_on_from_the_checkpoint_and_a_wrong_name_changes_not
     driver.settle()
     assert of(driver, Trouble)[-1].sentence == "There is no recipe called 'nonsense'."
     assert driver.session.state is RunState.TRAINING
+    assert project.read_fact("recipe") == "fake"
+
+
+def test_another_recipe_is_a_way_out_of_a_failure(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, workshop = driven(project, lambda n: FakeTrainer() if n else BrokenTrainer(RuntimeError("broken")))
+    driver.run_to(RunState.FAILED)
+    driver.session.handle(UseRecipe("fake"))
+    driver.run_to(RunState.TRAINING)
+    assert workshop.trainers[-1].step_count >= 0
+
+
+def test_a_snapshot_says_where_it_came_from_and_what_was_done_to_it(project: Project, tmp_path: Path) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    weights = tmp_path / "start.safetensors"
+    weights.write_text("{}")
+    of_lv = {"error_before": 0.2, "error_after": 0.1, "before": [[0.9, 0.7, 5], [None, None, 0]], "after": []}
+    calibration = {"is_applied": True, "structures": {"lv": of_lv}}
+
+    def make(_: int) -> FakeTrainer:
+        made = FakeTrainer()
+        made.done = {"calibration": calibration}
+        return made
+
+    driver, _ = driven(project, make, options=SessionOptions(starting_weights=weights))
+    driver.run(lambda: has(driver, SnapshotPublished))
+    sha256 = hashlib.sha256(b"{}").hexdigest()
+    lineage = {"start": {"file": "start.safetensors", "sha256": sha256}, "calibration": calibration}
+    assert project.snapshots()[-1].metrics["lineage"] == lineage
+    found = driver.session.status().reliability["lv"]
+    assert (found.before.error, found.before.points, found.is_applied) == (0.2, ((0.9, 0.7, 5),), True)
+    driver.session.handle(Stop())
+    again, _ = driven(project)
+    again.run_to(RunState.TRAINING)
+    again.run(lambda: again.session.step > driver.session.step)
+    again.session.finish()
+    assert len(project.snapshots()) > 1
+    assert project.snapshots()[-1].metrics["lineage"]["start"] == lineage["start"], "a checkpoint remembers it"
 
 
 def test_a_project_that_is_open_for_reading_only_is_served_and_not_trained_on(project: Project) -> None:

@@ -21,7 +21,7 @@ from annotator.core.plugin_types import Simulator
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.pretraining_card import card_text
 from annotator.engine.jobs.progress import Progress
-from annotator.engine.workshop import find_recipe
+from annotator.engine.recipes import find_recipe
 
 if TYPE_CHECKING:
     from annotator.learn.dataset import TrainingFrame

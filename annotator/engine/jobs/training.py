@@ -11,17 +11,21 @@ from annotator.core.errors import BadInput, ReadOnlyProject, TrainingFailed
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.messages import Event, RunState, SnapshotPublished, TrainingStatus, Trouble
 from annotator.engine.options import SessionOptions
+from annotator.engine.recipes import find_recipe, remembered_recipe
 from annotator.engine.session import TrainingSession
 from annotator.engine.thread import open_session
-from annotator.engine.workshop import find_recipe
 from annotator.project import Project
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """How to train; ``overrides`` are dotted recipe paths to values as text."""
+    """How to train.
 
-    recipe: str = "default"
+    ``recipe`` is a name or a file, the project's own where none is given; ``overrides`` are dotted recipe paths to
+    values as text.
+    """
+
+    recipe: str | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
     seed: int = 0
@@ -82,11 +86,12 @@ def train(project: Project, options: TrainOptions, budget: TrainBudget, *, progr
 def _session(project: Project, options: TrainOptions, *, is_reproducible: bool) -> TrainingSession:
     from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - torch is imported late
 
-    recipe = read_recipe(find_recipe(options.recipe), options.overrides)
+    name = options.recipe or remembered_recipe(project)
+    recipe = read_recipe(find_recipe(name), options.overrides)
     return open_session(
         project,
         factory=registry.network(recipe.network.name),
-        recipe=options.recipe,
+        recipe=name,
         overrides=options.overrides,
         device=options.device,
         seed=options.seed,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator import registry
 from annotator.core.errors import ProjectError
+from annotator.engine.lineage import lineage_sentences
 from annotator.export import ModelFacts, model_card
 from annotator.project import Project, Snapshot
 
@@ -58,6 +59,8 @@ def export_weights(project: Project, format_name: str, out: Path) -> WeightsRepo
 
 
 def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> ModelFacts:
+    from annotator.learn.weights import applied_temperatures  # noqa: PLC0415
+
     counts = project.counts()
     limits = []
     if snapshot.data_revision != project.data_revision:
@@ -85,6 +88,8 @@ def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> Model
         domains=Counter(clip.header.domain for clip in project.clips()),
         validation=snapshot.metrics.get("dice", {}),
         validation_by_domain=snapshot.metrics.get("dice_by_domain", {}),
+        lineage=lineage_sentences(header.facts),
+        is_calibrated=bool(applied_temperatures(header)),
         inactive=[s for s in header.protocol.ids if s not in header.active],
         limits=limits,
     )

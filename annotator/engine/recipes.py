@@ -1,0 +1,79 @@
+"""Which recipes there are, and which one a project follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from annotator.core.errors import AnnotatorError, UnknownName
+from annotator.registry import resource
+
+if TYPE_CHECKING:
+    from annotator.project import Project
+
+DEFAULT: Final = "default"
+
+RECIPE_FACT: Final = "recipe"
+"""The project remembers the recipe that was chosen in the window: its name, or the path of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedRecipe:
+    """A shipped recipe: its name, and what it does in one plain line."""
+
+    name: str
+    summary: str
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe: a path, or the name of a shipped one.
+
+    Raises
+    ------
+    UnknownName
+        Where there is neither.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" and path.exists():
+        return path
+    shipped = _shipped()
+    if name not in shipped:
+        raise UnknownName("recipe", name, sorted(shipped))
+    return shipped[name]
+
+
+def offered_recipes() -> tuple[OfferedRecipe, ...]:
+    """The shipped recipes that a person may choose, the default first."""
+    from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - only where somebody chooses
+
+    read = [read_recipe(path) for path in _shipped().values()]
+    offered = [OfferedRecipe(r.name, r.summary) for r in read if r.is_offered]
+    return tuple(sorted(offered, key=lambda r: (r.name != DEFAULT, r.summary.startswith("For comparison"), r.name)))
+
+
+def remembered_recipe(project: Project) -> str:
+    """The recipe that a project remembers, by name or path; the default where it remembers none."""
+    return project.read_fact(RECIPE_FACT) or DEFAULT
+
+
+def usable_recipe(project: Project) -> tuple[str, str]:
+    """The recipe that a project remembers; or the default, with a sentence, where that one cannot be used."""
+    from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - only where a learner starts
+
+    name = remembered_recipe(project)
+    try:
+        read_recipe(find_recipe(name))
+    except AnnotatorError as error:
+        return DEFAULT, f"The project's recipe cannot be used, so it follows '{DEFAULT}': {error}"
+    return name, ""
+
+
+def remember_recipe(project: Project, name: str) -> None:
+    """Let a project follow a recipe from now on, also after a restart; one that is read-only forgets it."""
+    if not project.is_read_only:
+        project.write_fact(RECIPE_FACT, name)
+
+
+def _shipped() -> dict[str, Path]:
+    return {file.stem: file for file in sorted(resource("recipes").glob("*.toml"))}

@@ -1,0 +1,68 @@
+"""Recipes with the real learner: one can be changed for any other while it learns, and the project remembers it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from annotator import registry
+from annotator.core.errors import UnknownName
+from annotator.engine.messages import Look, RunState, SnapshotPublished, Trouble, UseRecipe
+from annotator.engine.recipes import find_recipe, offered_recipes, remembered_recipe, usable_recipe
+from annotator.engine.thread import open_session
+from annotator.project import Project
+from annotator.testing.sessions import Driver, add_moving_square, outline_square
+
+
+def test_the_default_is_offered_first_and_what_is_not_for_projects_is_not() -> None:
+    offered = offered_recipes()
+    assert offered[0].name == "default"
+    assert "pretrain" not in {recipe.name for recipe in offered}
+    assert offered[-1].summary.startswith("For comparison")
+    assert all(find_recipe(recipe.name).stem == recipe.name for recipe in offered)
+    with pytest.raises(UnknownName):
+        find_recipe("nonsense")
+
+
+def test_a_remembered_recipe_that_is_gone_gives_way_to_the_default(project: Project, tmp_path: Path) -> None:
+    assert usable_recipe(project) == ("default", "")
+    project.write_fact("recipe", str(tmp_path / "gone.toml"))
+    assert remembered_recipe(project) == str(tmp_path / "gone.toml")
+    name, sentence = usable_recipe(project)
+    assert name == "default"
+    assert "gone.toml" in sentence
+
+
+def test_any_recipe_can_follow_any_other(project: Project, tmp_path: Path) -> None:
+    frame = outline_square(project, add_moving_square(project, "one"))
+    wide, odd = (tmp_path / f"{name}.toml" for name in ("wide", "odd"))
+    small = "[data]\nimage_size = 32\n[network]\noptions = { width = 8, feature_channels = 8 }\n"
+    wide.write_text(small.replace("32", "48").replace("= 8,", "= 16,"))
+    odd.write_text('[network]\nname = "elsewhere"\n')
+    tiny = tmp_path / "tiny.toml"
+    tiny.write_text(small)
+    hdc = tmp_path / "hdc.toml"
+    hdc.write_text(tiny.read_text() + "[hdc]\nweight = 0.2\n")
+    session = open_session(project, factory=registry.network("unet"), recipe=str(tiny), device="cpu")
+    driver = Driver(session)
+    driver.run(lambda: session.step == 5)
+    for path, goes_on in ((hdc, True), (tiny, True), (wide, False)):
+        step = session.step
+        session.handle(UseRecipe(str(path)))
+        session.handle(Look(frame))
+        wanted = step + 2 if goes_on else 2
+        driver.run(lambda wanted=wanted: bool(session.step >= wanted))  # type: ignore[misc]
+        assert session.state is RunState.TRAINING
+        assert (session.step > step) is goes_on, "only another network begins anew"
+        assert session.status().recipe == path.stem
+    assert remembered_recipe(project) == str(wide)
+    session.handle(UseRecipe(str(odd)))
+    driver.run(lambda: sum(isinstance(event, Trouble) for event in driver.events) == 2)
+    troubles = [event.sentence for event in driver.events if isinstance(event, Trouble)]
+    assert "another network" in troubles[0]
+    assert "elsewhere" in troubles[1]
+    assert session.status().recipe == "wide"
+    driver.events += session.finish()
+    assert project.snapshots()[-1].recipe == "wide"
+    assert any(isinstance(event, SnapshotPublished) for event in driver.events)
