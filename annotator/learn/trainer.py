@@ -267,10 +267,8 @@ class Trainer:
             part = torch.from_numpy(np.ascontiguousarray(images[i : i + _PREDICTION_BATCH])).to(self._device)
             with self._precision():
                 parts.append(weights.probabilities(self._teacher, part, self._active))
-        if not parts:
-            side = self.recipe.data.image_size
-            return np.empty((0, self.protocol.n_classes, side, side), dtype=np.float32)
-        return np.concatenate(parts)
+        side = self.recipe.data.image_size
+        return np.concatenate(parts) if parts else np.empty((0, self.protocol.n_classes, side, side), dtype=np.float32)
 
     def validate(self) -> validation.Validation:
         """Dice of the teacher on the frames held aside, per structure and domain; empty where none are."""
@@ -338,9 +336,7 @@ class Trainer:
         )
 
     def restore(self, data: bytes) -> None:
-        """Go on from a checkpoint; frames are put separately, before or after.
-
-        One of a recipe with another number of decoders gives its weights; the optimiser then begins anew.
+        """Go on from a checkpoint, by a recipe of other decoders with a new optimiser; frames are put separately.
 
         Raises
         ------

@@ -18,9 +18,10 @@ from annotator.bench.learning.design import Cell, Dealt, deal
 from annotator.bench.learning.scoring import Probabilities, dice_only, score
 from annotator.core.allowed import allowed_bitmap
 from annotator.core.protocols import LabelProtocol
+from annotator.engine.recipes import find_recipe
 from annotator.engine.starting import shipped_weights
 from annotator.engine.trainer_protocol import FittedImages
-from annotator.engine.workshop import LearnWorkshop, find_recipe
+from annotator.engine.workshop import LearnWorkshop
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.devices import choose_device
 from annotator.learn.publish_policy import hold_aside
