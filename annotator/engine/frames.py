@@ -189,7 +189,8 @@ class FrameBook:
 
     def _replan(self) -> None:
         held = held_patients(self._project, tuple(self._clips.values()), self._finished)
-        self._plan = plan_frames(tuple(self._clips.values()), self._finished, held=held)
+        reach = self._workshop.neighbour_reach
+        self._plan = plan_frames(tuple(self._clips.values()), self._finished, held=held, reach=reach)
         wanted = [*self._plan.labelled, *self._plan.validation, *self._plan.unlabelled]
         self._waiting = deque(k for k in wanted if k not in self._unreadable and not self._is_in_place(k))
         self._must_release = True

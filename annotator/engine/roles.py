@@ -60,7 +60,9 @@ def chosen_validation(clips: Collection[Clip]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c.header.patient for c in clips if c.split is Split.VALIDATION))
 
 
-def plan_frames(clips: Sequence[Clip], finished: Collection[FrameKey], *, held: Collection[str]) -> Plan:
+def plan_frames(
+    clips: Sequence[Clip], finished: Collection[FrameKey], *, held: Collection[str], reach: int = 0
+) -> Plan:
     """Give every frame its part; a picture that is also a test clip's, under another patient, has none.
 
     Parameters
@@ -71,6 +73,9 @@ def plan_frames(clips: Sequence[Clip], finished: Collection[FrameKey], *, held: 
         Frames with at least one finished label.
     held
         Patients whose frames are only validated on.
+    reach
+        Spacing in frames up to which a labelled frame and two unlabelled ones are wanted in a row; 0 where training
+        has no use for neighbours.
     """
     tested = {c.pixels for c in clips if c.split is Split.TEST and c.pixels}
     usable = [c for c in clips if c.split is not Split.TEST and c.pixels not in tested]
@@ -81,17 +86,41 @@ def plan_frames(clips: Sequence[Clip], finished: Collection[FrameKey], *, held: 
     return Plan(
         labelled=tuple(key for key in done if key.clip in train),
         validation=spread([key for key in done if key.clip in checked], MAX_VALIDATION),
-        unlabelled=_unlabelled([c for c in clips if c.name in train], taken),
+        unlabelled=_unlabelled([c for c in clips if c.name in train], taken, reach),
         held=tuple(held),
     )
 
 
-def _unlabelled(clips: Sequence[Clip], taken: Collection[FrameKey]) -> tuple[FrameKey, ...]:
+def _unlabelled(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int) -> tuple[FrameKey, ...]:
     if not clips:
         return ()
-    chosen = spread(clips, MAX_UNLABELLED)
-    each = max(1, min(MAX_UNLABELLED_PER_CLIP, MAX_UNLABELLED // len(chosen)))
-    return tuple(key for clip in chosen for key in spread([k for k in clip.frame_keys if k not in taken], each))
+    near = _near(clips, taken, reach) if reach else {}
+    left = MAX_UNLABELLED - sum(map(len, near.values()))
+    chosen = {clip.name for clip in spread(clips, left)}
+    each = max(1, min(MAX_UNLABELLED_PER_CLIP, left // len(chosen)))
+    found: list[FrameKey] = []
+    for clip in clips:
+        neighbours = near.get(clip.name, ())
+        others = [k for k in clip.frame_keys if k not in taken and k not in neighbours]
+        wanted = max(0, each - len(neighbours)) if clip.name in chosen else 0
+        found += sorted([*neighbours, *spread(others, wanted)])
+    return tuple(found)
+
+
+def _near(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int) -> dict[str, tuple[FrameKey, ...]]:
+    """Of each clip with labelled frames, the unlabelled ones nearest to them, in at most half of all places."""
+    labelled: dict[str, list[int]] = {}
+    for key in taken:
+        labelled.setdefault(key.clip, []).append(key.frame)
+    with_labels = spread([clip for clip in clips if clip.name in labelled], MAX_UNLABELLED // 4)
+    each = min(MAX_UNLABELLED_PER_CLIP, MAX_UNLABELLED // len(with_labels)) // 2 if with_labels else 0
+    near: dict[str, tuple[FrameKey, ...]] = {}
+    for clip in with_labels:
+        distance = {k: min(abs(k.frame - f) for f in labelled[clip.name]) for k in clip.frame_keys if k not in taken}
+        # The third of a triple is twice its spacing away where the labelled frame is first or last.
+        close = [k for k in distance if distance[k] <= 2 * reach]
+        near[clip.name] = tuple(sorted(close, key=lambda k: (distance[k], k))[:each])
+    return near
 
 
 def spread(items: Sequence[T], count: int) -> tuple[T, ...]:

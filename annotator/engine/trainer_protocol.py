@@ -170,6 +170,11 @@ class Workshop(Protocol):
         """Steps without improvement of the validation after which training sleeps."""
         ...
 
+    @property
+    def neighbour_reach(self) -> int:
+        """Frames up to which training wants unlabelled neighbours of labelled frames; 0 for none."""
+        ...
+
     def trainer(self) -> TrainerProtocol:
         """A fresh trainer without frames."""
         ...

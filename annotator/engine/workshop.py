@@ -86,6 +86,11 @@ class LearnWorkshop:
         """Steps without improvement of the validation after which training sleeps."""
         return self._recipe.schedule.plateau_patience * self._recipe.schedule.validate_every
 
+    @property
+    def neighbour_reach(self) -> int:
+        """Frames up to which training wants unlabelled neighbours of labelled frames; 0 for none."""
+        return self._recipe.temporal.reach if self._recipe.temporal.is_on else 0
+
     def trainer(self) -> TrainerProtocol:
         """A fresh trainer.
 

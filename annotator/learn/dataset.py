@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +65,7 @@ class ResidentFrames:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __contains__(self, key: FrameKey) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._rows
 
     @property
@@ -73,6 +74,10 @@ class ResidentFrames:
         if self._sorted is None:
             self._sorted = tuple(sorted(self._rows))
         return self._sorted
+
+    def position(self, key: FrameKey) -> int:
+        """Where a held frame is in :attr:`keys`."""
+        return bisect_left(self.keys, key)
 
     @property
     def n_bytes(self) -> int:

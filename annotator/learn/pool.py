@@ -13,8 +13,8 @@ from torch import Tensor
 from annotator.core.identity import FrameKey
 from annotator.learn.dataset import ResidentFrames, TrainingFrame
 from annotator.learn.label_dropout import partially_labelled
-from annotator.learn.recipe import DataSection
-from annotator.learn.sampling import draw_labelled, draw_unlabelled, said_of
+from annotator.learn.recipe import DataSection, TemporalSection
+from annotator.learn.sampling import draw_labelled, draw_neighbours, draw_unlabelled, said_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +29,14 @@ class Batch:
         (B, S, S) int32 on the device; everything allowed for unlabelled frames.
     known
         (B, K+1) bool on the CPU; no entry for unlabelled frames.
+    triples
+        (N, 3) int64 on the device: rows of neighbouring frames in order of time; ``None`` where there are none.
     """
 
     images: Tensor
     bitmaps: Tensor
     known: Tensor
+    triples: Tensor | None = None
 
 
 class FramePool:
@@ -47,10 +50,20 @@ class FramePool:
         Image size, batch, limit.
     device
         Where the frames live.
+    temporal
+        Whether, and how far from labelled frames, neighbours are drawn; not at all by default.
     """
 
-    def __init__(self, n_classes: int, section: DataSection, *, device: torch.device) -> None:
+    def __init__(
+        self,
+        n_classes: int,
+        section: DataSection,
+        *,
+        device: torch.device,
+        temporal: TemporalSection | None = None,
+    ) -> None:
         self._n_classes, self._section, self._device = n_classes, section, device
+        self._temporal = temporal or TemporalSection()
         size = section.image_size
         self._labelled = ResidentFrames(size, device, has_bitmaps=True)
         self._unlabelled = ResidentFrames(size, device, has_bitmaps=False, limit=section.max_unlabelled)
@@ -126,13 +139,29 @@ class FramePool:
         images, bitmaps = self._labelled.gather(positions)
         assert bitmaps is not None
         known_batch = torch.from_numpy(known)[positions]
+        triples = None
         if n_unlabelled:
-            more, _ = self._unlabelled.gather(draw_unlabelled(self.n_unlabelled, n_unlabelled, generator=generator))
+            near, triples = self._neighbours(positions, n_unlabelled, generator)
+            rest = draw_unlabelled(self.n_unlabelled, n_unlabelled - len(near), generator=generator)
+            more, _ = self._unlabelled.gather(torch.cat([near, rest]))
             images = torch.cat([images, more])
             nothing = torch.full_like(more, 0, dtype=bitmaps.dtype) + ((1 << self._n_classes) - 1)
             bitmaps = torch.cat([bitmaps, nothing])
             known_batch = torch.cat([known_batch, torch.zeros((n_unlabelled, self._n_classes), dtype=torch.bool)])
-        return Batch(images, bitmaps, known_batch)
+        return Batch(images, bitmaps, known_batch, triples)
+
+    def _neighbours(
+        self, positions: Tensor, n_unlabelled: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """Positions of unlabelled neighbours of the drawn labelled frames, and the rows of their triples."""
+        drawn = [self._labelled.keys[p] for p in positions.tolist()]
+        count, reach = self._temporal.triples_of(n_unlabelled), self._temporal.reach
+        found = draw_neighbours(drawn, self._unlabelled, count, reach=reach, generator=generator)
+        near = torch.tensor([self._unlabelled.position(key) for of in found for key in of.others], dtype=torch.int64)
+        rows = [[len(drawn) + 2 * i, len(drawn) + 2 * i + 1] for i in range(len(found))]
+        for row, of in zip(rows, found, strict=True):
+            row.insert(of.place, of.leader)
+        return near, torch.tensor(rows, device=self._device) if rows else None
 
     def labelled_batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every labelled frame once, in key order: images (B, S, S) uint8 and bitmaps (B, S, S) int32."""

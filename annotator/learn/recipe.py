@@ -189,6 +189,41 @@ class InversionSection(_Section):
     entropy: float = Field(default=0.0, ge=0)
 
 
+class TemporalSection(_Section):
+    """Unlabelled neighbours of labelled frames, in triples of one clip; off where both weights are 0.
+
+    Formulas in :mod:`annotator.learn.temporal`. A frame without neighbours, such as a still, changes nothing.
+
+    Parameters
+    ----------
+    area
+        Weight of the even change of each structure's area.
+    neighbours
+        Weight of what both neighbours say of the frame between them.
+    slack
+        Bend of an area that costs nothing, as a share of the area.
+    reach
+        Most frames between neighbours of a triple.
+    share
+        Share of the unlabelled frames of a step that belong to triples, two to each.
+    """
+
+    area: float = Field(default=0.0, ge=0)
+    neighbours: float = Field(default=0.0, ge=0)
+    slack: float = Field(default=0.05, ge=0, le=1)
+    reach: int = Field(default=2, ge=1, le=12)
+    share: float = Field(default=0.5, gt=0, le=1)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether triples are drawn at all."""
+        return self.area > 0 or self.neighbours > 0
+
+    def triples_of(self, unlabelled: int) -> int:
+        """Triples in a step with so many unlabelled frames: at least one where two fit."""
+        return min(unlabelled // 2, math.ceil(self.share * unlabelled / 2)) if self.is_on else 0
+
+
 class CftSection(_Section):
     """Each structure's row of the head is fitted again when a model is published; off by default.
 
@@ -312,6 +347,7 @@ class Recipe(_Section):
     unimatch: UniMatchSection = UniMatchSection()
     labo: LaboSection = LaboSection()
     inversion: InversionSection = InversionSection()
+    temporal: TemporalSection = TemporalSection()
     cft: CftSection = CftSection()
     calibration: CalibrationSection = CalibrationSection()
     augment: AugmentSection = AugmentSection()

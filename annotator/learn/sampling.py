@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from annotator.core.identity import FrameKey
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.label_dropout import known_structures
 
@@ -56,3 +60,62 @@ def draw_labelled(
 def draw_unlabelled(n_frames: int, count: int, *, generator: torch.Generator) -> Tensor:
     """Positions of ``count`` of ``n_frames`` frames, evenly, with replacement."""
     return torch.randint(max(1, n_frames), (count,), generator=generator)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Two unlabelled frames that make an evenly spaced triple with a labelled one.
+
+    Parameters
+    ----------
+    leader
+        Position of the labelled frame among those drawn.
+    place
+        Its place in the triple, 0 to 2 in order of time.
+    others
+        The other two, in order of time.
+    """
+
+    leader: int
+    place: int
+    others: tuple[FrameKey, FrameKey]
+
+
+def neighbours_within(key: FrameKey, held: Container[FrameKey], reach: int) -> list[tuple[int, tuple[FrameKey, ...]]]:
+    """Place of ``key`` and the two others of every triple around it that is held, spaced by 1 to ``reach`` frames."""
+    found = []
+    for spacing in range(1, reach + 1):
+        for place, offsets in enumerate(((1, 2), (-1, 1), (-2, -1))):
+            frames = [key.frame + offset * spacing for offset in offsets]
+            others = tuple(FrameKey(key.clip, frame) for frame in frames if frame >= 0)
+            if len(others) == len(offsets) and all(other in held for other in others):
+                found.append((place, others))
+    return found
+
+
+def draw_neighbours(
+    drawn: Sequence[FrameKey], held: Container[FrameKey], count: int, *, reach: int, generator: torch.Generator
+) -> tuple[Neighbours, ...]:
+    """Neighbours of the first ``count`` labelled frames of a step that have any; no chance is used where none has.
+
+    Parameters
+    ----------
+    drawn
+        Labelled frames, in the order in which they were drawn.
+    held
+        Unlabelled frames.
+    count
+        Most triples.
+    reach
+        Largest spacing in frames.
+    generator
+        On the CPU.
+    """
+    chosen: list[Neighbours] = []
+    for leader, key in enumerate(drawn):
+        if len(chosen) == count:
+            break
+        if around := neighbours_within(key, held, reach):
+            place, (first, second) = around[int(torch.randint(len(around), (1,), generator=generator))]
+            chosen.append(Neighbours(leader, place, (first, second)))
+    return tuple(chosen)

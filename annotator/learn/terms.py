@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from annotator.learn import augment, correlation, inversion, labo, losses, networks
+from annotator.learn import augment, correlation, inversion, labo, losses, networks, temporal
 from annotator.learn.contours import near_contour
 from annotator.learn.gating import gated_consistency
 from annotator.learn.networks import Look
@@ -49,6 +49,8 @@ class StepState:
         The teacher's view of ``plain``, and its log target on the allowed set; ``None`` where nothing asks for it.
     ramp
         0..1, how far the teacher is trusted yet.
+    triples
+        (N, 3) int64 rows of neighbouring frames of one clip, in order of time; ``None`` where there are none.
     """
 
     plain: Tensor
@@ -62,6 +64,7 @@ class StepState:
     taught: Look | None
     target: Tensor | None
     ramp: float
+    triples: Tensor | None = None
 
     def agreement(self, log_p: Tensor) -> Tensor:
         """Consistency of log-probabilities (B, K+1, S, S) with the teacher's target."""
@@ -208,6 +211,43 @@ class Inversion:
         return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EvenChange:
+    """Areas that bend no more through three neighbouring frames than a beat does."""
+
+    recipe: Recipe
+    needs_features: ClassVar[bool] = False
+    needs_teacher: ClassVar[bool] = False
+
+    def __call__(self, state: StepState) -> Mapping[str, Tensor]:
+        """The student's own areas; 0 where the step has no neighbours."""
+        section = self.recipe.temporal
+        if state.triples is None:
+            return {"even_change": state.log_p.new_zeros(())}
+        value = temporal.even_change(state.log_p, state.triples, state.active, slack=section.slack)
+        return {"even_change": section.area * state.ramp * value}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BetweenNeighbours:
+    """What the teacher says of both neighbours, for the frame between them."""
+
+    recipe: Recipe
+    needs_features: ClassVar[bool] = False
+    needs_teacher: ClassVar[bool] = True
+
+    def __call__(self, state: StepState) -> Mapping[str, Tensor]:
+        """Agreement of the student in the middle; 0 where the step has no neighbours."""
+        if state.triples is None:
+            return {"neighbours": state.log_p.new_zeros(())}
+        assert state.target is not None
+        middle = state.triples[:, 1]
+        target, agree = temporal.both_neighbours(state.target, state.triples, state.allowed)
+        where = state.allowed[middle] & agree.unsqueeze(1)
+        value = gated_consistency(state.log_p[middle], target, where, active=state.active, gated=state.gated)
+        return {"neighbours": self.recipe.temporal.neighbours * state.ramp * value}
+
+
 def chosen(
     recipe: Recipe, student: nn.Module, *, twin: nn.Module | None, chance: augment.Chance, precision: Precision
 ) -> tuple[Term, ...]:
@@ -222,6 +262,10 @@ def chosen(
         terms.append(RegularisedLabels(recipe, everything))
     if recipe.inversion.weight or recipe.inversion.entropy:
         terms.append(Inversion(recipe, student))
+    if recipe.temporal.area:
+        terms.append(EvenChange(recipe))
+    if recipe.temporal.neighbours:
+        terms.append(BetweenNeighbours(recipe))
     return tuple(terms)
 
 

@@ -32,6 +32,7 @@ from annotator.learn.label_dropout import choose_dropped, drop_labels
 from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
+from annotator.learn.temporal import one_geometry
 
 _PREDICTION_BATCH = 16
 
@@ -91,7 +92,7 @@ class Trainer:
         self._factory_name = factory.name
         self._device = devices.choose_device(device)
         self._everything = everything_allowed(protocol)
-        self._pool = FramePool(protocol.n_classes, recipe.data, device=self._device)
+        self._pool = FramePool(protocol.n_classes, recipe.data, device=self._device, temporal=recipe.temporal)
         self._validation: tuple[TrainingFrame, ...] = ()
         self._notes: list[str] = []
         self._shrink = 1
@@ -181,6 +182,8 @@ class Trainer:
         images = exchange_backgrounds(batch.images, recipe.augment.backmix, chance.parameters)
         side = recipe.data.image_size
         grid = augment.random_grid(len(bitmaps), side, recipe.augment, chance.parameters).to(self._device)
+        if batch.triples is not None:
+            grid = one_geometry(grid, batch.triples)
         plain, bitmaps = augment.warp(images, bitmaps, grid, everything=self._everything)
         strong = augment.strong_view(plain, recipe.augment, chance)
         allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)
@@ -205,7 +208,9 @@ class Trainer:
         if weight > 0 and target is not None:
             report["consistency"] = gated_consistency(student, target, allowed, active=active, gated=gated)
             loss = loss + weight * report["consistency"]
-        state = terms.StepState(plain, strong, bitmaps, allowed, active, gated, seen, student, taught, target, ramp)
+        state = terms.StepState(
+            plain, strong, bitmaps, allowed, active, gated, seen, student, taught, target, ramp, batch.triples
+        )
         for term in self._terms:
             more = term(state)
             loss = loss + torch.stack(list(more.values())).sum()

@@ -188,6 +188,7 @@ class FakeWorkshop:
     recipe = "fake"
     summary = "Learns nothing."
     starting_weights: Path | None = None
+    neighbour_reach = 0
 
     def __init__(
         self,

@@ -81,6 +81,35 @@ def test_unlabelled_frames_are_bounded_and_spread_over_clips() -> None:
     assert len(few.unlabelled) == 2 * MAX_UNLABELLED_PER_CLIP
 
 
+def test_neighbours_of_labelled_frames_are_kept_where_training_wants_them() -> None:
+    clips = [clip(f"c{i:03}", str(i), Split.TRAIN, 200) for i in range(100)] + [clip("still", "s", Split.TRAIN, 1)]
+    finished = [FrameKey("c000", 101), FrameKey("c007", 0), FrameKey("still", 0)]
+    plain, near = (plan_frames(clips, finished, held=(), reach=reach).unlabelled for reach in (0, 2))
+    wanted = {FrameKey("c000", 101 + d) for d in (-4, -3, -2, -1, 1, 2, 3, 4)} | {
+        FrameKey("c007", d) for d in range(1, 5)
+    }
+    assert not wanted <= set(plain)
+    assert wanted <= set(near)
+    assert {key.clip for key in near} == {key.clip for key in plain}
+    per_clip = [sum(key.clip == c.name for key in near) for c in clips]
+    assert max(per_clip) <= MAX_UNLABELLED_PER_CLIP
+    assert len(near) <= MAX_UNLABELLED
+
+
+@given(studies(), st.integers(1, 12))
+def test_neighbours_change_no_other_part_and_stay_unlabelled(
+    study: tuple[list[Clip], dict[FrameKey, frozenset[str]], list[str]], reach: int
+) -> None:
+    clips, finished, held = study
+    plain, near = (plan_frames(clips, finished, held=held, reach=r) for r in (0, reach))
+    assert replace(near, unlabelled=()) == replace(plain, unlabelled=())
+    assert len(set(near.unlabelled)) == len(near.unlabelled) <= MAX_UNLABELLED
+    assert not set(near.unlabelled) & set(finished)
+    assert {key.clip for key in near.unlabelled} == {key.clip for key in plain.unlabelled}
+    stills = [c for c in clips if c.header.n_frames == 1]
+    assert plan_frames(stills, finished, held=held, reach=reach) == plan_frames(stills, finished, held=held)
+
+
 @given(st.integers(0, 50), st.integers(0, 60))
 def test_spread_keeps_order_and_count(n: int, count: int) -> None:
     chosen = spread(list(range(n)), count)

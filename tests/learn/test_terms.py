@@ -9,7 +9,7 @@ import torch
 
 from annotator.learn import augment, losses, networks, terms
 from annotator.learn.dataset import TrainingFrame
-from annotator.learn.recipe import HdcSection, InversionSection, LaboSection, Recipe, UniMatchSection
+from annotator.learn.recipe import HdcSection, InversionSection, LaboSection, Recipe, TemporalSection, UniMatchSection
 from annotator.learn.trainer import Trainer
 
 TrainerMaker = Callable[..., Trainer]
@@ -63,9 +63,11 @@ def test_the_default_recipe_has_no_terms_and_each_section_has_one(make_trainer: 
         unimatch=UniMatchSection(second_view=0.5),
         labo=LaboSection(share=0.1),
         inversion=InversionSection(entropy=0.1),
+        temporal=TemporalSection(area=1, neighbours=1),
     )
     kinds = [type(term) for term in make_trainer(changed=full)._terms]
-    assert kinds == [terms.NoisyDecoder, terms.FurtherViews, terms.RegularisedLabels, terms.Inversion]
+    drawn_first = [terms.NoisyDecoder, terms.FurtherViews, terms.RegularisedLabels, terms.Inversion]
+    assert kinds == [*drawn_first, terms.EvenChange, terms.BetweenNeighbours]
 
 
 def test_the_noisy_decoder_learns_by_itself_and_shares_the_encoder(make_trainer: TrainerMaker, recipe: Recipe) -> None:
