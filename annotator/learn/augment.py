@@ -64,6 +64,23 @@ def random_grid(count: int, side: int, section: AugmentSection, generator: torch
     return grid + F.interpolate(field, (side, side), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
 
 
+def shared(grid: Tensor, triples: Tensor | None) -> Tensor:
+    """Sampling positions (B, S, S, 2) in which a triple's frames all move as its first row in the batch does.
+
+    Parameters
+    ----------
+    grid
+        (B, S, S, 2) float32.
+    triples
+        (N, 3) int64 rows of the batch; ``None`` where every frame moves by itself.
+    """
+    if triples is None:
+        return grid
+    leader = torch.arange(len(grid), device=triples.device)
+    leader[triples] = triples.amin(dim=1, keepdim=True).expand_as(triples)
+    return grid[leader]
+
+
 def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int) -> tuple[Tensor, Tensor]:
     """Move images (bilinear) and allowed sets (nearest) alike.
 

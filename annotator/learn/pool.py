@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -155,8 +156,9 @@ class FramePool:
     ) -> tuple[Tensor, Tensor | None]:
         """Positions of unlabelled neighbours of the drawn labelled frames, and the rows of their triples."""
         drawn = [self._labelled.keys[p] for p in positions.tolist()]
-        count, reach = self._temporal.triples_of(n_unlabelled), self._temporal.reach
-        found = draw_neighbours(drawn, self._unlabelled, count, reach=reach, generator=generator)
+        section = self._temporal
+        count = min(n_unlabelled // 2, math.ceil(section.share * n_unlabelled / 2)) if section.is_on else 0
+        found = draw_neighbours(drawn, self._unlabelled, count, reach=section.reach, generator=generator)
         near = torch.tensor([self._unlabelled.position(key) for of in found for key in of.others], dtype=torch.int64)
         rows = [[len(drawn) + 2 * i, len(drawn) + 2 * i + 1] for i in range(len(found))]
         for row, of in zip(rows, found, strict=True):

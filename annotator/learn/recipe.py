@@ -190,22 +190,10 @@ class InversionSection(_Section):
 
 
 class TemporalSection(_Section):
-    """Unlabelled neighbours of labelled frames, in triples of one clip; off where both weights are 0.
+    """Triples of neighbouring frames of a clip (:mod:`annotator.learn.temporal`); off where both weights are 0.
 
-    Formulas in :mod:`annotator.learn.temporal`. A frame without neighbours, such as a still, changes nothing.
-
-    Parameters
-    ----------
-    area
-        Weight of the even change of each structure's area.
-    neighbours
-        Weight of what both neighbours say of the frame between them.
-    slack
-        Bend of an area that costs nothing, as a share of the area.
-    reach
-        Most frames between neighbours of a triple.
-    share
-        Share of the unlabelled frames of a step that belong to triples, two to each.
+    ``area`` and ``neighbours`` weigh the two terms; a bend below ``slack``, a share of the area, costs nothing.
+    Neighbours are up to ``reach`` frames apart, and make up ``share`` of the unlabelled frames of a step.
     """
 
     area: float = Field(default=0.0, ge=0)
@@ -218,10 +206,6 @@ class TemporalSection(_Section):
     def is_on(self) -> bool:
         """Whether triples are drawn at all."""
         return self.area > 0 or self.neighbours > 0
-
-    def triples_of(self, unlabelled: int) -> int:
-        """Triples in a step with so many unlabelled frames: at least one where two fit."""
-        return min(unlabelled // 2, math.ceil(self.share * unlabelled / 2)) if self.is_on else 0
 
 
 class CftSection(_Section):

@@ -26,21 +26,6 @@ _LEAST_SHARE = 0.002
 _LEAST_AGREEMENT = 0.5
 
 
-def one_geometry(grid: Tensor, triples: Tensor) -> Tensor:
-    """Sampling positions (B, S, S, 2) in which a triple's frames all move as its first row in the batch does.
-
-    Parameters
-    ----------
-    grid
-        (B, S, S, 2) float32.
-    triples
-        (N, 3) int64 rows of the batch.
-    """
-    leader = torch.arange(len(grid), device=triples.device)
-    leader[triples] = triples.amin(dim=1, keepdim=True).expand_as(triples)
-    return grid[leader]
-
-
 def bend(log_p: Tensor, triples: Tensor, active: Tensor) -> Tensor:
     """|second difference| of each structure's soft area over its mean, (N, K) float32; 0 for inactive structures.
 

@@ -32,7 +32,6 @@ from annotator.learn.label_dropout import choose_dropped, drop_labels
 from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
-from annotator.learn.temporal import one_geometry
 
 _PREDICTION_BATCH = 16
 
@@ -180,11 +179,8 @@ class Trainer:
         batch = self._pool.draw(self._shrink, chance.parameters)
         bitmaps = self._supervision(batch.bitmaps, batch.known)
         images = exchange_backgrounds(batch.images, recipe.augment.backmix, chance.parameters)
-        side = recipe.data.image_size
-        grid = augment.random_grid(len(bitmaps), side, recipe.augment, chance.parameters).to(self._device)
-        if batch.triples is not None:
-            grid = one_geometry(grid, batch.triples)
-        plain, bitmaps = augment.warp(images, bitmaps, grid, everything=self._everything)
+        grid = augment.random_grid(len(images), images.shape[-1], recipe.augment, chance.parameters).to(self._device)
+        plain, bitmaps = augment.warp(images, bitmaps, augment.shared(grid, batch.triples), everything=self._everything)
         strong = augment.strong_view(plain, recipe.augment, chance)
         allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)
         active, gated = self._active, self._gated

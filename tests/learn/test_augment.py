@@ -96,3 +96,11 @@ def test_elastic_deformation_is_smooth_and_bounded() -> None:
     moved = (bent - still).abs() * 24
     assert 0.5 < float(moved.max()) < 48 * 0.03 * 1.5
     assert float((bent - still).diff(dim=1).abs().max()) * 24 < 0.5
+
+
+def test_a_triple_moves_as_one_and_the_others_as_before() -> None:
+    grid = torch.rand((6, 4, 4, 2), generator=torch.Generator().manual_seed(0))
+    moved = augment.shared(grid, torch.tensor([[4, 0, 5]]))
+    assert all(torch.equal(moved[i], grid[0]) for i in (0, 4, 5))
+    assert torch.equal(moved[1:4], grid[1:4])
+    assert augment.shared(grid, None) is grid

@@ -102,13 +102,6 @@ def test_neighbours_never_contradict_what_is_known_of_the_frame_between_them() -
     assert not bool(agree[0, :, :5].any())
 
 
-def test_a_triple_moves_as_one_and_the_others_as_before() -> None:
-    grid = torch.rand((6, 4, 4, 2), generator=torch.Generator().manual_seed(0))
-    moved = temporal.one_geometry(grid, torch.tensor([[4, 0, 5]]))
-    assert all(torch.equal(moved[i], grid[0]) for i in (0, 4, 5))
-    assert torch.equal(moved[1:4], grid[1:4])
-
-
 def test_triples_are_evenly_spaced_within_reach_and_within_the_clip() -> None:
     held = {FrameKey("a", t) for t in range(12)} | {FrameKey("b", 3)}
     found = neighbours_within(FrameKey("a", 1), held, 2)
