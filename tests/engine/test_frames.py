@@ -7,9 +7,10 @@ import pytest
 from annotator import registry
 from annotator.core.identity import FrameKey
 from annotator.engine.frames import FrameBook
+from annotator.engine.recipes import find_recipe
 from annotator.engine.roles import MAX_UNLABELLED_PER_CLIP
 from annotator.engine.shelf import ImageShelf
-from annotator.engine.workshop import LearnWorkshop, find_recipe
+from annotator.engine.workshop import LearnWorkshop
 from annotator.learn.recipe import read_recipe
 from annotator.project import Project
 from annotator.testing.sessions import add_moving_square, outline_square
