@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 import annotator
-from annotator.cli import data, editing, learning, pretraining, window
+from annotator.cli import benchmarks, data, editing, learning, pretraining, window
 from annotator.cli.output import errors
 from annotator.core.errors import AnnotatorError
 
@@ -42,7 +42,7 @@ def _root(
     pass
 
 
-for room in (data, editing, learning, pretraining, window):
+for room in (data, editing, learning, pretraining, benchmarks, window):
     room.register(app)
 
 
