@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from annotator import registry
 from annotator.core.allowed import allowed_bitmap, everything_allowed
@@ -108,6 +110,8 @@ def pretrain(
     """
     if out.suffix != ".safetensors":
         raise BadInput(out, "weights are a '.safetensors' file", "choose such a name")
+    from annotator.learn.familiarity import FACT  # noqa: PLC0415 - torch is imported late
+
     ward, trainer = _made(options)
     _train(trainer, ward, options, steps, progress)
     dice = dict(trainer.validate().dice)
@@ -119,6 +123,7 @@ def pretrain(
         "scanners": list(ward.domains),
         "held_out_scanner": ward.held_out,
         "held_out_dice": dice,
+        FACT: _familiar(trainer, ward),
     }
     data = trainer.publish(facts)
     if len(data) > LARGEST_BYTES:
@@ -153,6 +158,15 @@ def _train(trainer: Trainer, ward: _Ward, options: PretrainOptions, steps: int, 
         report = trainer.step()
         loss = sum(report.losses.values())
         progress.update(step + 1, steps, f"Pretraining, {ward.n_patients} simulated patients, loss {loss:.3f}")
+
+
+def _familiar(trainer: Trainer, ward: _Ward) -> dict[str, Any]:
+    """What simulated pictures look like to the trained encoder, from patients whom it did not learn from."""
+    from annotator.learn.familiarity import describe, fit_familiar  # noqa: PLC0415
+
+    network: Any = trainer.teacher
+    images = np.stack([frame.image for frame in ward.strangers()])
+    return fit_familiar(describe(network.encoder, images)).as_facts()
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -191,6 +205,12 @@ class _Ward:
         # Held-out patients are counted from 0, the others from behind them: nobody is in both groups.
         domain = self.domains[number % len(self.domains)]
         return self._frames(self._HELD_OUT_PATIENTS + number, domain, bed=number % self._pool)
+
+    def strangers(self) -> Iterator[TrainingFrame]:
+        """Frames of as many further patients as the pool holds, on the scanners of the training."""
+        for number in range(self.n_patients, self.n_patients + self._pool):
+            domain = self.domains[number % len(self.domains)]
+            yield from self._frames(self._HELD_OUT_PATIENTS + number, domain, bed=number % self._pool)
 
     def held_out_frames(self) -> Iterator[TrainingFrame]:
         """Frames of patients and of a scanner that training never sees."""
