@@ -73,7 +73,7 @@ def train(
     options = TrainOptions(recipe=recipe, overrides=overrides(set_ or []), device=device, seed=seed)
     with writable(project) as opened, progress_bar() as progress:
         report = train_job(opened, options, TrainBudget(steps=steps, minutes=minutes), progress=progress)
-    tell(report.sentences)
+    tell((*report.sentences, *report.warnings))
     result = {
         "step": report.step,
         "steps": report.steps,
@@ -82,6 +82,7 @@ def train(
         "snapshot": report.snapshot,
         "validated": report.is_validated,
         "dice": dict(report.dice),
+        "warnings": list(report.warnings),
     }
     quality = ", ".join(f"{s} {d:.3f}" for s, d in report.dice.items()) or "not validated"
     line = f"{report.steps} steps in {report.seconds:.0f} s; snapshot {report.snapshot}: {quality}."

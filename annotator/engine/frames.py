@@ -60,6 +60,7 @@ class FrameBook:
         self._unreadable: set[FrameKey] = set()
         self._waiting: deque[FrameKey] = deque()
         self._plan = Plan()
+        self._pairs: frozenset[tuple[str, str]] = frozenset()
         self._troubles: list[str] = []
 
     @property
@@ -71,6 +72,11 @@ class FrameBook:
     def clips(self) -> dict[str, Clip]:
         """All clips by name, as of the last survey."""
         return self._clips
+
+    @property
+    def labelled_pairs(self) -> frozenset[tuple[str, str]]:
+        """Domains with the structures that a finished label of a frame which is learnt from speaks of."""
+        return self._pairs
 
     @property
     def has_labels(self) -> bool:
@@ -191,6 +197,9 @@ class FrameBook:
         held = held_patients(self._project, tuple(self._clips.values()), self._finished)
         reach = self._workshop.neighbour_reach
         self._plan = plan_frames(tuple(self._clips.values()), self._finished, held=held, reach=reach)
+        self._pairs = frozenset(
+            (self._clips[key.clip].header.domain, s) for key in self._plan.labelled for s in self._finished[key]
+        )
         wanted = [*self._plan.labelled, *self._plan.validation, *self._plan.unlabelled]
         self._waiting = deque(k for k in wanted if k not in self._unreadable and not self._is_in_place(k))
         self._must_release = True

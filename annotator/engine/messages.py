@@ -181,6 +181,8 @@ class TrainingStatus:
         Its name, and what it does in one plain line.
     reliability
         Structure id to the confidence of the newest model; empty where it was not measured.
+    warnings
+        What the user should know of the suggestions before believing them, in plain sentences.
     """
 
     state: RunState
@@ -199,6 +201,7 @@ class TrainingStatus:
     snapshot: int | None = None
     recipe_summary: str = ""
     reliability: Mapping[str, Reliability] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -32,6 +32,8 @@ REPORT_EVERY_S: Final = 2.0
 
 STEPS_BETWEEN: Final = 3
 """While it trains, one frame is scored after so many other pieces of work."""
+
+Taker = Callable[[FrameKey, Clip, Probabilities], None]
 
 
 def sample_frames(clips: Collection[Clip], *, held: Collection[str] = ()) -> tuple[FrameKey, ...]:
@@ -79,12 +81,15 @@ class Scorer:
         Fitted images.
     seed
         Of the random order before the first snapshot.
+    also
+        Is given each frame with its clip and probabilities (K+1, S, S), since they were predicted anyway.
     """
 
-    def __init__(self, project: Project, shelf: ImageShelf, *, seed: int) -> None:
+    def __init__(self, project: Project, shelf: ImageShelf, *, seed: int, also: Taker = lambda *_: None) -> None:
         self._project = project
         self._shelf = shelf
         self._seed = seed
+        self._also = also
         self._scores: dict[FrameKey, FrameScore] = {}
         self._fresh: set[FrameKey] = set()
         self._waiting: list[FrameKey] = []
@@ -159,9 +164,9 @@ class Scorer:
         except AnnotatorError:
             return
         self._fresh.add(key)
-        self._scores[key] = frame_score(
-            key, clip.header.patient, frames=model.predict(images), protocol=self._project.protocol
-        )
+        frames = model.predict(images)
+        self._scores[key] = frame_score(key, clip.header.patient, frames=frames, protocol=self._project.protocol)
+        self._also(key, clip, frames[0])
 
     def _queue(self, clips: Mapping[str, Clip], held: Collection[str], *, is_random: bool) -> QueueReady:
         said = {k: {s: cell.status for s, cell in cells.items()} for k, cells in self._project.all_statuses().items()}

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.protocols import LabelProtocol
+from annotator.engine.familiarity import ClipJudge
 from annotator.engine.messages import Suggestion, SuggestionsReady
 from annotator.engine.predictions import PredictionCache, suggestion
 from annotator.engine.roles import nearest_first
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import ServedModel, Workshop
-
-if TYPE_CHECKING:
-    from annotator.project import Project
-
-_LOG = logging.getLogger(__name__)
 
 BATCH: Final = 2
 """Frames per batch in the background: a new look waits for at most one batch or one step."""
@@ -67,6 +60,7 @@ class Server:
         self._workshop = workshop
         self._shelf = shelf
         self._cache = PredictionCache()
+        self._judge = ClipJudge(shelf)
         self._model: ServedModel | None = None
         self._snapshot = 0
         self._clip: Clip | None = None
@@ -92,11 +86,17 @@ class Server:
         """The frame on screen."""
         return self._current
 
+    @property
+    def is_strange(self) -> bool:
+        """Whether the clip on screen has no suggestions, since it is unlike what the starting weights know."""
+        return self._clip is not None and self._model is not None and self._judge.has_refused(self._clip.name)
+
     def use(self, model: ServedModel, snapshot: int) -> None:
         """Serve with another model from now on; the clip on screen is served again."""
         self._model = model
         self._snapshot = snapshot
         self._cache.keep_snapshot(snapshot)
+        self._judge.start_over()
         self._sent.clear()
         if self._clip is not None and self._current is not None:
             self._look = (self._current, None)
@@ -126,6 +126,7 @@ class Server:
     def forget_clips(self, clips: Collection[str]) -> None:
         """Clips changed or went: nothing that was predicted of them holds."""
         self._cache.forget_clips(clips)
+        self._judge.forget_clips(clips)
         self._sent = {key for key in self._sent if key.clip not in clips}
         if self._clip is not None and self._clip.name in clips:
             self._clip = self._current = self._look = None
@@ -169,6 +170,10 @@ class Server:
 
     def _made(self, keys: Sequence[FrameKey], clip: Clip) -> tuple[Suggestion, ...]:
         assert self._model is not None
+        # A published model learnt from the person's own labels, so only the starting weights are doubted.
+        if self._snapshot == 0 and self._judge.refuses(clip, self._model):
+            self._rest.clear()
+            return ()
         kept = {key: self._cache.get(key, self._snapshot) for key in keys}
         missing = [key for key, made in kept.items() if made is None]
         if missing:
@@ -181,51 +186,3 @@ class Server:
             self._cache.put(one)
         self._sent.update(keys)
         return made
-
-
-def clip_of(key: FrameKey, clips: Mapping[str, Clip]) -> Clip:
-    """The clip of a frame that exists.
-
-    Raises
-    ------
-    AnnotatorError
-        Where the clip, or the frame in it, does not exist.
-    """
-    clip = clips.get(key.clip)
-    if clip is None or not 0 <= key.frame < clip.header.n_frames:
-        raise AnnotatorError(f"The project has no frame {key.frame} of a clip called '{key.clip}'.")
-    return clip
-
-
-def newest_model(
-    project: Project, workshop: Workshop, starting_weights: Path | None
-) -> tuple[tuple[ServedModel, int] | None, list[str]]:
-    """The newest snapshot that can be read and saw no removed patient, else the starting weights, else nothing.
-
-    Parameters
-    ----------
-    project
-        Has the snapshots.
-    workshop
-        Loads them.
-    starting_weights
-        Serve as snapshot 0.
-
-    Returns
-    -------
-    tuple or None
-        The model and its snapshot id.
-    list of str
-        One plain sentence for each file that was passed over.
-    """
-    files = [(s.file, s.id) for s in reversed(project.snapshots()) if not s.is_tainted]
-    if starting_weights is not None:
-        files.append((starting_weights, 0))
-    passed_over: list[str] = []
-    for file, number in files:
-        try:
-            return (workshop.model(file), number), passed_over
-        except AnnotatorError as error:
-            _LOG.exception("The model %s cannot serve.", file)
-            passed_over.append(f"A model is passed over: {error}")
-    return None, passed_over

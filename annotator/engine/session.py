@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from annotator.core.errors import AnnotatorError
@@ -30,11 +31,12 @@ from annotator.engine.messages import (
     UseRecipe,
 )
 from annotator.engine.options import SessionOptions
+from annotator.engine.overview import Overview
 from annotator.engine.recipes import remember_recipe
-from annotator.engine.scoring import Scorer
-from annotator.engine.serving import LookServed, Server, clip_of, newest_model
+from annotator.engine.serving import LookServed
 from annotator.engine.shelf import ImageShelf
-from annotator.engine.status import log_to, sentence_for, sentence_of, stop_logging
+from annotator.engine.status import StatusClock, log_to, sentence_for, sentence_of, stop_logging
+from annotator.engine.suggesting import Suggester
 from annotator.engine.trainer_protocol import Workshop
 
 if TYPE_CHECKING:
@@ -46,8 +48,6 @@ PIECE: Final = 6
 """Frames that are loaded, or labels that are read, between two steps."""
 
 READ_ONLY: Final = "The project is open for reading only, so nothing is learnt here."
-
-STATUS_EVERY_S: Final = 0.5
 
 
 class TrainingSession:
@@ -86,8 +86,7 @@ class TrainingSession:
         self._events: list[Event] = []
         self._is_open = False
         self._turn = 0
-        self._last_status: tuple[RunState | None, float] = (None, float("-inf"))
-        self._unservable: set[str] = set()
+        self._said = StatusClock()
         self._log = log_to(project.checkpoint_path.parent)
         self._build(make_workshop(recipe))
 
@@ -95,10 +94,10 @@ class TrainingSession:
         self._workshop = workshop
         self._shelf = ImageShelf(self._project, workshop)
         self._book = FrameBook(self._project, workshop, self._shelf)
-        self._server = Server(self._project.protocol, workshop, self._shelf)
-        self._starting_weights = self._options.starting_weights or workshop.starting_weights
-        self._learning = Learning(self._project, workshop, self._book, starting_weights=self._starting_weights)
-        self._scorer = Scorer(self._project, self._shelf, seed=self._options.seed)
+        start = self._options.starting_weights or workshop.starting_weights
+        self._suggester = Suggester(self._project, workshop, self._shelf, starting_weights=start)
+        self._learning = Learning(self._project, workshop, self._book, starting_weights=start)
+        self._overview = Overview(self._project, self._book, self._shelf, options=self._options)
 
     @property
     def state(self) -> RunState:
@@ -119,12 +118,12 @@ class TrainingSession:
     def sentence(self) -> str:
         """What it does, and why, for the user."""
         reason = READ_ONLY if self._project.is_read_only and self._state is RunState.IDLE else self._reason
-        return sentence_for(self._state, self._book.plan, reason=reason, is_start=self._server.snapshot == 0)
+        return sentence_for(self._state, self._book.plan, reason=reason, is_start=self._suggester.server.snapshot == 0)
 
     @property
     def served(self) -> Sequence[LookServed]:
         """How long the latest looks waited."""
-        return tuple(self._server.served)
+        return tuple(self._suggester.server.served)
 
     # --- commands -------------------------------------------------------------------------------------
 
@@ -165,22 +164,17 @@ class TrainingSession:
             before = self._book.clips
             self._book.note_change(keys, clips)
             changed = {n for n in {*before, *self._book.clips} if before.get(n) != self._book.clips.get(n)}
-            self._server.forget_clips(changed)
-            self._scorer.note_change(changed)
+            self._suggester.forget_clips(changed)
+            self._overview.note_change(changed)
             if before.keys() - self._book.clips.keys():
                 # What a removed patient taught goes too: the next trainer and model never saw them.
                 self._learning.start_over()
-                self._server.stop_serving()
-                self._serve_latest()
+                self._suggester.server.stop_serving()
+                self._events += self._suggester.use_newest()
 
     def _look(self, key: FrameKey, at: float) -> None:
         self._open()
-        try:
-            clip = clip_of(key, self._book.clips)
-        except AnnotatorError:
-            _LOG.warning("A look at %s came after its clip went.", key)
-            return
-        self._server.look(key, clip, at=at)
+        self._suggester.look(key, self._book.clips, at=at)
 
     def _resume(self) -> None:
         if self._state is RunState.FAILED:
@@ -203,7 +197,7 @@ class TrainingSession:
         if not has_failed:
             self._learning.save()
         remember_recipe(self._project, recipe)
-        current = self._server.current
+        current = self._suggester.server.current
         self._build(workshop)
         self._is_open = False
         self._open()
@@ -225,6 +219,7 @@ class TrainingSession:
         try:
             if self._state is not RunState.FAILED and self._learning.can_check:
                 self._publish()
+                self._overview.complete(self._suggester.own_model)
         except Exception as error:
             self._fail(error)
         self.handle(Stop())
@@ -257,11 +252,11 @@ class TrainingSession:
 
     def _work(self) -> bool:
         self._open()
-        if self._serve(self._server.serve_first):
+        if self._tell(self._suggester.serve_first()):
             return True
         if self._state is RunState.FAILED:
             return self._serve_more()
-        chores = (self._examine, self._load, self._check, self._step, self._save, self._serve_more, self._score)
+        chores = (self._examine, self._load, self._check, self._step, self._save, self._serve_more, self._look_over)
         for offset in range(len(chores)):
             turn = (self._turn + offset) % len(chores)
             if chores[turn]():
@@ -274,15 +269,9 @@ class TrainingSession:
             return
         self._is_open = True
         self._book.survey()
-        self._serve_latest()
+        self._events += self._suggester.use_newest()
         if self._book.has_labels and not self._project.is_read_only:
             self._signal(Signal.LABELLED)
-
-    def _serve_latest(self) -> None:
-        found, passed_over = newest_model(self._project, self._workshop, self._starting_weights)
-        self._events += [Trouble(sentence, can_retry=False) for sentence in passed_over]
-        if found is not None:
-            self._server.use(*found)
 
     def _examine(self) -> bool:
         if not self._book.examine(PIECE):
@@ -335,11 +324,11 @@ class TrainingSession:
         return True
 
     def _publish(self) -> None:
-        published = self._learning.check(self._server.model)
+        published = self._learning.check(self._suggester.server.model)
         if published is not None:
             snapshot, event = published
-            self._server.use(self._workshop.model(snapshot.file), snapshot.id)
-            self._scorer.start_over()
+            self._suggester.server.use(self._workshop.model(snapshot.file), snapshot.id)
+            self._overview.start_over()
             self._events.append(event)
 
     def _save(self) -> bool:
@@ -350,43 +339,15 @@ class TrainingSession:
         return True
 
     def _serve_more(self) -> bool:
-        return self._serve(self._server.serve_more)
+        return self._tell(self._suggester.serve_more())
 
-    def _serve(self, serve: Callable[[], Event | None]) -> bool:
-        try:
-            event = serve()
-        except AnnotatorError as error:
-            self._pass_over_clip(error)
-            return True
-        except Exception:
-            self._server.stop_serving()
-            raise
-        if event is None:
-            return False
-        self._events.append(event)
-        return True
+    def _tell(self, events: list[Event] | None) -> bool:
+        self._events += events or ()
+        return events is not None
 
-    def _pass_over_clip(self, error: AnnotatorError) -> None:
-        """Serve nothing more of the clip on screen, which cannot be read, and tell of it once."""
-        name = self._server.current.clip if self._server.current else ""
-        self._server.forget_clips({name})
-        if name not in self._unservable:
-            self._unservable.add(name)
-            _LOG.error("Clip '%s' has no suggestions.", name, exc_info=error)
-            self._events.append(Trouble(f"Clip '{name}' has no suggestions: {error}", can_retry=False))
-
-    def _score(self) -> bool:
-        if not self._options.makes_queue or not self._is_open:
-            return False
-        has_worked, queue = self._scorer.work(
-            self._book.clips,
-            self._server.model if self._server.snapshot else None,
-            held=self._book.plan.held,
-            is_training=self._state is RunState.TRAINING,
-        )
-        if queue is not None:
-            self._events.append(queue)
-        return has_worked
+    def _look_over(self) -> bool:
+        is_training = self._state is RunState.TRAINING
+        return self._tell(self._overview.work(self._suggester.own_model, is_training=is_training))
 
     # --- state ----------------------------------------------------------------------------------------
 
@@ -403,13 +364,15 @@ class TrainingSession:
         self._events.append(Trouble(self._reason, can_retry=True))
 
     def _report(self) -> None:
-        state, then = self._last_status
-        now = time.perf_counter()
-        if state is self._state and now - then < STATUS_EVERY_S:
-            return
-        self._last_status = (self._state, now)
-        self._events.append(self.status())
+        if self._said.is_due((self._state, self._suggester.warnings)):
+            self._events.append(self.status())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of the suggestions before believing them, in plain sentences."""
+        return (*self._suggester.warnings, *self._overview.warnings)
 
     def status(self) -> TrainingStatus:
         """What to show of the learner now."""
-        return self._learning.status(self._state, self.sentence, snapshot=self._server.snapshot)
+        status = self._learning.status(self._state, self.sentence, snapshot=self._suggester.server.snapshot)
+        return replace(status, warnings=self.warnings)

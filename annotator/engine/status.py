@@ -19,6 +19,8 @@ _LOGGER: Final = "annotator.engine"
 WINDOW_S: Final = 5.0
 """Steps per second are counted over so many seconds."""
 
+STATUS_EVERY_S: Final = 0.5
+
 LOG_NAME: Final = "engine.log"
 
 START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
@@ -49,6 +51,22 @@ def stop_logging(handler: logging.Handler) -> None:
     """End what :func:`log_to` began."""
     logging.getLogger(_LOGGER).removeHandler(handler)
     handler.close()
+
+
+class StatusClock:
+    """Says when to tell the status again: about twice a second, and at once where something changed."""
+
+    def __init__(self) -> None:
+        self._last: object = None
+        self._told_at = float("-inf")
+
+    def is_due(self, what: object) -> bool:
+        """Whether to tell now; what is told is compared with the last time."""
+        now = time.perf_counter()
+        if what == self._last and now - self._told_at < STATUS_EVERY_S:
+            return False
+        self._last, self._told_at = what, now
+        return True
 
 
 class Meter:

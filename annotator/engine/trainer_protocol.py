@@ -136,11 +136,15 @@ class TrainerProtocol(Protocol):
 class ServedModel(Protocol):
     """A published model that makes suggestions.
 
-    Contract: ``predict`` is pure, and takes any batch size.
+    Contract: ``predict`` and ``strangeness`` are pure, and take any batch size.
     """
 
     def predict(self, images: FittedImages) -> Probabilities:
         """(B, S, S) uint8 to (B, K+1, S, S) float32."""
+        ...
+
+    def strangeness(self, images: FittedImages) -> NDArray[np.float64]:
+        """(B, S, S) uint8 to (B,): how unlike what it knows; above 1 its predictions mean nothing."""
         ...
 
 

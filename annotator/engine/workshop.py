@@ -189,10 +189,20 @@ class FittedModel:
     def predict(self, images: FittedImages) -> Probabilities:
         """(B, S, S) uint8 to (B, K+1, S, S) float32."""
         own, given = self._predictor.header.image_size, images.shape[-1]
+        found = self._predictor.predict_fitted(self._sized(images))
         if own == given:
-            return self._predictor.predict_fitted(images)
-        found = self._predictor.predict_fitted(np.stack([_resized(image, own) for image in images]))
+            return found
         return np.stack([np.stack([_resized(plane, given) for plane in planes]) for planes in found])
+
+    def strangeness(self, images: FittedImages) -> NDArray[np.float64]:
+        """(B, S, S) uint8 to (B,): how unlike what the model knows; above 1 its predictions mean nothing."""
+        from annotator.learn.familiarity import strangeness  # noqa: PLC0415
+
+        return strangeness(self._predictor, self._sized(images))
+
+    def _sized(self, images: FittedImages) -> FittedImages:
+        own = self._predictor.header.image_size
+        return images if images.shape[-1] == own else np.stack([_resized(image, own) for image in images])
 
 
 def _resized(plane: NDArray[Any], side: int) -> NDArray[Any]:

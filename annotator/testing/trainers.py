@@ -161,6 +161,7 @@ class FakeModel:
 
     def __init__(self, n_classes: int) -> None:
         self._n_classes = n_classes
+        self.is_strange = False
         self.predicted = 0
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -170,6 +171,10 @@ class FakeModel:
         result[:, 1] = images / np.float32(255)
         result[:, 0] = 1 - result[:, 1]
         return result
+
+    def strangeness(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Twice the limit where it was told so."""
+        return np.full(len(images), 2.0 if self.is_strange else 0.0)
 
 
 class FakeWorkshop:

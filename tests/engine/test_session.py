@@ -450,10 +450,10 @@ def test_the_queue_is_random_before_the_first_model_and_scored_after(project: Pr
     assert all("random" in item.reason for item in of(driver, QueueReady)[0].items)
     driver.run(lambda: has(driver, SnapshotPublished))
     driver.session.handle(Pause())
-    driver.session._scorer._said_at = float("-inf")
+    driver.session._overview.scorer._said_at = float("-inf")
     driver.settle()
-    driver.session._scorer._said_at = float("-inf")
-    driver.session._scorer.note_change(())
+    driver.session._overview.scorer._said_at = float("-inf")
+    driver.session._overview.scorer.note_change(())
     driver.settle()
     assert any("random" not in item.reason for item in of(driver, QueueReady)[-1].items)
 

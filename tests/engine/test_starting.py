@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from annotator import registry
+from annotator.core.edits import Assign
 from annotator.core.identity import FrameKey
+from annotator.core.labels import StructureLabel
+from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
+from annotator.core.status import LabelStatus
+from annotator.engine.familiarity import STRANGE_SENTENCE
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.pretraining import LARGEST_BYTES
 from annotator.engine.messages import Event, Look, SuggestionsReady, TrainingStatus
@@ -19,7 +25,7 @@ from annotator.engine.status import START_SENTENCE
 from annotator.engine.thread import open_session
 from annotator.learn.weights import Predictor, load
 from annotator.project import Project
-from annotator.testing.sessions import add_moving_square, outline_square
+from annotator.testing.sessions import add_moving_square
 
 APICAL = registry.protocol("apical")
 FEWER = LabelProtocol("few", "Few", (APICAL.structures[2], APICAL.structures[0]), views=("a4c",))
@@ -27,15 +33,17 @@ FEWER = LabelProtocol("few", "Few", (APICAL.structures[2], APICAL.structures[0])
 
 @pytest.fixture
 def apical(tmp_path: Path) -> Iterator[Project]:
-    """A project of two of the weights' structures in another order, with one unlabelled clip."""
+    """A project of two of the weights' structures in another order, with one unlabelled echo clip."""
+    made = registry.simulator("echo").simulate(patient=1, domain="vendor-a", seed=3, n_frames=3)
     with Project.create(tmp_path / "project", FEWER) as opened:
-        add_moving_square(opened, "clip")
+        header = replace(made.header, stem="clip", patient=opened.pseudonymiser.key("one"))
+        opened.add_clip(Recording(header, made.frames), author="tester")
         yield opened
 
 
-def ticks(project: Project, recipe: str = "default", *, n: int = 6) -> tuple[list[Event], str]:
+def ticks(project: Project, recipe: str = "default", *, n: int = 6, clip: str = "clip") -> tuple[list[Event], str]:
     session = open_session(project, factory=registry.network("unet"), recipe=recipe, device="cpu")
-    session.handle(Look(FrameKey("clip", 2)), at=0.0)
+    session.handle(Look(FrameKey(clip, 2)), at=0.0)
     events = [event for _ in range(n) for event in session.tick()[0]]
     return events, session.sentence
 
@@ -61,6 +69,14 @@ def test_they_serve_before_the_first_label_and_say_so(apical: Project) -> None:
     assert START_SENTENCE in next(event.sentence for event in events if isinstance(event, TrainingStatus))
 
 
+def test_a_clip_that_is_no_echo_gets_no_suggestion_and_a_sentence(apical: Project) -> None:
+    add_moving_square(apical, "squares")
+    events, _ = ticks(apical, clip="squares")
+    assert not [s for event in events if isinstance(event, SuggestionsReady) for s in event.suggestions]
+    *_, status = [event for event in events if isinstance(event, TrainingStatus)]
+    assert status.warnings == (STRANGE_SENTENCE,)
+
+
 def test_a_recipe_that_starts_from_nothing_serves_nothing(apical: Project) -> None:
     events, sentence = ticks(apical, "demo")
     assert not [event for event in events if isinstance(event, SuggestionsReady)]
@@ -84,7 +100,10 @@ def _unmapped() -> Predictor:
 
 
 def test_training_begins_at_them(apical: Project) -> None:
-    outline_square(apical, "clip")
+    key = FrameKey("clip", 0)
+    mask = np.zeros(apical.clip("clip").header.shape, dtype=np.bool_)
+    mask[40:80, 50:90] = True
+    apical.commit(key, [Assign("lv", StructureLabel(LabelStatus.OUTLINED, mask))], author="tester")
     session = open_session(apical, factory=registry.network("unet"), device="cpu")
     for _ in range(30):
         session.tick()

@@ -44,7 +44,8 @@ class TrainReport:
     """What came of it.
 
     ``step`` counts since the project began, ``steps`` and ``seconds`` this run from its first step on;
-    ``dice`` is the published snapshot's on validation patients, empty where it is not validated.
+    ``dice`` is the published snapshot's on validation patients, empty where it is not validated; ``warnings`` say what
+    to know of its suggestions before believing them.
     """
 
     step: int
@@ -54,6 +55,7 @@ class TrainReport:
     is_validated: bool
     dice: Mapping[str, float]
     sentences: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def steps_per_s(self) -> float:
@@ -128,6 +130,7 @@ class _Run:
             is_validated=latest.is_validated if latest else False,
             dice=self._published.dice if self._published else {},
             sentences=tuple(dict.fromkeys(self._sentences)),
+            warnings=self._session.warnings,
         )
 
     def _tick_until(self, is_spent: Callable[[], bool], project: Project) -> None:

@@ -1,0 +1,162 @@
+"""Where suggestions come from: the newest model that can be read, and what is told where it or a clip cannot be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Clip, FrameKey
+from annotator.engine.familiarity import STRANGE_SENTENCE
+from annotator.engine.messages import Event, SuggestionsReady, Trouble
+from annotator.engine.serving import Server
+from annotator.engine.shelf import ImageShelf
+from annotator.engine.trainer_protocol import ServedModel, Workshop
+
+if TYPE_CHECKING:
+    from annotator.project import Project
+
+_LOG = logging.getLogger(__name__)
+
+
+class Suggester:
+    """Serves a project's suggestions.
+
+    Parameters
+    ----------
+    project
+        Has the snapshots.
+    workshop
+        Loads them.
+    shelf
+        Fitted images.
+    starting_weights
+        Serve before the first snapshot.
+    """
+
+    def __init__(
+        self, project: Project, workshop: Workshop, shelf: ImageShelf, *, starting_weights: Path | None
+    ) -> None:
+        self._project = project
+        self._workshop = workshop
+        self._starting_weights = starting_weights
+        self._unservable: set[str] = set()
+        self.server = Server(project.protocol, workshop, shelf)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why the clip on screen has no suggestions, where it has none."""
+        return (STRANGE_SENTENCE,) if self.server.is_strange else ()
+
+    @property
+    def own_model(self) -> ServedModel | None:
+        """The model that serves, where it learnt in this project."""
+        return self.server.model if self.server.snapshot else None
+
+    def use_newest(self) -> list[Event]:
+        """Serve with the newest model that can be read; what to tell of those that cannot."""
+        found, passed_over = newest_model(self._project, self._workshop, self._starting_weights)
+        if found is not None:
+            self.server.use(*found)
+        return [Trouble(sentence, can_retry=False) for sentence in passed_over]
+
+    def look(self, key: FrameKey, clips: Mapping[str, Clip], *, at: float) -> None:
+        """The user looks at a frame, which may have gone meanwhile.
+
+        Parameters
+        ----------
+        key
+            The frame.
+        clips
+            All clips by name.
+        at
+            When the command came, by ``time.perf_counter()``.
+        """
+        try:
+            clip = clip_of(key, clips)
+        except AnnotatorError:
+            _LOG.warning("A look at %s came after its clip went.", key)
+            return
+        self.server.look(key, clip, at=at)
+
+    def forget_clips(self, clips: Collection[str]) -> None:
+        """Clips changed or went."""
+        self.server.forget_clips(clips)
+
+    def serve_first(self) -> list[Event] | None:
+        """Tell of the frame on screen; ``None`` where nothing is awaited."""
+        return self._served(self.server.serve_first)
+
+    def serve_more(self) -> list[Event] | None:
+        """Tell of the next frames of the clip on screen; ``None`` where there are none."""
+        return self._served(self.server.serve_more)
+
+    def _served(self, serve: Callable[[], SuggestionsReady | None]) -> list[Event] | None:
+        try:
+            event = serve()
+        except AnnotatorError as error:
+            return self._pass_over_clip(error)
+        except Exception:
+            self.server.stop_serving()
+            raise
+        return None if event is None else [event]
+
+    def _pass_over_clip(self, error: AnnotatorError) -> list[Event]:
+        """Serve nothing more of the clip on screen, which cannot be read, and tell of it once."""
+        name = self.server.current.clip if self.server.current else ""
+        self.server.forget_clips({name})
+        if name in self._unservable:
+            return []
+        self._unservable.add(name)
+        _LOG.error("Clip '%s' has no suggestions.", name, exc_info=error)
+        return [Trouble(f"Clip '{name}' has no suggestions: {error}", can_retry=False)]
+
+
+def clip_of(key: FrameKey, clips: Mapping[str, Clip]) -> Clip:
+    """The clip of a frame that exists.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the clip, or the frame in it, does not exist.
+    """
+    clip = clips.get(key.clip)
+    if clip is None or not 0 <= key.frame < clip.header.n_frames:
+        raise AnnotatorError(f"The project has no frame {key.frame} of a clip called '{key.clip}'.")
+    return clip
+
+
+def newest_model(
+    project: Project, workshop: Workshop, starting_weights: Path | None
+) -> tuple[tuple[ServedModel, int] | None, list[str]]:
+    """The newest snapshot that can be read and saw no removed patient, else the starting weights, else nothing.
+
+    Parameters
+    ----------
+    project
+        Has the snapshots.
+    workshop
+        Loads them.
+    starting_weights
+        Serve as snapshot 0.
+
+    Returns
+    -------
+    tuple or None
+        The model and its snapshot id.
+    list of str
+        One plain sentence for each file that was passed over.
+    """
+    files = [(s.file, s.id) for s in reversed(project.snapshots()) if not s.is_tainted]
+    if starting_weights is not None:
+        files.append((starting_weights, 0))
+    passed_over: list[str] = []
+    for file, number in files:
+        try:
+            return (workshop.model(file), number), passed_over
+        except AnnotatorError as error:
+            _LOG.exception("The model %s cannot serve.", file)
+            passed_over.append(f"A model is passed over: {error}")
+    return None, passed_over
