@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidge
 
 from annotator.ui.controls import label, push_button
 from annotator.ui.style import GAP, PALETTE, TIGHT
+from annotator.ui.warning_list import WarningList
 from annotator.viewer.state import Curve, TrainingView
 
 _WIDTH: Final = 2
@@ -93,6 +94,7 @@ class TrainingPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._view: TrainingView | None = None
         self._headline = label("The model has not started yet.", is_wrapped=True)
+        self._warnings = WarningList()
         self._facts = label(role="quiet", is_wrapped=True)
         self._loss = CurvePlot("Training loss over steps")
         self._loss_text = label("Loss", role="quiet")
@@ -123,6 +125,7 @@ class TrainingPanel(QWidget):
         layout.setContentsMargins(GAP, GAP, GAP, GAP)
         layout.setSpacing(TIGHT)
         layout.addWidget(self._headline)
+        layout.addWidget(self._warnings)
         layout.addLayout(buttons)
         layout.addWidget(self._facts)
         layout.addWidget(self._dice_text)
@@ -137,6 +140,7 @@ class TrainingPanel(QWidget):
             return
         self._view = view
         _set(self._headline, view.headline)
+        self._warnings.show_warnings(view.warnings)
         _set(self._facts, " · ".join(view.facts))
         self._pause.setEnabled(view.can_pause)
         self._resume.setEnabled(view.can_resume)

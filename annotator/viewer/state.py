@@ -132,7 +132,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class TrainingView:
-    """The training panel: ``headline`` is one plain sentence, ``facts`` short lines."""
+    """The training panel: ``headline`` is one plain sentence, ``facts`` short lines, ``warnings`` plain sentences."""
 
     state: str
     headline: str
@@ -142,6 +142,7 @@ class TrainingView:
     can_pause: bool
     can_resume: bool
     can_retry: bool
+    warnings: tuple[str, ...] = ()
 
 
 class LabelAction(StrEnum):

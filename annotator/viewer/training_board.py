@@ -70,6 +70,7 @@ class TrainingBoard:
             can_pause=status.state in (RunState.LOADING, RunState.TRAINING, RunState.SLEEPING),
             can_resume=status.state is RunState.PAUSED,
             can_retry=is_failed or self._can_retry,
+            warnings=status.warnings,
         )
 
     def _add_loss(self, status: TrainingStatus) -> None:

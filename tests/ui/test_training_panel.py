@@ -40,6 +40,13 @@ def test_headline_facts_and_last_values(panel: TrainingPanel, training: Training
     panel.grab()
 
 
+def test_a_warning_stands_in_the_panel_and_goes(panel: TrainingPanel, training: TrainingView) -> None:
+    panel.show_state(replace(training, warnings=("This clip is unlike the others.",)))
+    assert "This clip is unlike the others." in texts(panel)
+    panel.show_state(training)
+    assert "unlike" not in texts(panel)
+
+
 def test_buttons_follow_the_state(
     qtbot: QtBot, panel: TrainingPanel, training: TrainingView, button: Find, press: Press
 ) -> None:
