@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -163,8 +164,12 @@ def _train(trainer: Trainer, ward: _Ward, options: PretrainOptions, steps: int, 
 def _familiar(trainer: Trainer, ward: _Ward) -> dict[str, Any]:
     """What simulated pictures look like to the trained encoder, from patients whom it did not learn from."""
     from annotator.learn.familiarity import describe, fit_familiar  # noqa: PLC0415
+    from annotator.learn.weights import load  # noqa: PLC0415
 
-    network: Any = trainer.teacher
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "published.safetensors"
+        file.write_bytes(trainer.publish())
+        network: Any = load(file, registry.networks()).network
     images = np.stack([frame.image for frame in ward.strangers()])
     return fit_familiar(describe(network.encoder, images)).as_facts()
 

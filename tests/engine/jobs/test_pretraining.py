@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from annotator.core.errors import BadInput, Cancelled, UnknownName
 from annotator.engine.jobs import pretraining
 from annotator.engine.jobs.pretraining import PretrainOptions, pretrain
 from annotator.engine.jobs.progress import Silent
+from annotator.learn.familiarity import FACT, strangeness
 from annotator.learn.weights import load, read_header
 from annotator.testing.commands import command
 
@@ -52,6 +54,8 @@ def test_a_tiny_run_writes_weights_that_load_and_a_card(tmp_path: Path) -> None:
     assert header.protocol == registry.protocol("apical")
     assert header.active == header.protocol.ids
     assert header.facts["held_out_scanner"] == "vendor-a"
+    assert strangeness(load(out, registry.networks()), np.zeros((1, 32, 32), dtype=np.uint8)).shape == (1,)
+    assert header.facts[FACT]["rest"] > 0
     assert set(report.dice) <= set(header.protocol.ids)
     assert load(out, registry.networks()).structures == header.protocol.ids
     card = report.card.read_text(encoding="utf-8")
