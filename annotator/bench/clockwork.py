@@ -134,14 +134,34 @@ def wait(seconds: float, *, until: Callable[[], bool] | None = None) -> bool:
     return until is None or until()
 
 
-def wait_for_swap(canvas: QWidget, act: Callable[[], None], *, timeout_ms: int = 2000) -> None:
-    """Do something, then let the event loop turn until the canvas was swapped to the screen."""
-    loop = QEventLoop()
-    canvas.frameSwapped.connect(loop.quit)  # type: ignore[attr-defined]
-    act()
-    QTimer.singleShot(timeout_ms, loop, loop.quit)
-    loop.exec()
-    canvas.frameSwapped.disconnect(loop.quit)  # type: ignore[attr-defined]
+class SwapWait:
+    """Does something and lets the event loop turn until the canvas was swapped to the screen.
+
+    The loop and its timer are kept: PySide6 loses a reference to ``None`` with each new one, which would be
+    counted against the window.
+
+    Parameters
+    ----------
+    canvas
+        The OpenGL widget that shows the picture.
+    timeout_ms
+        Longest time to wait for the swap.
+    """
+
+    def __init__(self, canvas: QWidget, *, timeout_ms: int = 2000) -> None:
+        self._loop = QEventLoop()
+        self._timer = QTimer(self._loop)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(timeout_ms)
+        self._timer.timeout.connect(self._loop.quit)
+        canvas.frameSwapped.connect(self._loop.quit)  # type: ignore[attr-defined]
+
+    def after(self, act: Callable[[], None]) -> None:
+        """Act, then wait for the swap."""
+        act()
+        self._timer.start()
+        self._loop.exec()
+        self._timer.stop()
 
 
 def _is_over(end: float, until: Callable[[], bool] | None) -> bool:
