@@ -148,8 +148,22 @@ def _lines(result: Evaluation) -> list[str]:
                     "patients": str(r.patients),
                 }
             )
-    mean = f"Mean Dice {result.mean_dice:.3f} on {result.frames} frames." if result.mean_dice is not None else ""
-    return [*table(rows), mean]
+    mean = [f"Mean Dice {result.mean_dice:.3f} on {result.frames} frames."] if result.mean_dice is not None else []
+    return [*table(rows), *mean, *_caveats(result)]
+
+
+def _caveats(result: Evaluation) -> list[str]:
+    said = []
+    left_out = {name: r.hd95_missing for name, r in result.structures.items() if r.hd95_missing}
+    if left_out:
+        each = ", ".join(f"{name} {count}" for name, count in left_out.items())
+        said.append(f"HD95 leaves out frames where only the model or only the label has the structure: {each}.")
+    if result.labels_from_suggestions:
+        said.append(
+            f"{result.labels_from_suggestions} of {result.labels} labels began as a model's suggestion, which flatters "
+            "the model."
+        )
+    return said
 
 
 def snapshots(project: ProjectArgument, json: JsonOption = False) -> None:

@@ -15,7 +15,19 @@ from annotator.learn.metrics import bootstrap_ci
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One structure in one frame: Dice 0..1, and HD95 in mm where spacing and both outlines exist."""
+    """One structure in one frame.
+
+    Parameters
+    ----------
+    dice
+        0..1; NaN where neither model nor label has the structure.
+    hd95_mm
+        In mm; NaN without a spacing, or where only one of the two has the structure.
+    is_hd95_missing
+        Whether there is a spacing, and only one of the two has the structure.
+    is_from_suggestion
+        Whether the label began as a model's suggestion.
+    """
 
     patient: str
     domain: str
@@ -23,27 +35,40 @@ class Score:
     structure: str
     dice: float
     hd95_mm: float
+    is_hd95_missing: bool = False
+    is_from_suggestion: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StructureResult:
-    """One structure over patients: means, the 95% bootstrap interval of Dice, and how many patients."""
+    """One structure over patients: means, the 95% bootstrap interval of Dice, and how many patients.
+
+    ``hd95_missing`` counts the frames that ``hd95_mm`` leaves out since only the model or only the label has the
+    structure there: no distance says how wrong that is.
+    """
 
     dice: float
     ci95: tuple[float, float]
     hd95_mm: float | None
+    hd95_missing: int
     patients: int
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What ``annotator evaluate`` reports."""
+    """What ``annotator evaluate`` reports.
+
+    ``labels_from_suggestions`` of the ``labels`` began as a model's suggestion that was accepted or corrected; they
+    agree with a model more than independent ones would.
+    """
 
     structures: Mapping[str, StructureResult]
     mean_dice: float | None
     by_domain: Mapping[str, Mapping[str, StructureResult]]
     by_view: Mapping[str, Mapping[str, StructureResult]]
     frames: int
+    labels: int
+    labels_from_suggestions: int
     snapshot: int | None
 
     def as_json(self) -> dict[str, Any]:
@@ -54,6 +79,8 @@ class Evaluation:
             "by_domain": {name: _json(results) for name, results in self.by_domain.items()},
             "by_view": {name: _json(results) for name, results in self.by_view.items()},
             "frames": self.frames,
+            "labels": self.labels,
+            "labels_from_suggestions": self.labels_from_suggestions,
             "snapshot": self.snapshot,
         }
 
@@ -68,6 +95,8 @@ def summarise(scores: Iterable[Score], *, frames: int, snapshot: int | None) -> 
         by_domain={d: _by_structure(s for s in kept if s.domain == d) for d in sorted({s.domain for s in kept})},
         by_view={v: _by_structure(s for s in kept if s.view == v) for v in sorted({s.view for s in kept})},
         frames=frames,
+        labels=len(kept),
+        labels_from_suggestions=sum(score.is_from_suggestion for score in kept),
         snapshot=snapshot,
     )
 
@@ -91,12 +120,19 @@ def _over_patients(scores: list[Score]) -> StructureResult:
         dice=float(means.mean()),
         ci95=bootstrap_ci(means),
         hd95_mm=float(np.mean([np.mean(v) for v in distances.values()])) if distances else None,
+        hd95_missing=sum(score.is_hd95_missing for score in scores),
         patients=len(dices),
     )
 
 
 def _json(results: Mapping[str, StructureResult]) -> dict[str, Any]:
     return {
-        name: {"dice": r.dice, "ci95": list(r.ci95), "hd95_mm": r.hd95_mm, "patients": r.patients}
+        name: {
+            "dice": r.dice,
+            "ci95": list(r.ci95),
+            "hd95_mm": r.hd95_mm,
+            "hd95_missing": r.hd95_missing,
+            "patients": r.patients,
+        }
         for name, r in results.items()
     }

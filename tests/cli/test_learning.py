@@ -157,7 +157,9 @@ def test_a_damaged_image_among_files_leaves_no_predictions(trained: Path, data_s
 
 def test_evaluate_gives_each_structure_by_domain_and_view(trained: Path) -> None:
     said = command("evaluate", trained, "--split", "train", "--json").json
-    assert set(said) == {"structures", "mean_dice", "by_domain", "by_view", "frames", "snapshot"}
+    assert set(said) == {
+        "structures", "mean_dice", "by_domain", "by_view", "frames", "labels", "labels_from_suggestions", "snapshot",
+    }  # fmt: skip
     assert said["structures"]["lv"]["patients"] == 3
     assert said["structures"]["myo"]["patients"] == 2
     low, high = said["structures"]["lv"]["ci95"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from annotator.core.errors import ProjectError
 from annotator.core.identity import Clip, FrameKey, Spacing, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.packing import Mask
-from annotator.core.status import LabelStatus
+from annotator.core.status import LabelStatus, Origin
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.progress import Progress
 from annotator.learn.metrics import dice, hd95_mm
@@ -61,12 +62,13 @@ def evaluate(project: Project, split: Split, *, weights: Path | None, progress: 
 def _frame_scores(project: Project, key: FrameKey, predictor: Predictor) -> Iterable[Score]:
     clip = project.clip(key.clip)
     classes = predictor.predict(project.read_frame(key), spacing=clip.header.spacing).classes
-    label = project.label(key)
+    label, provenance = project.label(key), project.provenance(key)
     for name in project.protocol.ids:
         said = label[name]
         if said.status in (LabelStatus.OUTLINED, LabelStatus.ABSENT):
             predicted = np.asarray(classes == project.protocol.index(name), dtype=np.bool_)
-            yield _score(clip, name, predicted=predicted, truth=_truth(label, name), unsure=label.unsure)
+            score = _score(clip, name, predicted=predicted, truth=_truth(label, name), unsure=label.unsure)
+            yield replace(score, is_from_suggestion=provenance[name].origin in (Origin.ACCEPTED, Origin.CORRECTED))
 
 
 def _truth(label: PartialLabel, name: str) -> Mask:
@@ -85,4 +87,5 @@ def _score(clip: Clip, name: str, *, predicted: Mask, truth: Mask, unsure: Mask 
         structure=name,
         dice=dice(predicted, truth),
         hd95_mm=hd95_mm(predicted, truth, spacing) if spacing else math.nan,
+        is_hd95_missing=spacing is not None and bool(predicted.any()) != bool(truth.any()),
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from annotator.core.edits import Assign, PaintUnsure
 from annotator.core.errors import ProjectError
-from annotator.core.identity import FrameKey, Split
+from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.labels import StructureLabel
-from annotator.core.status import LabelStatus
+from annotator.core.status import LabelStatus, Origin
 from annotator.engine.jobs import evaluating, models
 from annotator.engine.jobs.evaluating import evaluate
 from annotator.engine.jobs.progress import Silent
@@ -82,3 +84,28 @@ def test_a_project_without_a_model_says_so(project: Project, monkeypatch: pytest
     monkeypatch.setattr(models, "shipped_weights", lambda _: None)
     with pytest.raises(ProjectError, match="no model yet"):
         evaluate(project, Split.TRAIN, weights=None, progress=Silent())
+
+
+@pytest.mark.usefixtures("square_model")
+def test_frames_that_the_distance_leaves_out_are_counted(project: Project) -> None:
+    clip = add_moving_square(project, "one", split=Split.TEST)
+    header = replace(project.clip(clip).header, spacing=Spacing(0.5, 0.5), spacing_status=SpacingStatus.TRUSTED)
+    project.update_clip(clip, header, author="t")
+    outline_square(project, clip)
+    missed = outline_square(project, clip, 1, structure="la")
+    project.commit(missed, [Assign("lv", StructureLabel(LabelStatus.ABSENT))], author="t")
+    found = evaluate(project, Split.TEST, weights=None, progress=Silent())
+    lv, la = found.structures["lv"], found.structures["la"]
+    assert (lv.hd95_mm, lv.hd95_missing) == (0.0, 1)
+    assert (la.hd95_mm, la.hd95_missing) == (None, 1)
+    assert found.as_json()["structures"]["la"]["hd95_missing"] == 1
+
+
+@pytest.mark.usefixtures("square_model")
+def test_labels_that_began_as_suggestions_are_counted(project: Project) -> None:
+    clip = add_moving_square(project, "one", split=Split.TEST)
+    key = outline_square(project, clip)
+    other = FrameKey(clip, 1)
+    project.commit(other, [Assign("lv", project.label(key)["lv"])], author="t", origin=Origin.ACCEPTED)
+    found = evaluate(project, Split.TEST, weights=None, progress=Silent())
+    assert (found.labels, found.labels_from_suggestions) == (2, 1)
