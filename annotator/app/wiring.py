@@ -104,8 +104,7 @@ class Wiring(QObject):
             self._bench.jump(queue[index])
 
     def _on_message_action(self, message: Message) -> None:
-        if message.action:
-            self._bench.resume_training()
+        self._bench.take_action(message.action)
 
     def _on_playing(self, is_playing: bool) -> None:  # noqa: FBT001 (a signal's signature)
         self._page.timeline.set_playing(is_playing=is_playing)

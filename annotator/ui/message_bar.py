@@ -91,8 +91,8 @@ class MessageBar(QFrame):
         self._icon.setPixmap(icon(name, colour=colour).pixmap(20, 20))
         self._icon.setAccessibleName(first.level.value)
         self._text.setText(first.sentence)
-        self._action.setText(first.action)
-        self._action.setAccessibleName(first.action)
+        self._action.setText(first.action.value)
+        self._action.setAccessibleName(first.action.value)
         self._action.setVisible(bool(first.action))
         waiting = len(self._messages) - 1
         self._more.setText(f"{waiting} more")

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus
+from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.protocols import LabelProtocol
+from annotator.engine.messages import Suggestion
 from annotator.project import Project
 from annotator.viewer.colours import suggestion_codes
 from annotator.viewer.ledger import Ledger
@@ -51,6 +52,8 @@ class Desk:
     clip: Clip | None = None
     frame: int = 0
     hidden: frozenset[str] = frozenset()
+    seen_through: str = ""
+    """Name of the test clip whose suggestions the person asked to see."""
     touched: set[str] = field(default_factory=set)
     """Structures painted since the frame came on screen; moving on finishes their drafts."""
     _shown: dict[FrameKey, Shown] = field(default_factory=dict)
@@ -82,6 +85,20 @@ class Desk:
         is_known = header.spacing_status in (SpacingStatus.TRUSTED, SpacingStatus.CONFIRMED)
         return header.spacing if is_known else None
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether the clip on screen is a test clip, whose labels shall not lean on the model they will judge."""
+        clip = self.clip
+        return clip is not None and clip.split is Split.TEST and clip.name != self.seen_through
+
+    def offer(self, key: FrameKey) -> Suggestion | None:
+        """What the model offers for a frame of the clip on screen; nothing while that is blind."""
+        return None if self.is_blind else self.suggestions.get(key)
+
+    def offered(self, key: FrameKey) -> frozenset[str]:
+        """Ids of the structures that the model offers in a frame of the clip on screen; none while that is blind."""
+        return frozenset() if self.is_blind else self.suggestions.found(key)
+
     def shown(self, key: FrameKey) -> Shown:
         """A frame as it is to be shown, resolved once until something about it changes.
 
@@ -94,7 +111,7 @@ class Desk:
         if found is None:
             cells = self.ledger.cells(key.clip).get(key.frame, {})
             origins = {s: cell.origin for s, cell in cells.items()}
-            suggestion = self.suggestions.get(key)
+            suggestion = self.offer(key)
             label = self.ledger.label(key)
             view = resolve(label, suggestion, self.protocol, hidden=self.hidden, origins=origins)
             found = Shown(view, suggestion_codes(view.suggestions, view.confidence, self.protocol))

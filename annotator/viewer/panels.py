@@ -59,7 +59,7 @@ class Panels:
             self._emit("timeline", TimelineState((), 0, 0))
             return
         if self._timeline is None or has_new_cells:
-            found = {key.frame: desk.suggestions.found(key) for key in desk.clip.frame_keys}
+            found = {key.frame: desk.offered(key) for key in desk.clip.frame_keys}
             self._timeline = timeline_rows(desk.clip, desk.protocol, desk.ledger.cells(desk.clip.name), found)
         header = desk.clip.header
         self._emit(

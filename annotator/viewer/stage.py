@@ -22,12 +22,16 @@ from annotator.viewer.panels import Panels
 from annotator.viewer.resolve import mark_array
 from annotator.viewer.scene import Scene
 from annotator.viewer.signals import WorkbenchSignals
-from annotator.viewer.state import Tool, ToolState
+from annotator.viewer.state import Message, MessageAction, MessageLevel, Tool, ToolState
 from annotator.viewer.suggestion_store import SuggestionStore
 from annotator.viewer.training_board import TrainingBoard
 
 _DEFAULT_INTERVAL_MS = 40.0
 _LIFTING_TOOLS = (Tool.BRUSH, Tool.ERASER)
+_BLIND = (
+    "This is a test clip: suggestions are hidden here, so that its labels judge the model without leaning on it. "
+    "Labels that you accept or correct from them stay marked as such."
+)
 _READ_ONLY = "The project is open read-only, so nothing can be changed."
 
 
@@ -188,8 +192,23 @@ class Stage:
         self._set_tool(replace(self.tool, suggestion_opacity=opacity))
 
     def hide_suggestions(self, are_hidden: bool) -> None:  # noqa: FBT001 (a Qt signal's signature)
-        """Hide or show all suggestions; hidden ones are not lifted by a stroke."""
+        """Hide or show all suggestions; hidden ones are not lifted by a stroke, and a test clip's stay hidden."""
+        if self.desk.is_blind:
+            self.explain_blind()
+            self._push_tool()
+            return
         self._set_tool(replace(self.tool, are_suggestions_hidden=are_hidden))
+
+    def explain_blind(self) -> None:
+        """Say that a test clip's suggestions are hidden, and offer to show them."""
+        self.signals.message.emit(Message(_BLIND, MessageLevel.INFO, MessageAction.SHOW_SUGGESTIONS))
+
+    def show_suggestions_of_test_clip(self) -> None:
+        """Show the suggestions of the test clip on screen until another clip is opened."""
+        if not self.desk.is_blind or self.desk.clip is None:
+            return
+        self.desk.seen_through = self.desk.clip.name
+        self._see_anew()
 
     # --- strokes ----------------------------------------------------------------------------------
 
@@ -244,6 +263,8 @@ class Stage:
             self._replace_lost_clip(next(iter(known), None))
         elif clip.name in names:
             self.desk.clip = known[clip.name]
+            if known[clip.name].split is not clip.split:
+                self.desk.forget()
             self._make_room()
             self._show_frame()
             self.panels.push_timeline(has_new_cells=True)
@@ -264,8 +285,17 @@ class Stage:
         self.desk.clip = clip
         self.desk.frame = min(max(frame, 0), clip.header.n_frames - 1)
         self.desk.touched.clear()
+        if self.desk.seen_through:
+            self.desk.seen_through = ""
+            self.desk.forget()
         self.panels.forget_timeline()
         self._make_room()
+
+    def _see_anew(self) -> None:
+        """Draw frame and timeline with or without suggestions, as is due now."""
+        self.desk.forget()
+        self._show_frame()
+        self.panels.push_timeline(has_new_cells=True)
 
     def _make_room(self) -> None:
         if self.desk.clip is not None:
@@ -287,6 +317,8 @@ class Stage:
             self.look()
 
     def _show_clip(self) -> None:
+        if self.desk.is_blind:
+            self.explain_blind()
         self._show_frame()
         self.panels.push_timeline()
         self.panels.mark_current_clip()
@@ -330,7 +362,9 @@ class Stage:
             for cell in self.desk.ledger.cells(self.desk.clip.name).get(self.desk.frame, {}).values()
         )
         undo, redo = self.project.undo_sentence or "", self.project.redo_sentence or ""
-        self.panels.push_tool(replace(self.tool, undo=undo, redo=redo, can_finish=has_draft))
+        are_hidden = self.tool.are_suggestions_hidden or self.desk.is_blind
+        shown = replace(self.tool, undo=undo, redo=redo, can_finish=has_draft, are_suggestions_hidden=are_hidden)
+        self.panels.push_tool(shown)
 
     def _try(self, action: Callable[[], object]) -> bool:
         """Run; an error becomes a message. Whether it succeeded."""

@@ -210,10 +210,18 @@ class MessageLevel(StrEnum):
     ERROR = "error"
 
 
+class MessageAction(StrEnum):
+    """What the button of a message does; the value is its text."""
+
+    NONE = ""
+    RETRY = "Retry"
+    SHOW_SUGGESTIONS = "Show them all the same"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One plain sentence in the message bar; ``action`` is the text of its button, empty for none."""
+    """One plain sentence in the message bar, and what its button does."""
 
     sentence: str
     level: MessageLevel = MessageLevel.INFO
-    action: str = ""
+    action: MessageAction = MessageAction.NONE

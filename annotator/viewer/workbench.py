@@ -30,7 +30,7 @@ from annotator.viewer.clip_facts import ClipFacts
 from annotator.viewer.engine_port import EnginePort
 from annotator.viewer.rows import row_key
 from annotator.viewer.stage import Stage
-from annotator.viewer.state import Message, MessageLevel, QueueRow, Tool
+from annotator.viewer.state import Message, MessageAction, MessageLevel, QueueRow, Tool
 
 _TIMELINE_EVERY_S: Final = 0.25
 """Suggestions of a clip come in a stream; its timeline is redrawn no more often than this."""
@@ -78,23 +78,23 @@ class Workbench(Stage):
         """Take the suggestion of a structure (the selected one by default) as a label."""
         wanted = structure or self.desk.structure
         if self._act(lambda: self.labelling.accept((wanted,))) == 0:
-            self.desk.tell(f"{self._name(wanted)} has no suggestion to accept in this frame.")
+            self._tell_none(f"{self._name(wanted)} has no suggestion to accept in this frame.")
 
     def accept_all(self) -> None:
         """Take all suggestions of the frame as labels, in one undo step."""
         if self._act(lambda: self.labelling.accept(self.desk.view().suggested)) == 0:
-            self.desk.tell("This frame has no suggestion to accept.")
+            self._tell_none("This frame has no suggestion to accept.")
 
     def reject(self, structure: str | None = None) -> None:
         """Refuse the suggestion of a structure; it is not offered again in this frame."""
         wanted = structure or self.desk.structure
         if self._act(lambda: self.labelling.reject((wanted,))) == 0:
-            self.desk.tell(f"{self._name(wanted)} has no suggestion to reject in this frame.")
+            self._tell_none(f"{self._name(wanted)} has no suggestion to reject in this frame.")
 
     def reject_all(self) -> None:
         """Refuse all suggestions of the frame, in one undo step."""
         if self._act(lambda: self.labelling.reject(self.desk.view().suggested)) == 0:
-            self.desk.tell("This frame has no suggestion to reject.")
+            self._tell_none("This frame has no suggestion to reject.")
 
     def correct(self, structure: str | None = None) -> None:
         """Select a structure and take the brush; its suggestion becomes a draft."""
@@ -170,7 +170,26 @@ class Workbench(Stage):
         """Let the learner go on, or try again after a failure."""
         self.send(Resume())
 
+    def take_action(self, action: MessageAction) -> None:
+        """Do what the button of a message says."""
+        match action:
+            case MessageAction.RETRY:
+                self.resume_training()
+            case MessageAction.SHOW_SUGGESTIONS:
+                self.show_suggestions_of_test_clip()
+            case MessageAction.NONE:
+                pass
+            case _:
+                assert_never(action)
+
     # --- inside ---------------------------------------------------------------------------------------
+
+    def _tell_none(self, sentence: str) -> None:
+        """Say that there is no suggestion, or that it is hidden since the clip is a test clip."""
+        if self.desk.is_blind:
+            self.explain_blind()
+        else:
+            self.desk.tell(sentence)
 
     def _name(self, structure: str) -> str:
         return self.desk.protocol.structure(structure).name
@@ -213,7 +232,9 @@ class Workbench(Stage):
                 self.board.take_trouble(can_retry=can_retry)
                 self.panels.push_training()
                 level = MessageLevel.ERROR if can_retry else MessageLevel.WARNING
-                self.signals.message.emit(Message(sentence, level, "Retry" if can_retry else ""))
+                self.signals.message.emit(
+                    Message(sentence, level, MessageAction.RETRY if can_retry else MessageAction.NONE)
+                )
             case _:
                 assert_never(event)
 

@@ -8,11 +8,11 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 from annotator.ui import message_bar
 from annotator.ui.message_bar import MessageBar
-from annotator.viewer.state import Message, MessageLevel
+from annotator.viewer.state import Message, MessageAction, MessageLevel
 
 Press = Callable[[QWidget, str], None]
 INFO = Message("Three clips were imported.")
-ERROR = Message("The disk is full.", MessageLevel.ERROR, "Show folder")
+ERROR = Message("The disk is full.", MessageLevel.ERROR, MessageAction.RETRY)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_an_info_goes_by_itself_and_an_error_stays(qtbot: QtBot, bar: MessageBar
 def test_the_action_names_its_message(qtbot: QtBot, bar: MessageBar, press: Press) -> None:
     bar.show_message(ERROR)
     with qtbot.waitSignal(bar.action_chosen) as caught:
-        press(bar, "Show folder")
+        press(bar, "Retry")
     assert caught.args == [ERROR]
     assert bar.messages == ()
 

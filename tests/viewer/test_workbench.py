@@ -11,11 +11,11 @@ from napari.components import ViewerModel
 from numpy.typing import NDArray
 
 from annotator.core.errors import ProjectError
-from annotator.core.identity import FrameKey, Spacing
+from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.messages import Look, QueueItem, QueueReady, Trouble
 from annotator.project import Project
-from annotator.viewer.state import CellState, Message, MessageLevel, Tool
+from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, Tool
 from annotator.viewer.workbench import Workbench
 
 Draw = Callable[[NDArray[np.bool_]], None]
@@ -260,7 +260,7 @@ def test_trouble_offers_a_retry(bench: Workbench, engine: Any) -> None:
     heard = messages(bench)
     engine.waiting.append(Trouble("The learner stopped.", can_retry=True))
     bench.pump()
-    assert heard[-1] == Message("The learner stopped.", MessageLevel.ERROR, "Retry")
+    assert heard[-1] == Message("The learner stopped.", MessageLevel.ERROR, MessageAction.RETRY)
     assert bench.board.view.can_retry
 
 
@@ -285,3 +285,39 @@ def test_a_read_only_project_cannot_be_drawn_on(project: Project, draw: Draw, be
         assert [m.level for m in heard] == [MessageLevel.WARNING, MessageLevel.ERROR]
         assert seen.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.DRAFT
         reader.close()
+
+
+@pytest.fixture
+def test_clip(bench: Workbench, project: Project, suggest: Suggest) -> FrameKey:
+    """A frame of a test clip on screen, with a suggestion."""
+    clip = project.clip("clip1")
+    project.update_clip("clip1", clip.header, author="Ada", split=Split.TEST)
+    bench.pump()
+    bench.open_clip("clip1")
+    suggest(3, lv=LEFT)
+    return bench.desk.key
+
+
+def test_a_test_clip_hides_its_suggestions_and_says_so(bench: Workbench, project: Project, test_clip: FrameKey) -> None:
+    told = messages(bench)
+    assert states(bench)["lv"] is CellState.UNKNOWN
+    assert not bench.scene.suggestions.data.any()
+    bench.accept()
+    bench.accept_all()
+    bench.hide_suggestions(are_hidden=False)
+    assert project.label(test_clip).status("lv") is LabelStatus.UNKNOWN
+    assert {message.action for message in told} == {MessageAction.SHOW_SUGGESTIONS}
+    assert "test clip" in told[0].sentence
+
+
+def test_the_way_round_is_deliberate_ends_with_the_clip_and_leaves_its_mark(
+    bench: Workbench, project: Project, test_clip: FrameKey
+) -> None:
+    bench.take_action(MessageAction.SHOW_SUGGESTIONS)
+    assert states(bench)["lv"] is CellState.SUGGESTED
+    bench.accept()
+    assert project.provenance(test_clip)["lv"].origin is Origin.ACCEPTED
+    bench.undo()
+    bench.open_clip("clip0")
+    bench.open_clip("clip1")
+    assert states(bench)["lv"] is CellState.UNKNOWN
