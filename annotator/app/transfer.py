@@ -88,7 +88,7 @@ class Transfer:
         project, author = self._project, self._author
         if len(asked.paths) == 1 and asked.paths[0].suffix.lower() == ".csv":
             return import_manifest(project, asked.paths[0], values=None, author=author, progress=progress)
-        options = ImportOptions(asked.domain or None, asked.view or None)
+        options = ImportOptions(asked.domain or None, asked.view or None, split=asked.split)
         return import_paths(project, asked.paths, options, author=author, progress=progress)
 
     def _imported(self, report: ImportReport) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from qtpy.QtWidgets import QWidget
 
 from annotator.app.transfer import Transfer
+from annotator.core.identity import Split
 from annotator.core.status import LabelStatus
 from annotator.project import Project
 from annotator.ui.dialogs import ImportRequest
@@ -28,4 +29,17 @@ def test_a_csv_alone_is_a_manifest(qtbot: Any, folder: Path, tmp_path: Path) -> 
         qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
         assert project.label(project.clip("one").frame_keys[0]).status("la") is LabelStatus.ABSENT
         assert not [message for message in said if message.level is MessageLevel.ERROR]
+        transfer.wait()
+
+
+def test_clips_go_into_the_part_that_was_chosen(qtbot: Any, folder: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(tmp_path / "one.png")
+    said: list[Message] = []
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    with Project.open(folder) as project:
+        transfer = Transfer(project, "Ada", say=said.append, parent=parent)
+        transfer._import(ImportRequest((tmp_path / "one.png",), "", "", Split.TEST))
+        qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
+        assert project.clip("one").split is Split.TEST
         transfer.wait()

@@ -9,20 +9,28 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QListWidget, QPlainTextEdit, QWidget
 
+from annotator.core.identity import Split
 from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
 from annotator.ui.style import TIGHT
 
 _FROM_FILE = "as the file says"
+_SPLITS = {
+    "training, or as an earlier export says": None,
+    "training": Split.TRAIN,
+    "validation: checks the model, never trained on": Split.VALIDATION,
+    "test: judges the model at the end, no suggestions shown": Split.TEST,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """Files and folders; ``domain`` and ``view`` are empty where the files shall decide."""
+    """Files and folders; ``domain`` and ``view`` are empty, ``split`` is ``None``, where the files shall decide."""
 
     paths: tuple[Path, ...]
     domain: str
     view: str
+    split: Split | None = None
 
 
 class ImportDialog(FormDialog):
@@ -59,6 +67,10 @@ class ImportDialog(FormDialog):
         self.view = QComboBox()
         self.view.addItems([_FROM_FILE, *views])
         self.add_field("View", self.view)
+        self.split = QComboBox()
+        self.split.addItems(list(_SPLITS))
+        self.split.setToolTip("All clips of one patient belong into one part")
+        self.add_field("Part of the data", self.split)
         self._warnings = QPlainTextEdit()
         self._warnings.setReadOnly(True)
         self._warnings.setMaximumHeight(96)
@@ -95,6 +107,14 @@ class ImportDialog(FormDialog):
         """List more files and folders; what is listed already stays once."""
         known = set(self.paths())
         self.list.addItems([str(p) for p in dict.fromkeys(paths) if p not in known])
+        self._on_listed()
+
+    def _on_listed(self) -> None:
+        """A manifest alone says domain, view and part of each row itself."""
+        paths = self.paths()
+        is_manifest = len(paths) == 1 and paths[0].suffix.lower() == ".csv"
+        for field in (self.domain, self.view, self.split):
+            field.setEnabled(not is_manifest)
         self.refresh()
 
     def show_warnings(self, warnings: tuple[str, ...]) -> None:
@@ -114,7 +134,8 @@ class ImportDialog(FormDialog):
         """What was chosen."""
         domain = self.domain.currentText().strip()
         view = self.view.currentText() if self.view.currentIndex() > 0 else ""
-        return ImportRequest(self.paths(), "" if domain == _FROM_FILE else domain, view)
+        split = _SPLITS[self.split.currentText()]
+        return ImportRequest(self.paths(), "" if domain == _FROM_FILE else domain, view, split)
 
     def _on_files(self) -> None:
         files, _ = QFileDialog.getOpenFileNames(self, "Add files")
@@ -127,7 +148,7 @@ class ImportDialog(FormDialog):
     def _on_remove(self) -> None:
         for item in self.list.selectedItems():
             self.list.takeItem(self.list.row(item))
-        self.refresh()
+        self._on_listed()
 
     @classmethod
     def ask(

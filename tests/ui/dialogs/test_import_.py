@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPlainTextEdit
 
+from annotator.core.identity import Split
 from annotator.ui.dialogs import ImportDialog, ImportRequest
 
 
@@ -46,3 +47,16 @@ def test_warnings_are_read_before_going_on(qtbot: QtBot) -> None:
     dialog.show_warnings(("Text may be burned in.", "A stem can be a name."))
     assert shown.isVisible()
     assert shown.toPlainText() == "Text may be burned in.\nA stem can be a name."
+
+
+def test_the_part_of_the_data_is_chosen_where_no_manifest_says_it(qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = ImportDialog((), (), paths=(tmp_path / "clip.dcm",))
+    qtbot.addWidget(dialog)
+    assert dialog.value().split is None
+    QTest.keyClick(dialog.split, Qt.Key.Key_End)
+    assert dialog.value().split is Split.TEST
+    dialog.list.clear()
+    dialog.add_paths((tmp_path / "rows.csv",))
+    assert not dialog.split.isEnabled()
+    dialog.add_paths((tmp_path / "clip.dcm",))
+    assert dialog.split.isEnabled()
