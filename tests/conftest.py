@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,14 @@ def real_data() -> Path:
 def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests away from the settings of whoever runs them."""
     monkeypatch.setenv("ANNOTATOR_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture(autouse=True)
+def _garbage_in_this_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect between tests, never in a thread of one: widgets would be destroyed there, as in the application."""
+    gc.disable()
+    yield
+    gc.collect(2 if "qapp" in request.fixturenames else 0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtWidgets import QApplication, QSplashScreen
 
+from annotator.app.garbage import GarbageCollector
 from annotator.app.session import open_session
 from annotator.app.window import MainWindow
 from annotator.core.errors import AnnotatorError
@@ -88,6 +89,7 @@ def make_window(qt: QApplication) -> MainWindow:
     log = start_log()
     window = MainWindow(settings, on_demo=_demo_project)
     sys.excepthook = _Excepthook(window, log)
+    GarbageCollector(window)
     splash.finish(window)
     return window
 

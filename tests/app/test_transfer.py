@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from qtpy.QtWidgets import QWidget
 
@@ -17,12 +18,18 @@ from annotator.ui.dialogs import ImportRequest
 from annotator.viewer.state import Message, MessageLevel
 
 
-def test_a_csv_alone_is_a_manifest(qtbot: Any, folder: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def parent(qtbot: Any) -> QWidget:
+    """A window that outlives its jobs."""
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
+
+
+def test_a_csv_alone_is_a_manifest(qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path) -> None:
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(tmp_path / "one.png")
     (tmp_path / "rows.csv").write_text("image,patient,absent\none.png,p,la\n")
     said: list[Message] = []
-    parent = QWidget()
-    qtbot.addWidget(parent)
     with Project.open(folder) as project:
         transfer = Transfer(project, "Ada", say=said.append, parent=parent)
         transfer._import(ImportRequest((tmp_path / "rows.csv",), "", ""))
@@ -32,11 +39,9 @@ def test_a_csv_alone_is_a_manifest(qtbot: Any, folder: Path, tmp_path: Path) -> 
         transfer.wait()
 
 
-def test_clips_go_into_the_part_that_was_chosen(qtbot: Any, folder: Path, tmp_path: Path) -> None:
+def test_clips_go_into_the_part_that_was_chosen(qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path) -> None:
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(tmp_path / "one.png")
     said: list[Message] = []
-    parent = QWidget()
-    qtbot.addWidget(parent)
     with Project.open(folder) as project:
         transfer = Transfer(project, "Ada", say=said.append, parent=parent)
         transfer._import(ImportRequest((tmp_path / "one.png",), "", "", Split.TEST))
