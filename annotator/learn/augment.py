@@ -6,33 +6,18 @@ There is no vertical flip: the probe is at the top of an ultrasound image.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from annotator.learn.chance import Chance, symmetric
 from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD
 from annotator.learn.recipe import AugmentSection
 
 _DEPTH_KNOTS = 5
 _ELASTIC_KNOTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Chance:
-    """Random numbers of a step.
-
-    Parameters
-    ----------
-    parameters
-        CPU generator of the few numbers per frame, so that they are the same on every device.
-    noise
-        Generator on the device, for noise fields (the same object on the CPU).
-    """
-
-    parameters: torch.Generator
-    noise: torch.Generator
 
 
 def normalise(images: Tensor) -> Tensor:
@@ -42,11 +27,11 @@ def normalise(images: Tensor) -> Tensor:
 
 def random_affine(count: int, section: AugmentSection, generator: torch.Generator) -> Tensor:
     """(count, 2, 3) float32 sampling matrices: rotation, zoom, shift and left-right flip about the centre."""
-    angle = _symmetric(count, math.radians(section.rotation), generator)
-    zoom = torch.exp(_symmetric(count, math.log1p(section.scale), generator))
+    angle = symmetric(count, math.radians(section.rotation), generator)
+    zoom = torch.exp(symmetric(count, math.log1p(section.scale), generator))
     mirror = torch.where(torch.rand(count, generator=generator) < section.flip, -1.0, 1.0)
     cosine, sine = torch.cos(angle) * zoom, torch.sin(angle) * zoom
-    shifts = [_symmetric(count, 2 * section.shift, generator) for _ in range(2)]
+    shifts = [symmetric(count, 2 * section.shift, generator) for _ in range(2)]
     rows = [
         torch.stack([cosine * mirror, -sine, shifts[0]], dim=1),
         torch.stack([sine * mirror, cosine, shifts[1]], dim=1),
@@ -54,14 +39,36 @@ def random_affine(count: int, section: AugmentSection, generator: torch.Generato
     return torch.stack(rows, dim=1)
 
 
-def random_grid(count: int, side: int, section: AugmentSection, generator: torch.Generator) -> Tensor:
-    """(count, side, side, 2) float32 sampling positions in -1..1: an affine map and a smooth elastic one."""
-    grid = F.affine_grid(random_affine(count, section, generator), [count, 1, side, side], align_corners=False)
-    if section.elastic == 0.0:
-        return grid
-    knots = _symmetric(count * 2 * _ELASTIC_KNOTS**2, 2 * section.elastic, generator)
-    field = knots.view(count, 2, _ELASTIC_KNOTS, _ELASTIC_KNOTS)
-    return grid + F.interpolate(field, (side, side), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+def random_grid(count: int, side: int, section: AugmentSection, chance: Chance) -> Tensor:
+    """(count, side, side, 2) float32 sampling positions in -1..1: an affine map and a smooth elastic one.
+
+    The elastic field is bicubic between its knots, so that along each axis both maps are sums of a few fixed profiles
+    (one per knot, a constant and a slope): the grid is a product of small matrices.
+    """
+    weights = chance.draw(lambda generator: _profile_weights(count, section, generator))
+    profiles = _profiles(side, chance.device)
+    # The profiles of y first: (S, P) @ (count, 2, P, P) @ (P, S).
+    return (profiles @ weights @ profiles.T).permute(0, 2, 3, 1)
+
+
+def _profile_weights(count: int, section: AugmentSection, generator: torch.Generator) -> Tensor:
+    """(count, 2, P, P): what each pair of profiles, of y and of x, adds to a frame's two coordinates."""
+    n = _ELASTIC_KNOTS
+    weights = torch.zeros((count, 2, n + 2, n + 2))
+    affine = random_affine(count, section, generator)
+    weights[:, :, n, n + 1], weights[:, :, n + 1, n], weights[:, :, n, n] = affine.unbind(dim=2)
+    if section.elastic:
+        weights[:, :, :n, :n] = symmetric(count * 2 * n * n, 2 * section.elastic, generator).view(count, 2, n, n)
+    return weights
+
+
+@lru_cache(maxsize=8)
+def _profiles(side: int, device: torch.device) -> Tensor:
+    """(side, P) float32: bicubic interpolation from each knot, then 1, then the position of pixel centres in -1..1."""
+    n = _ELASTIC_KNOTS
+    bicubic = F.interpolate(torch.eye(n).view(1, n, n, 1), (side, 1), mode="bicubic", align_corners=True)
+    position = (2 * torch.arange(side) + 1) / side - 1
+    return torch.stack([*bicubic[0, :, :, 0], torch.ones(side), position], dim=1).to(device)
 
 
 def shared(grid: Tensor, triples: Tensor | None) -> Tensor:
@@ -119,28 +126,27 @@ def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tens
     section
         Largest strengths.
     chance
-        See :class:`Chance`.
+        See :class:`~annotator.learn.chance.Chance`.
 
     Returns
     -------
     (B, 1, S, S) float32 in 0..1
     """
-    count, device = len(images), images.device
+    count = len(images)
 
     def per_frame(limit: float) -> Tensor:
-        return _symmetric(count, limit, chance.parameters).view(-1, 1, 1, 1).to(device)
+        return chance.symmetric(count, limit).view(-1, 1, 1, 1)
 
     gamma, gain = torch.exp(per_frame(section.gamma)), torch.exp(per_frame(section.gain))
     view = images.clamp(min=1e-4).pow(gamma) * gain
-    knots = _symmetric(count * _DEPTH_KNOTS, section.time_gain, chance.parameters).view(count, 1, _DEPTH_KNOTS, 1)
-    view = view * (1 + F.interpolate(knots.to(device), (images.shape[2], 1), mode="bilinear", align_corners=True))
+    knots = chance.symmetric(count * _DEPTH_KNOTS, section.time_gain).view(count, 1, _DEPTH_KNOTS, 1)
+    view = view * (1 + F.interpolate(knots, (images.shape[2], 1), mode="bilinear", align_corners=True))
     view = torch.lerp(view, _blurred(view), per_frame(section.blur))
     level = per_frame(section.noise).abs()
-    field = torch.randn(images.shape, generator=chance.noise, device=device)
-    view = view + field * level * (0.3 + view)
-    inverted = (torch.rand(count, generator=chance.parameters) < section.invert).view(-1, 1, 1, 1).to(device)
+    view = view + chance.normal(images.shape) * level * (0.3 + view)
+    inverted = chance.draw(lambda generator: torch.rand(count, generator=generator) < section.invert)
     view = view.clamp(0.0, 1.0)
-    return torch.where(inverted, 1.0 - view, view)
+    return torch.where(inverted.view(-1, 1, 1, 1), 1.0 - view, view)
 
 
 def to_input(images: Tensor) -> Tensor:
@@ -149,9 +155,11 @@ def to_input(images: Tensor) -> Tensor:
 
 
 def _blurred(images: Tensor) -> Tensor:
+    """Twice the mean of 3 x 3 pixels, as sums of shifted images: pooling of one channel costs a CPU ten times that."""
     padded = F.pad(images, (2, 2, 2, 2), mode="replicate")
-    return F.avg_pool2d(F.avg_pool2d(padded, 3, stride=1), 3, stride=1)
+    return _sum_of_nine(_sum_of_nine(padded)) / 81
 
 
-def _symmetric(count: int, limit: float, generator: torch.Generator) -> Tensor:
-    return (torch.rand(count, generator=generator) * 2 - 1) * limit
+def _sum_of_nine(images: Tensor) -> Tensor:
+    rows = images[..., :-2, :] + images[..., 1:-1, :] + images[..., 2:, :]
+    return rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from annotator.learn.chance import Chance
+
 _BLACK = 6
 """Grey value up to which a pixel counts as empty."""
 
@@ -42,7 +44,7 @@ def sector(images: Tensor) -> Tensor:
     return inside | (share < _LEAST) | (share > _MOST)
 
 
-def exchange_backgrounds(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def exchange_backgrounds(images: Tensor, probability: float, chance: Chance) -> Tensor:
     """Frames of which some have the background of another frame of the batch, (B, S, S) uint8.
 
     Inside the sector nothing changes; what an annotator drew beyond it keeps its label.
@@ -53,13 +55,14 @@ def exchange_backgrounds(images: Tensor, probability: float, generator: torch.Ge
         (B, S, S) uint8.
     probability
         Chance of each frame; 0 draws no random number.
-    generator
-        On the CPU.
+    chance
+        See :class:`~annotator.learn.chance.Chance`.
     """
     if probability == 0:
         return images
-    partners = torch.randperm(len(images), generator=generator).to(images.device)
-    chosen = (torch.rand(len(images), generator=generator) < probability).to(images.device)
+    count = len(images)
+    partners = chance.draw(lambda generator: torch.randperm(count, generator=generator))
+    chosen = chance.draw(lambda generator: torch.rand(count, generator=generator) < probability)
     inside = sector(images)
     background = images.masked_fill(inside, 0)[partners]
     return torch.where(inside | ~chosen.view(-1, 1, 1), images, background)

@@ -13,11 +13,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from annotator.learn.chance import Chance
+from annotator.learn.losses import exponential
+
 EXPONENT = 1.01
 _SMALL = 1e-5
 
 
-def sample_positions(features: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def sample_positions(features: Tensor, count: int, chance: Chance) -> Tensor:
     """Positions of up to ``count`` pixels of a batch, (N,) int64 on the features' device.
 
     Parameters
@@ -26,13 +29,13 @@ def sample_positions(features: Tensor, count: int, generator: torch.Generator) -
         (B, D, H, W); its size alone is read.
     count
         Most pixels; with replacement where there are more pixels than that.
-    generator
-        On the CPU.
+    chance
+        See :class:`~annotator.learn.chance.Chance`.
     """
     total = len(features) * features.shape[2] * features.shape[3]
     if total <= count:
         return torch.arange(total, device=features.device)
-    return torch.randint(total, (count,), generator=generator).to(features.device)
+    return chance.draw(lambda generator: torch.randint(total, (count,), generator=generator))
 
 
 def rows_at(features: Tensor, positions: Tensor) -> Tensor:
@@ -91,7 +94,7 @@ def disagreement(log_p: Tensor, log_noisy: Tensor, undecided: Tensor) -> Tensor:
     undecided
         (B, H, W) bool.
     """
-    difference = (log_p.exp() - log_noisy.exp()).square().sum(dim=1)
+    difference = (exponential(log_p) - exponential(log_noisy)).square().sum(dim=1)
     return (difference * undecided).sum() / undecided.sum().clamp(min=1)
 
 

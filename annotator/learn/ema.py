@@ -20,13 +20,20 @@ def decay_at(step: int, limit: float) -> float:
 
 
 @torch.no_grad()
-def follow(teacher: torch.nn.Module, student: torch.nn.Module, decay: float) -> None:
+def follow(teacher: torch.nn.Module, student: torch.nn.Module, decay: float | torch.Tensor) -> None:
     """Move the teacher toward the student, in place.
 
     Parameters and floating-point buffers are averaged; integer buffers (such as batch norm's counter) are copied.
     """
     floating = [(t, s) for t, s in _pairs(teacher, student) if t.is_floating_point()]
-    torch._foreach_lerp_([t for t, _ in floating], [s for _, s in floating], 1.0 - decay)
+    averages, now = [t for t, _ in floating], [s for _, s in floating]
+    if isinstance(decay, torch.Tensor):
+        # In a recorded step the decay lies on the device, and a list of lerps takes a number alone.
+        change = torch._foreach_sub(now, averages)
+        torch._foreach_mul_(change, 1.0 - decay)
+        torch._foreach_add_(averages, change)
+    else:
+        torch._foreach_lerp_(averages, now, 1.0 - decay)
     for t, s in _pairs(teacher, student):
         if not t.is_floating_point():
             t.copy_(s)

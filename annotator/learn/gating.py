@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from annotator.core.protocols import LabelProtocol
-from annotator.learn.losses import MASKED, consistency
+from annotator.learn.losses import MASKED, consistency, log_sum_exp
 from annotator.learn.validation import Validation
 
 
@@ -43,7 +43,7 @@ def merge_with_background(log_p: Tensor, gated: Tensor) -> Tensor:
         (K+1,) bool.
     """
     of_background = _with_background(gated).view(1, -1, 1, 1)
-    together = torch.logsumexp(log_p.masked_fill(~of_background, MASKED), dim=1, keepdim=True)
+    together = log_sum_exp(log_p.masked_fill(~of_background, MASKED))
     return torch.cat([together, log_p[:, 1:].masked_fill(of_background[:, 1:], MASKED)], dim=1)
 
 

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from annotator.learn.losses import exponential
+
 _SMALL = 1e-12
 
 
@@ -75,7 +77,7 @@ def entropy(log_p: Tensor, undecided: Tensor) -> Tensor:
     undecided
         (B, H, W) bool.
     """
-    of_pixel = -(log_p.exp() * log_p).sum(dim=1)
+    of_pixel = -(exponential(log_p) * log_p).sum(dim=1)
     return (of_pixel * undecided).sum() / undecided.sum().clamp(min=1)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from annotator.learn.losses import MASKED, informative
+from annotator.learn.losses import MASKED, informative, log_sum_exp
 from annotator.learn.partial_losses import frame_known
 
 
@@ -28,8 +28,8 @@ def merged(log_p: Tensor, allowed: Tensor) -> Tensor:
         (B, K+1, H, W) bool.
     """
     background = ~frame_known(allowed)[:, :, None, None] & ~allowed
-    target = torch.logsumexp(log_p.masked_fill(~allowed, MASKED), dim=1, keepdim=True)
-    rest = torch.logsumexp(log_p.masked_fill(~background, MASKED), dim=1, keepdim=True)
+    target = log_sum_exp(log_p.masked_fill(~allowed, MASKED))
+    rest = log_sum_exp(log_p.masked_fill(~background, MASKED))
     return torch.cat([log_p.masked_fill(allowed | background, MASKED), target, rest], dim=1)
 
 

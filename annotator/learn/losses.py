@@ -8,6 +8,8 @@ segmentation", MedIA 2021. For logits z and allowed set S of a pixel, with proba
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,10 +19,31 @@ MASKED = -1e9
 _SMALL = 1e-6
 
 
+def exponential(x: Tensor) -> Tensor:
+    """exp(x), through the power of two: a CPU's exp() takes ten times as long or more where the result underflows.
+
+    That is everywhere where a class cannot be.
+    """
+    return torch.exp2(x * math.log2(math.e))
+
+
+def log_sum_exp(x: Tensor) -> Tensor:
+    """Log of the sum of exp over the classes, (B, C, H, W) to (B, 1, H, W); see :func:`exponential`."""
+    # Held constant, since the result does not depend on it.
+    top = x.detach().amax(dim=1, keepdim=True)
+    return top + exponential(x - top).sum(dim=1, keepdim=True).log()
+
+
+def how_many(sets: Tensor) -> Tensor:
+    """Classes in each set, (B, C, H, W) bool to (B, 1, H, W) uint8, which adds up 20 times as fast as bool."""
+    return sets.view(torch.uint8).sum(dim=1, keepdim=True, dtype=torch.uint8)
+
+
 def allowed_sets(bitmaps: Tensor, n_classes: int) -> Tensor:
     """(B, H, W) integer bitmaps to (B, K+1, H, W) bool."""
-    bits = torch.arange(n_classes, device=bitmaps.device, dtype=bitmaps.dtype).view(1, -1, 1, 1)
-    return (bitmaps.unsqueeze(1) >> bits) & 1 == 1
+    narrow = bitmaps.to(torch.uint8) if n_classes <= 8 else bitmaps
+    bits = 1 << torch.arange(n_classes, device=bitmaps.device, dtype=narrow.dtype).view(1, -1, 1, 1)
+    return (narrow.unsqueeze(1) & bits).bool()
 
 
 def mask_inactive(logits: Tensor, active: Tensor) -> Tensor:
@@ -33,10 +56,22 @@ def mask_inactive(logits: Tensor, active: Tensor) -> Tensor:
     active
         (K+1,) bool; background is always active.
     """
+    return masked(logits, active.view(1, -1, 1, 1))
+
+
+def masked(logits: Tensor, possible: Tensor) -> Tensor:
+    """Logits (B, K+1, H, W) in float32 (float64 stays) with everything made impossible that is not ``possible``.
+
+    Parameters
+    ----------
+    logits
+        (B, K+1, H, W) of any floating type.
+    possible
+        Bool, of a shape that broadcasts.
+    """
+    kind = torch.float64 if logits.dtype is torch.float64 else torch.float32
     # Reductions over a few interleaved channels cost a CPU several times what they cost over planes.
-    planes = logits.contiguous(memory_format=torch.contiguous_format)
-    wide = planes if planes.dtype is torch.float64 else planes.float()
-    return wide.masked_fill(~active.view(1, -1, 1, 1), MASKED)
+    return logits.to(kind, memory_format=torch.contiguous_format).masked_fill(~possible, MASKED)
 
 
 def log_probabilities(logits: Tensor, active: Tensor) -> Tensor:
@@ -54,7 +89,7 @@ def log_probabilities(logits: Tensor, active: Tensor) -> Tensor:
 
 def informative(allowed: Tensor, active: Tensor) -> Tensor:
     """(B, H, W) bool: where the allowed set leaves some active class out."""
-    return (~allowed & active.view(1, -1, 1, 1)).any(dim=1)
+    return how_many(~allowed & active.view(1, -1, 1, 1)).squeeze(1) > 0
 
 
 def marginal_cross_entropy(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
@@ -70,7 +105,7 @@ def marginal_cross_entropy(log_p: Tensor, allowed: Tensor, active: Tensor) -> Te
         (K+1,) bool.
     """
     says = informative(allowed, active)
-    loss = -torch.logsumexp(log_p.masked_fill(~allowed, MASKED), dim=1)
+    loss = -log_sum_exp(log_p.masked_fill(~allowed, MASKED)).squeeze(1)
     return (loss * says).sum() / says.sum().clamp(min=1)
 
 
@@ -89,8 +124,8 @@ def partial_dice(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     active
         (K+1,) bool.
     """
-    probability = log_p[:, 1:].exp()
-    positive = (allowed & (allowed.sum(dim=1, keepdim=True) == 1))[:, 1:]
+    probability = exponential(log_p[:, 1:])
+    positive = (allowed & (how_many(allowed) == 1))[:, 1:]
     decided = positive | ~allowed[:, 1:]
     sums = (0, 2, 3)
     overlap = (probability * positive).sum(sums)
@@ -114,7 +149,7 @@ def soft_target(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     active
         (K+1,) bool.
     """
-    return torch.log_softmax(mask_inactive(logits.detach(), active).masked_fill(~allowed, MASKED), dim=1)
+    return torch.log_softmax(masked(logits.detach(), allowed & active.view(1, -1, 1, 1)), dim=1)
 
 
 def consistency(log_p: Tensor, log_q: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
@@ -134,9 +169,9 @@ def consistency(log_p: Tensor, log_q: Tensor, allowed: Tensor, active: Tensor) -
     active
         (K+1,) bool.
     """
-    undecided = (allowed & active.view(1, -1, 1, 1)).sum(dim=1) > 1
+    undecided = how_many(allowed & active.view(1, -1, 1, 1)).squeeze(1) > 1
     count = undecided.sum().clamp(min=1)
-    open_target = log_q.exp() * undecided.unsqueeze(1)
+    open_target = exponential(log_q) * undecided.unsqueeze(1)
     share = open_target.sum(dim=(0, 2, 3)) / count
     rarity = torch.rsqrt(share.clamp(min=1e-3))
     weight = (open_target * rarity.view(1, -1, 1, 1)).sum(dim=1)

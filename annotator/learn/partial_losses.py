@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from annotator.learn.losses import MASKED, informative, marginal_cross_entropy, partial_dice
+from annotator.learn.losses import MASKED, how_many, informative, log_sum_exp, marginal_cross_entropy, partial_dice
 
 Reading = Literal["marginal", "background", "adaptive-categorical", "adaptive-binary"]
 
@@ -31,7 +31,7 @@ def frame_known(allowed: Tensor) -> Tensor:
     allowed
         (B, K+1, H, W) bool.
     """
-    decided = allowed & (allowed.sum(dim=1, keepdim=True) == 1)
+    decided = allowed & (how_many(allowed) == 1)
     excluded = allowed[:, :1] & ~allowed
     known = (decided | excluded).flatten(2).any(dim=2)
     known[:, 0] = False
@@ -69,7 +69,7 @@ def adaptive_categorical(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tens
         (K+1,) bool.
     """
     says = informative(allowed, active)
-    loss = -torch.logsumexp(over_known(log_p, allowed).masked_fill(~allowed, MASKED), dim=1)
+    loss = -log_sum_exp(over_known(log_p, allowed).masked_fill(~allowed, MASKED)).squeeze(1)
     return (loss * says).sum() / says.sum().clamp(min=1)
 
 
@@ -103,12 +103,12 @@ def adaptive_binary(log_p: Tensor, allowed: Tensor, active: Tensor) -> tuple[Ten
     active
         (K+1,) bool.
     """
-    positive = (allowed & (allowed.sum(dim=1, keepdim=True) == 1))[:, 1:]
+    positive = (allowed & (how_many(allowed) == 1))[:, 1:]
     known = (frame_known(allowed) & active)[:, 1:, None, None]
     decides = (positive | ~allowed[:, 1:]) & known
     logits = structure_logits(log_p)
     entropy = F.softplus(torch.where(positive, -logits, logits).masked_fill(~decides, MASKED))
-    entropy = entropy.sum() / decides.any(dim=1).sum().clamp(min=1)
+    entropy = entropy.sum() / (how_many(decides) > 0).sum().clamp(min=1)
     sums = (0, 2, 3)
     probability = torch.sigmoid(logits) * decides
     overlap, total = (probability * positive).sum(sums), probability.sum(sums) + positive.sum(sums)

@@ -14,10 +14,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from annotator.learn import augment, correlation, inversion, labo, losses, networks, temporal
+from annotator.learn.chance import Chance
 from annotator.learn.contours import near_contour
 from annotator.learn.gating import gated_consistency
 from annotator.learn.networks import Look
@@ -63,7 +63,7 @@ class StepState:
     log_p: Tensor
     taught: Look | None
     target: Tensor | None
-    ramp: float
+    ramp: float | Tensor
     triples: Tensor | None = None
 
     def agreement(self, log_p: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class StepState:
     @property
     def undecided(self) -> Tensor:
         """(B, S, S) bool: more than one active class is left."""
-        return (self.allowed & self.active.view(1, -1, 1, 1)).sum(dim=1) > 1
+        return losses.how_many(self.allowed & self.active.view(1, -1, 1, 1)).squeeze(1) > 1
 
 
 class Term(Protocol):
@@ -97,7 +97,7 @@ class NoisyDecoder:
 
     recipe: Recipe
     twin: nn.Module
-    chance: augment.Chance
+    chance: Chance
     precision: Precision
     needs_features: ClassVar[bool] = True
     needs_teacher: ClassVar[bool] = True
@@ -119,7 +119,7 @@ class NoisyDecoder:
             logits = networks.head_of(self.twin)(features)
         log_noisy = losses.log_probabilities(logits, state.active)
         known, dice = supervised(loss.unknown, log_noisy, state.allowed, active=state.active)
-        places = correlation.sample_positions(features, section.pixels, self.chance.parameters)
+        places = correlation.sample_positions(features, section.pixels, self.chance)
         main, noisy, taught = (
             correlation.rows_at(f, places) for f in (state.seen.features, features, state.taught.features)
         )
@@ -145,7 +145,7 @@ class FurtherViews:
 
     recipe: Recipe
     student: nn.Module
-    chance: augment.Chance
+    chance: Chance
     precision: Precision
     needs_features: ClassVar[bool] = False
     needs_teacher: ClassVar[bool] = True
@@ -249,7 +249,7 @@ class BetweenNeighbours:
 
 
 def chosen(
-    recipe: Recipe, student: nn.Module, *, twin: nn.Module | None, chance: augment.Chance, precision: Precision
+    recipe: Recipe, student: nn.Module, *, twin: nn.Module | None, chance: Chance, precision: Precision
 ) -> tuple[Term, ...]:
     """The terms that a recipe switches on, in the order in which they draw random numbers; none by default."""
     terms: list[Term] = []
@@ -269,9 +269,9 @@ def chosen(
     return tuple(terms)
 
 
-def teacher_view(plain: Tensor, deviation: float, chance: augment.Chance) -> Tensor:
+def teacher_view(plain: Tensor, deviation: float, chance: Chance) -> Tensor:
     """The plain view (B, 1, S, S), with noise of this deviation cut off at twice as much where it is not 0."""
     if not deviation:
         return plain
-    noise = torch.randn(plain.shape, generator=chance.noise, device=plain.device) * deviation
+    noise = chance.normal(plain.shape) * deviation
     return plain + noise.clamp(-2 * deviation, 2 * deviation)

@@ -7,7 +7,6 @@ arXiv 1703.01780; Le et al. 2025, arXiv 2504.09876, for one teacher over partial
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,21 +23,28 @@ from annotator.core.errors import AnnotatorError, TrainingFailed
 from annotator.core.identity import FrameKey
 from annotator.core.plugin_types import NetworkFactory
 from annotator.core.protocols import LabelProtocol
-from annotator.learn import augment, checkpoints, devices, ema, losses, networks, publishing, terms, validation, weights
+from annotator.learn import augment, devices, ema, losses, networks, publishing, supervision, terms, weights
 from annotator.learn.backmix import exchange_backgrounds
+from annotator.learn.captured import runner
+from annotator.learn.chance import Chance
+from annotator.learn.checkpoints import load_matching, pack, unpack
 from annotator.learn.dataset import TrainingFrame
+from annotator.learn.descent import Descent
 from annotator.learn.gating import below, gated_consistency
-from annotator.learn.label_dropout import choose_dropped, drop_labels
 from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
+from annotator.learn.validation import Validation, score
 
 _PREDICTION_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What one step did: its number from 1, each loss by name, and how long it took in seconds."""
+    """What one step did: its number from 1, each of its losses by name where they were read, and the seconds it took.
+
+    On a CPU they are read in every step; on a GPU in some, and the time counts what waits for the device.
+    """
 
     step: int
     losses: Mapping[str, float]
@@ -98,7 +104,7 @@ class Trainer:
         self._parameters_rng = torch.Generator().manual_seed(seed)
         on_cpu = self._device.type == "cpu"
         noise = self._parameters_rng if on_cpu else torch.Generator(device=self._device).manual_seed(seed)
-        self._chance = augment.Chance(self._parameters_rng, noise)
+        self._chance = Chance(self._parameters_rng, noise)
         self._precision = partial(devices.precision, self._device)
         self._student = networks.build(factory, protocol, recipe, seed=seed).to(self._device).train()
         self._teacher = ema.teacher_of(self._student)
@@ -106,12 +112,11 @@ class Trainer:
         self._terms = terms.chosen(
             recipe, self._student, twin=self._twin, chance=self._chance, precision=self._precision
         )
-        self._gated: Tensor | None = None
-        section = recipe.optimiser
-        self._parameters = [*self._student.parameters(), *networks.own_parameters(self._twin, self._student)]
-        self._optimiser = torch.optim.AdamW(
-            self._parameters, lr=section.learning_rate, weight_decay=section.weight_decay
-        )
+        gated = torch.zeros(protocol.n_classes, dtype=torch.bool, device=self._device)
+        self._gated = gated if recipe.teacher.gate else None
+        parameters = [*self._student.parameters(), *networks.own_parameters(self._twin, self._student)]
+        self._descent = Descent(parameters, recipe.optimiser, self._device)
+        self._run = runner(self._step_once, self._chance, self._notes.append)
         self._active = torch.zeros(protocol.n_classes, dtype=torch.bool, device=self._device)
         self._active[0] = True
 
@@ -152,7 +157,8 @@ class Trainer:
     def step(self) -> StepReport:
         """One batch: two views, two losses, one update of the student, one of the teacher.
 
-        A batch that does not fit into memory is halved and tried again, and :attr:`notes` says so.
+        A batch that does not fit into memory is halved and tried again, and :attr:`notes` says so. On CUDA the step is
+        recorded as a graph and replayed (:mod:`annotator.learn.captured`).
 
         Raises
         ------
@@ -165,22 +171,27 @@ class Trainer:
         self._look_at_gate()
         while True:
             try:
-                report = self._step_once()
+                found = self._run()
                 break
             except (RuntimeError, MemoryError) as error:
                 if not devices.is_out_of_memory(error):
                     raise
             self._shrink_batch()
         self.step_count += 1
+        if report := self._run.read(found, self.step_count):
+            self._descent.check()
         return StepReport(self.step_count, report, time.perf_counter() - started)
 
-    def _step_once(self) -> dict[str, float]:
+    def _step_once(self) -> dict[str, Tensor]:
+        # Nothing here waits for the device; what differs between steps comes from `chance`: CUDA replays the rest.
         recipe, chance = self.recipe, self._chance
-        batch = self._pool.draw(self._shrink, chance.parameters)
-        bitmaps = self._supervision(batch.bitmaps, batch.known)
-        images = exchange_backgrounds(batch.images, recipe.augment.backmix, chance.parameters)
-        grid = augment.random_grid(len(images), images.shape[-1], recipe.augment, chance.parameters).to(self._device)
-        plain, bitmaps = augment.warp(images, bitmaps, augment.shared(grid, batch.triples), everything=self._everything)
+        drawn = partial(supervision.drawn, self._pool, recipe.loss, self._shrink)
+        images, bitmaps, known, dropped, triples = chance.draw_all(drawn)
+        near = triples if len(triples) else None
+        bitmaps = supervision.allowed(recipe.loss, bitmaps, known, dropped=dropped)
+        images = exchange_backgrounds(images, recipe.augment.backmix, chance)
+        grid = augment.random_grid(len(images), images.shape[-1], recipe.augment, chance)
+        plain, bitmaps = augment.warp(images, bitmaps, augment.shared(grid, near), everything=self._everything)
         strong = augment.strong_view(plain, recipe.augment, chance)
         allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)
         active, gated = self._active, self._gated
@@ -193,62 +204,47 @@ class Trainer:
         loss = known + recipe.loss.dice_weight * dice
         report = {"supervised": known, "dice": dice}
 
-        ramp = recipe.teacher.ramp_at(self._teacher_age)
-        weight = recipe.teacher.weight * ramp
+        ramp = chance.figure(lambda: recipe.teacher.ramp_at(self._teacher_age))
+        weight = chance.figure(lambda: recipe.teacher.weight * recipe.teacher.ramp_at(self._teacher_age))
+        is_taught = recipe.teacher.weight > 0
         taught, target = None, None
-        if weight > 0 or any(term.needs_teacher for term in self._terms):
+        if is_taught or any(term.needs_teacher for term in self._terms):
             view = augment.to_input(terms.teacher_view(plain, recipe.teacher.noise, chance))
             with torch.no_grad(), self._precision():
                 taught = networks.look(self._teacher, view, inside=inside)
             target = losses.soft_target(taught.logits, allowed, active)
-        if weight > 0 and target is not None:
+        if is_taught and target is not None:
             report["consistency"] = gated_consistency(student, target, allowed, active=active, gated=gated)
             loss = loss + weight * report["consistency"]
-        state = terms.StepState(
-            plain, strong, bitmaps, allowed, active, gated, seen, student, taught, target, ramp, batch.triples
-        )
+        views = (plain, strong, bitmaps, allowed, active, gated)
+        state = terms.StepState(*views, seen, student, taught, target, ramp, near)
         for term in self._terms:
             more = term(state)
             loss = loss + torch.stack(list(more.values())).sum()
             report.update(more)
 
-        self._update(loss)
-        return {name: float(value.detach()) for name, value in report.items()}
+        self._descent.step(loss, chance.figure(self._learning_rate))
+        decay = chance.figure(lambda: ema.decay_at(self._teacher_age, recipe.teacher.ema_limit))
+        ema.follow(self._teacher, self._student, decay)
+        return {name: value.detach() for name, value in report.items()}
 
-    def _update(self, loss: Tensor) -> None:
-        """One step of the optimiser, and the teacher's after it."""
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.optimiser.clip_norm)
-        if not math.isfinite(float(norm)):
-            raise TrainingFailed("The loss is no longer a number; lower optimiser.learning_rate and try again.")
+    def _learning_rate(self) -> float:
         peak = (self.recipe.fine_tuning if self._is_fine_tuning else self.recipe.optimiser).learning_rate
-        for group in self._optimiser.param_groups:
-            group["lr"] = peak * self.recipe.optimiser.shape_at(self.step_count)
-        self._optimiser.step()
-        ema.follow(self._teacher, self._student, ema.decay_at(self._teacher_age, self.recipe.teacher.ema_limit))
+        return peak * self.recipe.optimiser.shape_at(self.step_count)
 
     @property
     def _teacher_age(self) -> int:
         """Steps that the teacher's warm-ups count: its own, and those that the weights it began at are worth."""
         return self.step_count + (self.recipe.fine_tuning.age if self._is_fine_tuning else 0)
 
-    def _supervision(self, bitmaps: Tensor, known: Tensor) -> Tensor:
-        """Allowed sets as the losses see them: with dropped labels, or with the naive reading for comparison."""
-        section = self.recipe.loss
-        if section.unknown == "background":
-            labelled = known.any(dim=1).to(self._device).view(-1, 1, 1)
-            return torch.where(labelled, losses.unknown_as_background(bitmaps), bitmaps)
-        dropped = choose_dropped(known, self._pool.partial, section.label_dropout, self._parameters_rng)
-        return drop_labels(bitmaps, known.to(self._device), dropped.to(self._device))
-
     def _look_at_gate(self) -> None:
         """Every so many steps, so that what is taught follows from seed and data, not from the clock."""
-        gate = self.recipe.teacher.gate
-        if gate and self.step_count % self.recipe.schedule.validate_every == 0:
-            self._gated = below(self.validate(), gate, self.protocol).to(self._device)
+        if self._gated is not None and self.step_count % self.recipe.schedule.validate_every == 0:
+            # In place, since a recorded step reads it there.
+            self._gated.copy_(below(self.validate(), self.recipe.teacher.gate, self.protocol))
 
     def _shrink_batch(self) -> None:
+        self._run.drop()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         before = self.batch_size
@@ -271,15 +267,17 @@ class Trainer:
         side = self.recipe.data.image_size
         return np.concatenate(parts) if parts else np.empty((0, self.protocol.n_classes, side, side), dtype=np.float32)
 
-    def validate(self) -> validation.Validation:
+    def validate(self) -> Validation:
         """Dice of the teacher on the frames held aside, per structure and domain; empty where none are."""
+        self._descent.check()
         if not self._validation:
-            return validation.Validation()
+            return Validation()
         classes = self.predict(np.stack([frame.image for frame in self._validation])).argmax(axis=1)
-        return validation.score(self._validation, list(classes), self.protocol)
+        return score(self._validation, list(classes), self.protocol)
 
     def candidate(self) -> publishing.Candidate:
         """The model as it would be published now, scored: the teacher, refitted and tempered as the recipe says."""
+        self._descent.check()
         labelled = self._pool.labelled_batches(_PREDICTION_BATCH)
         material = publishing.Material(self.protocol, self._active, labelled, self._validation)
         header = weights.WeightsHeader(
@@ -307,10 +305,10 @@ class Trainer:
             Where the network differs from this one.
         """
         state = predictor.state_for(self._student)
-        checkpoints.load_matching(self._student, state)
-        checkpoints.load_matching(self._teacher, state)
+        load_matching(self._student, state)
+        load_matching(self._teacher, state)
         if self._twin is not None:
-            checkpoints.load_matching(self._twin, state)
+            load_matching(self._twin, state)
         self._active |= predictor.active.to(self._device)
         self._is_fine_tuning = True
 
@@ -318,7 +316,8 @@ class Trainer:
 
     def checkpoint(self) -> bytes:
         """Everything but the frames, such that :meth:`restore` and going on equals never having stopped."""
-        return checkpoints.pack(
+        self._descent.check()
+        return pack(
             {
                 "structures": list(self.protocol.ids),
                 "network": self._factory_name,
@@ -328,7 +327,7 @@ class Trainer:
                 "teacher": self._teacher.state_dict(),
                 "twin": None if self._twin is None else self._twin.state_dict(),
                 "gated": None if self._gated is None else self._gated.cpu(),
-                "optimiser": self._optimiser.state_dict(),
+                "optimiser": self._descent.adamw.state_dict(),
                 "active": self._active.cpu(),
                 "shrink": self._shrink,
                 "rng": self._parameters_rng.get_state(),
@@ -344,15 +343,16 @@ class Trainer:
         IncompatibleWeights
             Where the checkpoint is damaged, or belongs to another protocol or network.
         """
-        state = checkpoints.unpack(data, structures=self.protocol.ids, network=self._factory_name)
-        checkpoints.load_matching(self._student, state["student"])
-        checkpoints.load_matching(self._teacher, state["teacher"])
+        state = unpack(data, structures=self.protocol.ids, network=self._factory_name)
+        load_matching(self._student, state["student"])
+        load_matching(self._teacher, state["teacher"])
         if self._twin is not None:
-            checkpoints.load_matching(self._twin, state.get("twin") or state["student"])
-        gated = state.get("gated") if self.recipe.teacher.gate else None
-        self._gated = None if gated is None else gated.to(self._device)
+            load_matching(self._twin, state.get("twin") or state["student"])
+        if self._gated is not None and state.get("gated") is not None:
+            self._gated.copy_(state["gated"])
+        self._run.drop()
         if (state.get("twin") is None) == (self._twin is None):
-            self._optimiser.load_state_dict(state["optimiser"])
+            self._descent.load(state["optimiser"])
         self._active |= state["active"].to(self._device)
         self.step_count, self._shrink = state["step"], state["shrink"]
         # Checkpoints of an older version do not say.

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from annotator.learn import augment
+from annotator.learn.chance import Chance
 from annotator.learn.recipe import AugmentSection
 
 EVERYTHING = 0b111
@@ -22,14 +23,14 @@ def _batch(count: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
     return images, bitmaps
 
 
-def _chance(seed: int = 0) -> augment.Chance:
+def _chance(seed: int = 0) -> Chance:
     generator = torch.Generator().manual_seed(seed)
-    return augment.Chance(generator, generator)
+    return Chance(generator, generator)
 
 
 def test_image_and_bitmap_move_together() -> None:
     images, bitmaps = _batch()
-    grid = augment.random_grid(6, 48, AugmentSection(flip=0.5, elastic=0.03), torch.Generator().manual_seed(1))
+    grid = augment.random_grid(6, 48, AugmentSection(flip=0.5, elastic=0.03), _chance(1))
     moved, sets = augment.warp(images, bitmaps, grid, everything=EVERYTHING)
     disc, bright = sets == 2, moved[:, 0] > 0.5
     overlap = 2 * (disc & bright).sum((1, 2)) / (disc.sum((1, 2)) + bright.sum((1, 2)))
@@ -50,14 +51,14 @@ def test_outside_nothing_is_known() -> None:
 def test_all_sixteen_bits_survive_the_warp() -> None:
     images, _ = _batch(1)
     bitmaps = torch.randint(1, 1 << 16, (1, 48, 48), dtype=torch.int32)
-    identity = augment.random_grid(1, 48, STILL, torch.Generator())
+    identity = augment.random_grid(1, 48, STILL, _chance())
     _, sets = augment.warp(images, bitmaps, identity, everything=0xFFFF)
     assert torch.equal(sets, bitmaps)
 
 
 def test_no_strength_changes_nothing() -> None:
     images, bitmaps = _batch()
-    grid = augment.random_grid(6, 48, STILL, torch.Generator())
+    grid = augment.random_grid(6, 48, STILL, _chance())
     moved, _ = augment.warp(images, bitmaps, grid, everything=EVERYTHING)
     torch.testing.assert_close(augment.strong_view(moved, STILL, _chance()), moved, atol=1e-3, rtol=0)
 
@@ -91,8 +92,8 @@ def test_input_is_normalised_alike() -> None:
 
 
 def test_elastic_deformation_is_smooth_and_bounded() -> None:
-    generator = torch.Generator().manual_seed(0)
-    still, bent = (augment.random_grid(8, 48, STILL.model_copy(update={"elastic": e}), generator) for e in (0.0, 0.03))
+    chance = _chance()
+    still, bent = (augment.random_grid(8, 48, STILL.model_copy(update={"elastic": e}), chance) for e in (0.0, 0.03))
     moved = (bent - still).abs() * 24
     assert 0.5 < float(moved.max()) < 48 * 0.03 * 1.5
     assert float((bent - still).diff(dim=1).abs().max()) * 24 < 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from annotator.learn.backmix import exchange_backgrounds, sector
+from annotator.learn.chance import Chance
 
 SIDE = 96
 
@@ -27,8 +28,9 @@ def _frames(count: int = 6) -> torch.Tensor:
     return images
 
 
-def _chance(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def _chance(seed: int = 0) -> Chance:
+    generator = torch.Generator().manual_seed(seed)
+    return Chance(generator, generator)
 
 
 def test_finds_the_sector_with_its_dark_cavity_and_without_text() -> None:
@@ -53,14 +55,14 @@ def test_marks_are_exchanged_and_the_inside_stays() -> None:
     mixed = exchange_backgrounds(images, 1.0, _chance())
     inside = sector(images)
     assert torch.equal(mixed[inside], images[inside])
-    partners = torch.randperm(6, generator=_chance())
+    partners = torch.randperm(6, generator=_chance().parameters)
     assert torch.equal(mixed[:, 2:6, 2:20], images[partners][:, 2:6, 2:20])
     assert not torch.equal(mixed, images)
 
 
 def test_probability_zero_changes_nothing_and_draws_nothing() -> None:
     chance = _chance()
-    before = chance.get_state()
+    before = chance.parameters.get_state()
     images = _frames()
     assert exchange_backgrounds(images, 0.0, chance) is images
-    assert torch.equal(chance.get_state(), before)
+    assert torch.equal(chance.parameters.get_state(), before)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from annotator.learn import correlation
+from annotator.learn.chance import Chance
 
 
 def _rows(seed: int, count: int = 200, channels: int = 6) -> torch.Tensor:
@@ -83,10 +84,11 @@ def test_clusters_told_apart_alike_cost_nothing() -> None:
 def test_rows_are_the_same_pixels_of_both() -> None:
     features = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5).float()
     generator = torch.Generator().manual_seed(0)
-    everything = correlation.sample_positions(features, 100, generator)
+    chance = Chance(generator, generator)
+    everything = correlation.sample_positions(features, 100, chance)
     rows = correlation.rows_at(features, everything)
     torch.testing.assert_close(rows[27], features[1, :, 1, 2])
-    some = correlation.sample_positions(features, 10, generator)
+    some = correlation.sample_positions(features, 10, chance)
     assert len(some) == 10
     torch.testing.assert_close(correlation.rows_at(features, some), rows[some])
 

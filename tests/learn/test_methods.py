@@ -94,7 +94,7 @@ def _plain_step(trainer: Trainer) -> None:
     batch = trainer._pool.draw(1, chance.parameters)
     dropped = choose_dropped(batch.known, trainer._pool.partial, recipe.loss.label_dropout, chance.parameters)
     bitmaps = drop_labels(batch.bitmaps, batch.known, dropped)
-    grid = augment.random_grid(len(bitmaps), recipe.data.image_size, recipe.augment, chance.parameters)
+    grid = augment.random_grid(len(bitmaps), recipe.data.image_size, recipe.augment, chance)
     plain, bitmaps = augment.warp(batch.images, bitmaps, grid, everything=0b1111)
     strong = augment.strong_view(plain, recipe.augment, chance)
     allowed, active = losses.allowed_sets(bitmaps, 4), trainer._active
@@ -106,13 +106,13 @@ def _plain_step(trainer: Trainer) -> None:
         target = losses.soft_target(trainer._teacher(augment.to_input(plain)), allowed, active)
     weight = recipe.teacher.weight * math.exp(-5.0 * (1.0 - trainer.step_count / recipe.teacher.ramp_steps) ** 2)
     loss = loss + weight * losses.consistency(log_p, target, allowed, active)
-    trainer._optimiser.zero_grad(set_to_none=True)
+    trainer._descent.adamw.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(trainer._student.parameters(), recipe.optimiser.clip_norm)
     rise = (trainer.step_count + 1) / recipe.optimiser.warm_up_steps
     decay = math.sqrt(1.0 + trainer.step_count / recipe.optimiser.decay_steps)
-    trainer._optimiser.param_groups[0]["lr"] = recipe.optimiser.learning_rate * rise / decay
-    trainer._optimiser.step()
+    trainer._descent.adamw.param_groups[0]["lr"] = recipe.optimiser.learning_rate * rise / decay
+    trainer._descent.adamw.step()
     ema.follow(trainer._teacher, trainer._student, ema.decay_at(trainer.step_count, recipe.teacher.ema_limit))
     trainer.step_count += 1
 
@@ -178,7 +178,7 @@ def test_rows_are_fitted_again_at_publication_and_the_model_says_so(
     trainer.put(frames)
     held = [make_frame(100 + i, ("disc", "bar")) for i in range(3)]
     trainer.set_validation(held)
-    for _ in range(25):
+    for _ in range(35):
         trainer.step()
     path = tmp_path / "model.safetensors"
     candidate = trainer.candidate()

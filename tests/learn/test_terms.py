@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from annotator.learn import augment, losses, networks, terms
+from annotator.learn.chance import Chance
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.recipe import HdcSection, InversionSection, LaboSection, Recipe, TemporalSection, UniMatchSection
 from annotator.learn.trainer import Trainer
@@ -15,9 +16,9 @@ from annotator.learn.trainer import Trainer
 TrainerMaker = Callable[..., Trainer]
 
 
-def _chance() -> augment.Chance:
+def _chance() -> Chance:
     generator = torch.Generator().manual_seed(0)
-    return augment.Chance(generator, generator)
+    return Chance(generator, generator)
 
 
 def _state(trainer: Trainer, *, ramp: float = 1.0, is_labelled: bool = True) -> terms.StepState:

@@ -1,0 +1,76 @@
+"""What differs from step to step: random numbers, frames drawn, and the few figures that follow the step's number.
+
+Everything of this kind comes into a step through :class:`Chance`, made on the CPU in a fixed order. A step that is
+recorded once and replayed (:mod:`annotator.learn.captured`) reads the same things from buffers that are filled anew
+before each replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Made = Callable[[torch.Generator], tuple[Tensor, ...]]
+
+
+class Tape(Protocol):
+    """Stands between what is made for a step and the step that reads it."""
+
+    def take(self, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What the step reads in place of what ``make`` gives."""
+        ...
+
+
+class Chance:
+    """Random numbers of a step.
+
+    Parameters
+    ----------
+    parameters
+        CPU generator of the few numbers per frame, so that they are the same on every device.
+    noise
+        Generator on the device, for noise fields (the same object on the CPU).
+    """
+
+    def __init__(self, parameters: torch.Generator, noise: torch.Generator) -> None:
+        self.parameters, self.noise = parameters, noise
+        self.tape: Tape | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where a step's tensors live."""
+        return self.noise.device
+
+    def draw_all(self, made: Made) -> tuple[Tensor, ...]:
+        """Several tensors on the device, made with the CPU's generator."""
+        if self.tape is not None:
+            return self.tape.take(lambda: made(self.parameters))
+        return tuple(tensor.to(self.device) for tensor in made(self.parameters))
+
+    def draw(self, made: Callable[[torch.Generator], Tensor]) -> Tensor:
+        """A tensor on the device, made with the CPU's generator."""
+        (tensor,) = self.draw_all(lambda generator: (made(generator),))
+        return tensor
+
+    def symmetric(self, count: int, limit: float) -> Tensor:
+        """(count,) float32 on the device, each evenly from -limit to limit."""
+        return self.draw(lambda generator: symmetric(count, limit, generator))
+
+    def figure(self, made: Callable[[], float]) -> float | Tensor:
+        """A figure that depends on the step: itself, or a scalar on the device that holds it."""
+        if self.tape is None:
+            return made()
+        (scalar,) = self.tape.take(lambda: (torch.tensor(made(), dtype=torch.float32),))
+        return scalar
+
+    def normal(self, shape: torch.Size) -> Tensor:
+        """Normal noise on the device, float32."""
+        return torch.randn(shape, generator=self.noise, device=self.device)
+
+
+def symmetric(count: int, limit: float, generator: torch.Generator) -> Tensor:
+    """(count,) float32 on the CPU, each evenly from -limit to limit."""
+    return (torch.rand(count, generator=generator) * 2 - 1) * limit
