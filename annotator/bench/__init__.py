@@ -29,9 +29,17 @@ def _endurance(options: Options) -> dict[str, Any]:
     return run(options)
 
 
+def _step(options: Options) -> dict[str, Any]:
+    """A training step beside a plain one; options ``rounds``, ``methods``, ``threads``, ``cuda``, ``size``."""
+    from annotator.bench.step import run  # noqa: PLC0415 - as above
+
+    return run(options)
+
+
 BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "endurance": _endurance,
     "latency": _latency,
+    "step": _step,
     "store": _store,
 }
 """Name to benchmark; each takes numbers by name and returns a JSON-ready mapping."""
