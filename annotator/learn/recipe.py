@@ -70,7 +70,7 @@ class FineTuningSection(_Section):
         already knows something must not be replaced by the student's first, rough steps.
     """
 
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
     age: int = Field(default=1000, ge=0)
 
 
