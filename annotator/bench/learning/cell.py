@@ -67,11 +67,13 @@ class _Run:
         made = self._workshop.trainer()
         assert isinstance(made, Trainer)
         self._trainer = made
+        self._begins_at_weights = False
         if self._recipe.start == "weights":
             network = self._recipe.network
             begin = shipped_weights(protocol, network=network.name, options=network.options)
             if begin is not None:
                 self._workshop.start_from(self._trainer, begin)
+                self._begins_at_weights = True
         self._clock = 0.0
         # One core's own time where there is one thread: other cells, or programs, shorten no training then.
         is_on_one_core = choose_device(cell.device).type == "cpu" and torch.get_num_threads() == 1
@@ -126,6 +128,8 @@ class _Run:
     def _train(self) -> int:
         spending, marks = self._cell.spending, iter(sorted(self._cell.spending.at))
         mark = next(marks, None)
+        if self._begins_at_weights:
+            self._check()
         while (spent := self._spent()) < spending.end:
             if mark is not None and spent >= mark:
                 self._note(mark)
@@ -145,9 +149,10 @@ class _Run:
         return self._clock if self._cell.spending.seconds is not None else float(self._trainer.step_count)
 
     def _check(self) -> None:
-        found = self._trainer.validate()
-        if found.dice and (self._best is None or found.mean_dice > self._best[0]):
-            self._best = (found.mean_dice, self._trainer.publish(), self._trainer.step_count)
+        found = self._trainer.candidate()
+        value = found.validation.mean_dice
+        if found.validation.dice and (self._best is None or value > self._best[0]):
+            self._best = (value, found.write(), self._trainer.step_count)
 
     def _note(self, mark: float) -> None:
         """The teacher of this moment on the test frames; the clock stands still."""
