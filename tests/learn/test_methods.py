@@ -37,7 +37,7 @@ ADDED = {
     "unimatch": {"second_view", "feature_view"},
     "labo": {"labo"},
     "inversion": {"inversion", "entropy"},
-    "temporal": {"even_change", "neighbours"},
+    "temporal": {"even_change"},
 }
 
 
