@@ -9,7 +9,8 @@ from qtpy.QtWidgets import QWidget
 
 from annotator.app.work_page import WorkPage
 from annotator.core.identity import Spacing, SpacingStatus
-from annotator.ui.dialogs import AskAbsentDialog, ConfirmSpacingDialog, SpacingQuestion
+from annotator.engine.recipes import offered_recipes
+from annotator.ui.dialogs import AskAbsentDialog, Choice, ConfirmSpacingDialog, LearnerDialog, SpacingQuestion
 from annotator.viewer.state import Message
 from annotator.viewer.workbench import Workbench
 
@@ -35,6 +36,7 @@ class Wiring(QObject):
         self._bench = bench
         self._page = page
         self._speed = 1.0
+        self._learner: LearnerDialog | None = None
         self._clock = QTimer(self)
         self._clock.setTimerType(Qt.TimerType.PreciseTimer)
         self._clock.setSingleShot(True)
@@ -82,6 +84,7 @@ class Wiring(QObject):
         page.training.pause.connect(bench.pause_training)
         page.training.resume.connect(bench.resume_training)
         page.training.retry.connect(bench.resume_training)
+        page.training.details.connect(self._show_learner)
 
     def _take_tools(self) -> None:
         bench, page = self._bench, self._page
@@ -147,6 +150,17 @@ class Wiring(QObject):
         answer = ConfirmSpacingDialog.ask(SpacingQuestion(why, proposed, header.shape), parent=self._window())
         if answer is not None:
             self._bench.confirm_spacing(answer)
+
+    def _show_learner(self) -> None:
+        """Open the learner's window, made at the first time, or bring it to the front."""
+        if self._learner is None:
+            choices = tuple(Choice(r.name, r.name, r.summary) for r in offered_recipes())
+            self._learner = LearnerDialog(choices, parent=self._page)
+            self._learner.recipe_chosen.connect(self._bench.use_recipe)
+            self._bench.signals.training.connect(self._learner.show_state)
+        self._learner.show_state(self._bench.board.view)
+        self._learner.show()
+        self._learner.raise_()
 
     def _window(self) -> QWidget:
         window: Any = self._page.window()

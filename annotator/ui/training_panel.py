@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import pyqtgraph as pg
@@ -9,12 +10,14 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from annotator.ui.controls import label, push_button
+from annotator.ui.controls import ElidedLabel, label, push_button
 from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.ui.warning_list import WarningList
 from annotator.viewer.state import Curve, TrainingView
 
 _WIDTH: Final = 2
+_NAMED: Final = 2
+"""Patients that are named in the panel; the others are in its tooltip."""
 _ROOM_FOR_BOTH: Final = 330
 """Height from which both plots are shown, in pixels; below, the Dice curves alone once there are any."""
 _DASHES: Final = (
@@ -48,12 +51,24 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             axis.setStyle(tickLength=-3, tickTextOffset=3, maxTickLevel=0)
         item.getAxis("left").setWidth(34)
         item.getAxis("bottom").setHeight(18)
+        self._bottom = -1.0
         self._lines: dict[str, Any] = {}
         self._shown: dict[str, Curve] = {}
 
     def sizeHint(self) -> QSize:
         """Small: the panel stands beside others."""
         return QSize(240, 104)
+
+    def show_shares(self, curves: tuple[Curve, ...]) -> None:
+        """Show curves of 0..1 on an axis that ends at 1 and begins below the lowest of them."""
+        least = min((point.value for curve in curves for point in curve.points), default=0.0)
+        bottom = max(0.0, math.floor(10 * least) / 10 - 0.1)
+        if bottom != self._bottom:
+            self._bottom = bottom
+            self.setYRange(bottom, 1, padding=0.04)
+            middle = (1 + bottom) / 2
+            self.getAxis("left").setTicks([[(y, f"{y:.2g}") for y in (bottom, middle, 1)]])
+        self.show_curves(curves)
 
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
         """Show these curves; a curve that did not change is not touched."""
@@ -80,13 +95,14 @@ class TrainingPanel(QWidget):
 
     Signals
     -------
-    pause(), resume(), retry()
+    pause(), resume(), retry(), details()
         The button of that name.
     """
 
     pause = Signal()
     resume = Signal()
     retry = Signal()
+    details = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,10 +114,8 @@ class TrainingPanel(QWidget):
         self._facts = label(role="quiet", is_wrapped=True)
         self._loss = CurvePlot("Training loss over steps")
         self._loss_text = label("Loss", role="quiet")
-        self._dice = CurvePlot("Dice on held-out patients over steps")
-        self._dice.setYRange(0, 1, padding=0.02)
-        self._dice.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
-        self._dice_text = QLabel("Dice on held-out patients")
+        self._dice = CurvePlot("Dice on the patients held aside over steps")
+        self._dice_text = QLabel()
         self._dice_text.setProperty("role", "quiet")
         self._dice_text.setWordWrap(True)
         self._pause = push_button("Pause", icon_name="pause")
@@ -110,6 +124,10 @@ class TrainingPanel(QWidget):
         self._resume.clicked.connect(self.resume)
         self._retry = push_button("Retry", icon_name="retry", role="primary")
         self._retry.clicked.connect(self.retry)
+        self._recipe = ElidedLabel(role="quiet")
+        self._details = push_button("Details…")
+        self._details.setToolTip("Curves, confidence, and the recipe, which can be changed there")
+        self._details.clicked.connect(self.details)
         self._lay_out()
         for button in (self._pause, self._resume):
             button.setEnabled(False)
@@ -127,6 +145,11 @@ class TrainingPanel(QWidget):
         layout.addWidget(self._headline)
         layout.addWidget(self._warnings)
         layout.addLayout(buttons)
+        recipe = QHBoxLayout()
+        recipe.setSpacing(TIGHT)
+        recipe.addWidget(self._recipe, 1)
+        recipe.addWidget(self._details)
+        layout.addLayout(recipe)
         layout.addWidget(self._facts)
         layout.addWidget(self._dice_text)
         layout.addWidget(self._dice, 1)
@@ -148,10 +171,13 @@ class TrainingPanel(QWidget):
         self._choose_plots()
         self.updateGeometry()
         self._loss.show_curves((view.loss,))
-        self._dice.show_curves(view.dice)
+        self._dice.show_shares(view.dice)
         last = view.loss.points[-1].value if view.loss.points else None
         _set(self._loss_text, "Loss: no step yet" if last is None else f"Loss {last:.3f}")
-        _set(self._dice_text, _dice_words(view.dice))
+        _set(self._recipe, f"Recipe: {view.recipe}" if view.recipe else "Recipe: not chosen yet")
+        self._recipe.setToolTip(view.recipe_summary)
+        _set(self._dice_text, dice_words(view.dice, title=_title(view.held_patients)))
+        self._dice_text.setToolTip(view.held)
 
     def _choose_plots(self) -> None:
         has_dice = self._view is not None and any(len(curve.points) > 1 for curve in self._view.dice)
@@ -179,18 +205,29 @@ def _set(target: QLabel, text: str) -> None:
         target.setText(text)
 
 
-def _dice_words(curves: tuple[Curve, ...]) -> str:
-    """The legend as rich text: one coloured dot, name and last value per structure."""
+def _title(held: tuple[str, ...]) -> str:
+    if not held:
+        return "Dice: no patient is held aside yet (from the 4th labelled one on)"
+    more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
+    return f"Dice on patients held aside: {', '.join(held[:_NAMED])}{more}"
+
+
+def dice_words(curves: tuple[Curve, ...], *, title: str) -> str:
+    """The legend as rich text: the title, and one coloured dot, name and last value per structure."""
     known = [curve for curve in curves if curve.points]
     if not known:
-        return "Dice on held-out patients: not measured yet"
+        return f"{_plain(title)}. Not measured yet."
     parts = (
         f'<span style="white-space:nowrap"><span style="color:{c.colour}">●</span> '
         f"{_escaped(c.name)}&nbsp;<b>{c.points[-1].value:.2f}</b></span>"
         for c in known
     )
-    return "Dice on held-out patients<br>" + "&nbsp; ".join(parts)
+    return f"{_plain(title)}<br>" + "&nbsp; ".join(parts)
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(" ", "&nbsp;")
+    return _plain(text).replace(" ", "&nbsp;")
+
+
+def _plain(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

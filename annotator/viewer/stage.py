@@ -55,6 +55,7 @@ class Stage:
         self.project = project
         self.scene = Scene(viewer, project.protocol)
         self.board = TrainingBoard(project.protocol)
+        self.board.recall(project.snapshots())
         self.desk = Desk(
             project,
             Ledger(project, author),

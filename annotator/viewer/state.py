@@ -131,8 +131,44 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilityCurve:
+    """Stated probability against the share that came true; ``words`` reads it aloud."""
+
+    points: tuple[tuple[float, float], ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityRow:
+    """One structure's confidence on the patients held aside, before and after calibration."""
+
+    name: str
+    colour: str
+    before: ReliabilityCurve
+    after: ReliabilityCurve
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingView:
-    """The training panel: ``headline`` is one plain sentence, ``facts`` short lines, ``warnings`` plain sentences."""
+    """The training panel and the learner's window.
+
+    Parameters
+    ----------
+    state, headline, facts
+        What it does: one word, one plain sentence, short lines.
+    loss, dice
+        Curves over steps; Dice per structure on the patients held aside.
+    can_pause, can_resume, can_retry
+        Which buttons work.
+    recipe, recipe_summary
+        Its name, and what it does; no name before the learner speaks.
+    held, held_patients
+        Which patients are held aside, or from when on: one plain sentence, and their pseudonyms.
+    reliability, confidence
+        One row per structure that was measured; a plain sentence on what the suggestions carry.
+    warnings
+        Plain sentences.
+    """
 
     state: str
     headline: str
@@ -143,6 +179,12 @@ class TrainingView:
     can_resume: bool
     can_retry: bool
     warnings: tuple[str, ...] = ()
+    recipe: str = ""
+    recipe_summary: str = ""
+    held: str = ""
+    held_patients: tuple[str, ...] = ()
+    reliability: tuple[ReliabilityRow, ...] = ()
+    confidence: str = ""
 
 
 class LabelAction(StrEnum):

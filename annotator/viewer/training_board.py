@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.messages import QueueItem, RunState, TrainingStatus
+from annotator.project import Snapshot
+from annotator.viewer.confidence import confidence_sentence, held_sentence, reliability_rows
 from annotator.viewer.rows import queue_rows
 from annotator.viewer.state import Curve, CurvePoint, QueueRow, TrainingView
 
@@ -39,6 +41,7 @@ class TrainingBoard:
             can_pause=False,
             can_resume=False,
             can_retry=False,
+            held=held_sentence(()),
         )
 
     @property
@@ -57,6 +60,7 @@ class TrainingBoard:
 
     def take_status(self, status: TrainingStatus) -> None:
         """Add a report to the curves and rewrite the view."""
+        self._notice_restart(status)
         self._add_loss(status)
         self._add_dice(status)
         is_failed = status.state is RunState.FAILED
@@ -71,7 +75,31 @@ class TrainingBoard:
             can_resume=status.state is RunState.PAUSED,
             can_retry=is_failed or self._can_retry,
             warnings=status.warnings,
+            recipe=status.recipe,
+            recipe_summary=status.recipe_summary,
+            held=held_sentence(status.validation_patients),
+            held_patients=status.validation_patients,
+            reliability=reliability_rows(status.reliability, self._protocol),
+            confidence=confidence_sentence(status),
         )
+
+    def recall(self, snapshots: Iterable[Snapshot]) -> None:
+        """Begin the Dice curves with what earlier snapshots were worth, oldest first."""
+        for snapshot in snapshots:
+            dice = snapshot.metrics.get("dice", {}) if snapshot.is_validated else {}
+            self._forget_from(snapshot.step)
+            self._extend(snapshot.step, {s: d for s, d in dice.items() if s in self._protocol.ids})
+
+    def _notice_restart(self, status: TrainingStatus) -> None:
+        """A recipe with another network counts its steps from 0 again, and so do the curves."""
+        if self._loss and status.losses and status.step < self._loss[-1].step:
+            self._loss.clear()
+            self._forget_from(0)
+
+    def _forget_from(self, step: int) -> None:
+        for points in self._dice.values():
+            if points and points[-1].step >= step:
+                points.clear()
 
     def _add_loss(self, status: TrainingStatus) -> None:
         if not status.losses or (self._loss and self._loss[-1].step >= status.step):
@@ -84,16 +112,20 @@ class TrainingBoard:
     def _add_dice(self, status: TrainingStatus) -> None:
         if not status.dice or dict(status.dice) == dict(self._last_dice):
             return
-        self._last_dice = dict(status.dice)
-        for structure, value in status.dice.items():
+        self._extend(status.step, status.dice)
+
+    def _extend(self, step: int, dice: Mapping[str, float]) -> None:
+        if dice:
+            self._last_dice = dict(dice)
+        for structure, value in dice.items():
             points = self._dice.setdefault(structure, [])
-            points.append(CurvePoint(status.step, value))
+            points.append(CurvePoint(step, value))
             if len(points) > _MAX_POINTS:
                 del points[::2]
 
     def _curves(self) -> tuple[Curve, ...]:
         return tuple(
-            Curve(s.name, s.colour, tuple(self._dice[s.id])) for s in self._protocol.structures if s.id in self._dice
+            Curve(s.name, s.colour, tuple(self._dice[s.id])) for s in self._protocol.structures if self._dice.get(s.id)
         )
 
 
@@ -103,6 +135,4 @@ def _facts(status: TrainingStatus) -> tuple[str, ...]:
         facts[0] += f", {status.steps_per_s:.1f} steps/s"
     if status.device:
         facts.append(f"{status.device}, {status.memory_mb:.0f} MiB" if status.memory_mb else status.device)
-    if status.snapshot and not status.validation_patients:
-        facts.append("not validated: under four patients")
     return tuple(facts)

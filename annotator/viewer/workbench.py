@@ -24,6 +24,7 @@ from annotator.engine.messages import (
     SuggestionsReady,
     TrainingStatus,
     Trouble,
+    UseRecipe,
 )
 from annotator.project import Commit, Project
 from annotator.viewer.clip_facts import ClipFacts
@@ -181,6 +182,10 @@ class Workbench(Stage):
                 pass
             case _:
                 assert_never(action)
+
+    def use_recipe(self, recipe: str) -> None:
+        """Let the learner follow another recipe from now on: a shipped one's name, or the path of a file."""
+        self.send(UseRecipe(recipe))
 
     # --- inside ---------------------------------------------------------------------------------------
 

@@ -47,6 +47,18 @@ def test_a_warning_stands_in_the_panel_and_goes(panel: TrainingPanel, training: 
     assert "unlike" not in texts(panel)
 
 
+def test_the_recipe_and_the_patients_held_aside_are_named(
+    qtbot: QtBot, panel: TrainingPanel, training: TrainingView, press: Press
+) -> None:
+    panel.show_state(training)
+    assert "no patient is held aside yet" in texts(panel)
+    panel.show_state(replace(training, recipe="hdc", held_patients=("p01", "p02", "p03")))
+    assert "Recipe: hdc" in texts(panel)
+    assert "held aside: p01, p02 and 1 more" in texts(panel)
+    with qtbot.waitSignal(panel.details):
+        press(panel, "Details…")
+
+
 def test_buttons_follow_the_state(
     qtbot: QtBot, panel: TrainingPanel, training: TrainingView, button: Find, press: Press
 ) -> None:
@@ -79,7 +91,7 @@ def test_a_curve_that_is_gone_leaves_the_plot(panel: TrainingPanel, training: Tr
     panel.show_state(replace(training, dice=()))
     assert dice.getPlotItem().listDataItems() == []
     assert not dice.isVisible()
-    assert "not measured yet" in texts(panel)
+    assert "Not measured yet" in texts(panel)
 
 
 def test_a_low_panel_shows_the_dice_curves_alone(panel: TrainingPanel, training: TrainingView) -> None:

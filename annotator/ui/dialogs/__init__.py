@@ -4,6 +4,7 @@ from annotator.ui.dialogs.absent import AskAbsentDialog
 from annotator.ui.dialogs.export import ExportDialog, ExportKind, ExportRequest
 from annotator.ui.dialogs.form import Choice
 from annotator.ui.dialogs.import_ import ImportDialog, ImportRequest
+from annotator.ui.dialogs.learner import LearnerDialog
 from annotator.ui.dialogs.project import AuthorDialog, NewProject, NewProjectDialog
 from annotator.ui.dialogs.shortcuts import ActionKey, ShortcutsDialog
 from annotator.ui.dialogs.spacing import ConfirmSpacingDialog, SpacingQuestion
@@ -19,6 +20,7 @@ __all__ = [
     "ExportRequest",
     "ImportDialog",
     "ImportRequest",
+    "LearnerDialog",
     "NewProject",
     "NewProjectDialog",
     "ShortcutsDialog",

@@ -1,0 +1,54 @@
+"""What the learner reports, as the values that the window shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from annotator.engine.messages import Reliability, ReliabilityCurve, RunState, TrainingStatus
+from annotator.project import Project
+from annotator.testing.samples import SAMPLE_PROTOCOL
+from annotator.viewer.training_board import TrainingBoard
+
+STATUS = TrainingStatus(RunState.TRAINING, "Learning.", step=10, losses={"supervised": 1.0}, recipe="default")
+
+
+def test_held_patients_are_named_and_their_absence_is_explained() -> None:
+    board = TrainingBoard(SAMPLE_PROTOCOL)
+    assert "fourth labelled patient" in board.view.held
+    board.take_status(replace(STATUS, validation_patients=("p1", "p2")))
+    assert board.view.held == "2 patients held aside, never trained on: p1, p2."
+    assert board.view.held_patients == ("p1", "p2")
+
+
+def test_confidence_is_read_aloud() -> None:
+    board = TrainingBoard(SAMPLE_PROTOCOL)
+    before = ReliabilityCurve(0.02, ((0.01, 0.0, 900), (0.5, 0.45, 50), (0.8, 0.74, 50), (0.9, 0.0, 3)))
+    found = Reliability(before, replace(before, error=0.01), reason="other patients did not confirm it")
+    board.take_status(replace(STATUS, reliability={"two": found}))
+    (row,) = board.view.reliability
+    assert (row.name, row.colour) == (SAMPLE_PROTOCOL.structure("two").name, SAMPLE_PROTOCOL.structure("two").colour)
+    assert row.before.words.startswith("When it says 80%, it is right 74% of the time. Calibration error 2.0%")
+    assert "where it is unsure" in row.before.words
+    assert row.before.points == ((0.01, 0.0), (0.5, 0.45), (0.8, 0.74)), "three pixels say nothing"
+    assert "before calibration, since other patients did not confirm it" in board.view.confidence
+    board.take_status(replace(STATUS, step=11, reliability={"two": replace(found, is_applied=True)}))
+    assert "after calibration" in board.view.confidence
+
+
+def test_curves_begin_with_earlier_snapshots_and_anew_with_another_network(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "p", SAMPLE_PROTOCOL) as project:
+        for step, dice in ((100, 0.5), (200, 0.6), (50, 0.3), (150, 0.7)):
+            metrics = {"dice": {"one": dice, "gone": 1.0}}
+            project.add_snapshot(b"", step=step, data_revision=0, recipe="r", metrics=metrics, is_validated=True)
+        project.add_snapshot(b"", step=160, data_revision=0, recipe="r", metrics={}, is_validated=False)
+        board = TrainingBoard(SAMPLE_PROTOCOL)
+        board.recall(project.snapshots())
+    board.take_status(replace(STATUS, step=200, dice={"one": 0.7}))
+    (curve,) = board.view.dice
+    assert [(p.step, p.value) for p in curve.points] == [(50, 0.3), (150, 0.7)], "the same figure is no new point"
+    board.take_status(replace(STATUS, step=300, dice={"one": 0.8}))
+    assert board.view.dice[0].points[-1].step == 300
+    board.take_status(replace(STATUS, step=4))
+    assert board.view.dice == ()
+    assert [p.step for p in board.view.loss.points] == [4]
