@@ -26,7 +26,7 @@ class ReliabilityPlot(pg.PlotWidget):  # type: ignore[misc]
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=False, y=False)
         self.hideButtons()
-        self.setRange(xRange=(0, 1), yRange=(0, 1), padding=0.05)
+        self.setRange(xRange=(0, 1), yRange=(0, 1), padding=0.08)
         for side in ("left", "bottom"):
             axis = self.getPlotItem().getAxis(side)
             axis.setPen(PALETTE.edge)

@@ -28,11 +28,16 @@ class SuggestingEngine:
     def __init__(self) -> None:
         self.is_started = self.is_closed = False
         self._events: list[Event] = []
+        self.sent: list[Command] = []
 
     def start(self) -> None:
         self.is_started = True
 
+    def tell(self, event: Event) -> None:
+        self._events.append(event)
+
     def send(self, command: Command) -> None:
+        self.sent.append(command)
         if isinstance(command, Look):
             self._events.append(SuggestionsReady((boxes(command.key),)))
 

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QListWidget, QWidget
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
 from annotator.core.identity import FrameKey
 from annotator.core.status import LabelStatus
+from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
 from annotator.settings import UserSettings
+from annotator.ui.dialogs import LearnerDialog
 from annotator.viewer.state import CellState, Tool
 
 pytestmark = pytest.mark.window
@@ -176,3 +178,21 @@ def test_a_folder_that_is_no_project_is_one_sentence(
     assert not window.open_project(tmp_path / "nothing here")
     assert len(heard) == 1
     assert "nothing here" in heard[0]
+
+
+def test_the_recipe_is_shown_and_changed_in_the_learners_window(
+    qtbot: Any, window: MainWindow, suggesting: Any
+) -> None:
+    session = session_of(window)
+    suggesting.tell(TrainingStatus(RunState.TRAINING, "Learning.", recipe="default", recipe_summary="The usual."))
+    qtbot.waitUntil(lambda: session.bench.board.view.recipe == "default")
+    session.page.training.details.emit()
+    (dialog,) = session.page.findChildren(LearnerDialog)
+    assert dialog.isVisible()
+    shown = dialog.findChildren(QListWidget)[0]
+    names = [shown.item(i).text().partition("\n")[0] for i in range(shown.count())]
+    assert names[0] == "default"
+    shown.setCurrentRow(names.index("hdc"))
+    (button,) = (b for b in dialog.findChildren(QAbstractButton) if b.text() == "Use this recipe")
+    button.click()
+    assert suggesting.sent[-1] == UseRecipe("hdc")
