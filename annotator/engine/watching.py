@@ -14,7 +14,7 @@ from annotator.core.protocols import LabelProtocol
 from annotator.engine.roles import spread
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import Probabilities, ServedModel
-from annotator.learn.erasure import Erasure, FrameAreas, erasures
+from annotator.learn.erasure import Erasure, FrameAreas, erasures, sentences
 
 PER_DOMAIN: Final = 12
 """Frames of a domain whose areas are compared."""
@@ -56,9 +56,9 @@ class AreaWatch:
         self._waiting = None
 
     def warnings(self, labelled: Pairs) -> tuple[str, ...]:
-        """One plain sentence for each alarm whose domain still has no label of the structure."""
-        alarms = (a for a in self._alarms if (a.domain, a.structure) not in labelled)
-        return tuple(a.sentence(self._protocol.structure(a.structure).name) for a in alarms)
+        """Plain sentences on the alarms whose domain still has no label of the structure, one for each domain."""
+        names = {s.id: s.name for s in self._protocol.structures}
+        return sentences([a for a in self._alarms if (a.domain, a.structure) not in labelled], names)
 
     def take(self, key: FrameKey, clip: Clip, probabilities: Probabilities) -> None:
         """Note a prediction of the model that serves, whoever made it.

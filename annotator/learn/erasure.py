@@ -64,20 +64,41 @@ class Erasure:
     share: float
     reference: float
 
-    def sentence(self, name: str) -> str:
-        """What to tell the user.
 
-        Parameters
-        ----------
-        name
-            Of the structure, such as ``"Left atrium"``.
-        """
-        spoken = name[0].lower() + name[1:] if name[1:2].islower() else name
-        return (
-            f"In '{self.domain}' the {spoken} has nearly vanished from the suggestions ({_percent(self.share)} of the "
-            f"picture; {_percent(self.reference)} where it is labelled). Label it in two or three frames of "
-            f"'{self.domain}', or mark it as absent where it is not in the picture."
-        )
+def sentences(alarms: Sequence[Erasure], names: Mapping[str, str]) -> tuple[str, ...]:
+    """What to tell the user: one sentence on what vanished in each domain, and one on what cures it.
+
+    Parameters
+    ----------
+    alarms
+        From :func:`erasures`.
+    names
+        Structure id to its name, such as ``"Left atrium"``.
+    """
+    by_domain: defaultdict[str, list[Erasure]] = defaultdict(list)
+    for alarm in alarms:
+        by_domain[alarm.domain].append(alarm)
+    return tuple(_sentence(domain, of, names) for domain, of in by_domain.items())
+
+
+def _sentence(domain: str, alarms: Sequence[Erasure], names: Mapping[str, str]) -> str:
+    spoken = [f"the {_in_a_sentence(names[a.structure])}" for a in alarms]
+    areas = [f"{_percent(a.share)} of the picture; {_percent(a.reference)} where it is labelled" for a in alarms]
+    if len(alarms) == 1:
+        vanished = f"{spoken[0]} has nearly vanished from the suggestions ({areas[0]})"
+    else:
+        each = [f"{name} ({area})" for name, area in zip(spoken, areas, strict=True)]
+        vanished = f"{', '.join(each[:-1])} and {each[-1]} have nearly vanished from the suggestions"
+    it = "it" if len(alarms) == 1 else "them"
+    return (
+        f"In '{domain}' {vanished}. Label {it} in two or three frames of '{domain}', "
+        "or mark as absent what is not in the picture."
+    )
+
+
+def _in_a_sentence(name: str) -> str:
+    """A name without its capital, unless it begins with an abbreviation such as LV."""
+    return name[0].lower() + name[1:] if name[1:2].islower() else name
 
 
 def erasures(

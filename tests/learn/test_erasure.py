@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.learn.erasure import CALM_ABOVE, FEWEST_FRAMES, FrameAreas, erasures
+from annotator.learn.erasure import CALM_ABOVE, FEWEST_FRAMES, FrameAreas, erasures, sentences
 
+NAMES = {"lv": "LV cavity", "la": "Left atrium"}
 LABELLED = {("a", "lv"), ("a", "la"), ("b", "lv")}
 
 
@@ -17,13 +18,20 @@ def frames(domain: str, *, lv: float = 0.08, la: float = 0.04, n: int = 6) -> li
 def test_a_structure_that_fades_where_nobody_labels_it_is_named_with_the_cure() -> None:
     (alarm,) = erasures([*frames("a", la=0.09), *frames("b", la=0.01)], LABELLED)
     assert (alarm.domain, alarm.structure) == ("b", "la")
-    assert alarm.sentence("Left atrium") == (
+    assert sentences([alarm], NAMES) == (
         "In 'b' the left atrium has nearly vanished from the suggestions (1% of the picture; 9% where it is labelled). "
-        "Label it in two or three frames of 'b', or mark it as absent where it is not in the picture."
+        "Label it in two or three frames of 'b', or mark as absent what is not in the picture.",
     )
-    (gone,) = erasures([*frames("a"), *frames("b", la=0.0)], LABELLED)
-    assert "the LV cavity" in gone.sentence("LV cavity")
-    assert "(under 1% of the picture; 4%" in gone.sentence("LV cavity")
+
+
+def test_what_vanished_from_one_domain_is_one_sentence() -> None:
+    seen = [*frames("a"), *frames("b", lv=0.0, la=0.0), *frames("c", la=0.0)]
+    one, other = sentences(erasures(seen, {("a", "lv"), ("a", "la")}), NAMES)
+    assert one.startswith(
+        "In 'b' the left atrium (under 1% of the picture; 4% where it is labelled) and the LV cavity (under 1% of the "
+        "picture; 8% where it is labelled) have nearly vanished from the suggestions. Label them in"
+    )
+    assert other.startswith("In 'c' the left atrium has")
 
 
 def test_one_label_there_ends_it_and_absent_is_one() -> None:
