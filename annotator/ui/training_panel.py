@@ -20,6 +20,8 @@ _NAMED: Final = 2
 """Patients that are named in the panel; the others are in its tooltip."""
 _ROOM_FOR_BOTH: Final = 330
 """Height from which both plots are shown, in pixels; below, the Dice curves alone once there are any."""
+_ROOM_FOR_ONE: Final = 240
+"""Height from which a plot is shown beside a warning, which matters more."""
 _DASHES: Final = (
     Qt.PenStyle.SolidLine,
     Qt.PenStyle.DashLine,
@@ -182,16 +184,20 @@ class TrainingPanel(QWidget):
     def _choose_plots(self) -> None:
         has_dice = self._view is not None and any(len(curve.points) > 1 for curve in self._view.dice)
         has_loss = self._view is not None and len(self._view.loss.points) > 1
-        self._dice.setVisible(has_dice)
-        self._loss.setVisible(has_loss and (not has_dice or self.height() >= _ROOM_FOR_BOTH))
+        warned = self._warnings.room
+        has_room = not warned or self.height() >= _ROOM_FOR_ONE + warned
+        self._dice.setVisible(has_dice and has_room)
+        self._loss.setVisible(has_loss and has_room and (not has_dice or self.height() >= _ROOM_FOR_BOTH + warned))
         self._loss_text.setVisible(self._loss.isVisibleTo(self) or not has_dice)
 
     def minimumSizeHint(self) -> QSize:
-        """Room for one plot, though both may be shown now."""
+        """Room for one plot, though both may be shown now; for none beside a warning."""
         least, layout = super().minimumSizeHint(), self.layout()
         height = least.height() if layout is None else layout.minimumHeightForWidth(max(self.width(), least.width()))
         if self._loss.isVisibleTo(self) and self._dice.isVisibleTo(self):
             height -= self._loss.minimumHeight() + self._loss_text.height() + 2 * TIGHT
+        if self._warnings.room and self._dice.isVisibleTo(self):
+            height -= self._dice.minimumHeight() + TIGHT
         return QSize(least.width(), height)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

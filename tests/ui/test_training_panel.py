@@ -44,7 +44,18 @@ def test_a_warning_stands_in_the_panel_and_goes(panel: TrainingPanel, training: 
     panel.show_state(replace(training, warnings=("This clip is unlike the others.",)))
     assert "This clip is unlike the others." in texts(panel)
     panel.show_state(training)
-    assert "unlike" not in texts(panel)
+    assert not any("unlike" in label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+
+
+def test_a_warning_takes_the_place_of_the_plots_in_a_low_panel(panel: TrainingPanel, training: TrainingView) -> None:
+    loss, dice = plot(panel, "loss"), plot(panel, "Dice")
+    least = panel.minimumSizeHint().height()
+    panel.show_state(replace(training, warnings=("In 'b' the left atrium has nearly vanished. " * 6,)))
+    panel.resize(270, 320)
+    assert (loss.isVisible(), dice.isVisible()) == (False, False)
+    assert least < panel.minimumSizeHint().height() <= 360
+    panel.resize(270, 800)
+    assert (loss.isVisible(), dice.isVisible()) == (True, True)
 
 
 def test_the_recipe_and_the_patients_held_aside_are_named(

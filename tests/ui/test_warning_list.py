@@ -1,37 +1,49 @@
 from __future__ import annotations
 
+import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QFrame, QLabel
+from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
-from annotator.ui.warning_list import SHOWN, WarningList
+from annotator.ui.warning_list import LEAST_HEIGHT, WarningList
 
 LONG = "In 'vendor-b' the left atrium has nearly vanished from the suggestions (1% of the picture; 9% elsewhere)."
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> QWidget:
+    made = QWidget()
+    qtbot.addWidget(made)
+    layout = QVBoxLayout(made)
+    layout.addWidget(WarningList())
+    layout.addStretch()
+    made.resize(270, 600)
+    made.show()
+    return made
 
 
 def sentences(shown: WarningList) -> list[str]:
     return [label.text() for label in shown.findChildren(QLabel) if label.isVisible() and label.text()]
 
 
-def test_warnings_come_wrap_and_go(qtbot: QtBot) -> None:
-    shown = WarningList()
-    qtbot.addWidget(shown)
-    shown.show_warnings(())
-    assert not shown.isVisible()
+def test_warnings_come_wrap_and_go(panel: QWidget, qtbot: QtBot) -> None:
+    shown = panel.findChild(WarningList)
     shown.show_warnings((LONG,))
     assert sentences(shown) == [LONG]
-    (note,) = (n for n in shown.findChildren(QFrame, "warningNote") if n.isVisible())
+    (note,) = shown.findChildren(QFrame, "warningNote")
     assert note.accessibleName() == f"warning: {LONG}"
-    shown.resize(250, 300)
-    assert note.heightForWidth(250) > 3 * note.fontMetrics().height()
+    qtbot.waitUntil(lambda: shown.height() == shown.room)
+    assert shown.room > 3 * note.fontMetrics().height()
     shown.show_warnings(())
     assert not shown.isVisible()
+    assert shown.room == 0
+    qtbot.waitUntil(lambda: not shown.findChildren(QFrame, "warningNote"))
 
 
-def test_what_has_no_room_is_counted_and_in_the_tooltip(qtbot: QtBot) -> None:
-    shown = WarningList()
-    qtbot.addWidget(shown)
-    many = tuple(f"Warning {i}." for i in range(SHOWN + 2))
-    shown.show_warnings(many)
-    assert sentences(shown) == [*many[:SHOWN], "and 2 more warnings"]
-    (more,) = (label for label in shown.findChildren(QLabel) if "more" in label.text())
-    assert more.toolTip() == "\n\n".join(many[SHOWN:])
+def test_many_take_what_room_there_is_and_are_scrolled_in_a_low_panel(panel: QWidget, qtbot: QtBot) -> None:
+    shown = panel.findChild(WarningList)
+    shown.show_warnings((LONG, LONG + " ", LONG + "  "))
+    qtbot.waitUntil(lambda: shown.height() == shown.room)
+    assert shown.minimumSizeHint().height() == LEAST_HEIGHT < shown.room
+    panel.resize(270, LEAST_HEIGHT + 30)
+    qtbot.waitUntil(lambda: shown.verticalScrollBar().maximum() > 0)
+    assert not shown.horizontalScrollBar().isVisible()
