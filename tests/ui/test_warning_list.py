@@ -26,7 +26,7 @@ def sentences(shown: WarningList) -> list[str]:
 
 
 def test_warnings_come_wrap_and_go(panel: QWidget, qtbot: QtBot) -> None:
-    shown = panel.findChild(WarningList)
+    (shown,) = panel.findChildren(WarningList)
     shown.show_warnings((LONG,))
     assert sentences(shown) == [LONG]
     (note,) = shown.findChildren(QFrame, "warningNote")
@@ -40,7 +40,7 @@ def test_warnings_come_wrap_and_go(panel: QWidget, qtbot: QtBot) -> None:
 
 
 def test_many_take_what_room_there_is_and_are_scrolled_in_a_low_panel(panel: QWidget, qtbot: QtBot) -> None:
-    shown = panel.findChild(WarningList)
+    (shown,) = panel.findChildren(WarningList)
     shown.show_warnings((LONG, LONG + " ", LONG + "  "))
     qtbot.waitUntil(lambda: shown.height() == shown.room)
     assert shown.minimumSizeHint().height() == LEAST_HEIGHT < shown.room
