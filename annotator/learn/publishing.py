@@ -128,6 +128,7 @@ def _calibrated(
     found = calibration.calibrate(material.validation, predicted, material.protocol)
     facts: dict[str, Any] = {**found.as_facts(), "is_applied": False}
     if not is_wanted:
+        facts["reason"] = "the recipe does not ask for it"
         return scored, facts
     if not found.is_confirmed:
         few = "one patient alone is held aside, so no other could confirm it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from annotator import registry
@@ -11,7 +12,10 @@ from annotator.core.errors import UnknownName
 from annotator.engine.messages import Look, RunState, SnapshotPublished, Trouble, UseRecipe
 from annotator.engine.recipes import find_recipe, offered_recipes, remembered_recipe, usable_recipe
 from annotator.engine.thread import open_session
+from annotator.engine.workshop import FittedModel
+from annotator.learn.weights import Predictor, WeightsHeader
 from annotator.project import Project
+from annotator.testing.samples import SAMPLE_PROTOCOL
 from annotator.testing.sessions import Driver, add_moving_square, outline_square
 
 
@@ -66,3 +70,16 @@ def test_any_recipe_can_follow_any_other(project: Project, tmp_path: Path) -> No
     driver.events += session.finish()
     assert project.snapshots()[-1].recipe == "wide"
     assert any(isinstance(event, SnapshotPublished) for event in driver.events)
+
+
+def test_a_model_of_another_recipes_size_serves_at_this_ones() -> None:
+    protocol = SAMPLE_PROTOCOL
+    network = registry.network("unet").build(in_channels=1, n_classes=protocol.n_classes, options={"width": 8})
+    header = WeightsHeader(protocol, protocol.default_values(), 32, "unet", {"width": 8}, protocol.ids)
+    predictor = Predictor(header, network)
+    served = FittedModel(predictor)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32), dtype=np.uint8)
+    assert np.array_equal(served.predict(images), predictor.predict_fitted(images))
+    larger = served.predict(images.repeat(2, axis=1).repeat(2, axis=2))
+    assert larger.shape == (2, protocol.n_classes, 64, 64)
+    np.testing.assert_allclose(larger.sum(axis=1), 1.0, atol=1e-5)
