@@ -61,7 +61,22 @@ class Heart:
     tenting
         How far shut leaflets dome into the ventricle, mm.
     trabeculae
-        Share of the wall that is loose and hardly seen, beside the cavity and at the apex, at end-diastole.
+        Share of the wall that is loose and hardly seen, at the septum, at the apex and at the lateral wall, at
+        end-diastole.
+    rims
+        Share of the wall that is faint on its outer side, likewise.
+    pericardial_gap
+        From the outline of the lateral wall to the bright pericardium, mm.
+    grooves
+        How far the wall goes on below each end of the annulus, into the atrioventricular groove, mm.
+    lean
+        Sideways shift of the left atrium for each mm below the annulus; positive is lateral.
+    atrial_shape
+        (level where the left atrium is widest, exponent that closes it at the roof; more is boxier).
+    atrial_ripples
+        (2, 3) sideways ripples of the atrial wall, mm: pulmonary veins, the appendage, the fossa.
+    papillary
+        (side, level, length mm, breadth mm) of each papillary muscle.
     """
 
     apex: tuple[float, float]
@@ -82,7 +97,14 @@ class Heart:
     right: tuple[float, float]
     right_atrium: tuple[float, float]
     tenting: float = 2.2
-    trabeculae: tuple[float, float] = (0.0, 0.0)
+    trabeculae: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    rims: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    pericardial_gap: float = 0.0
+    grooves: tuple[float, float] = (0.0, 0.0)
+    lean: float = 0.0
+    atrial_shape: tuple[float, float] = (0.45, 2.4)
+    atrial_ripples: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    papillary: tuple[tuple[int, float, float, float], ...] = ((LATERAL, 0.52, 11.0, 3.6),)
 
     @property
     def ejection_fraction(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +39,19 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Outlines:
-    """Closed outlines by structure id, the epicardium and the compact wall's inner border, and open bright lines."""
+    """Closed outlines by structure id, the epicardium and the compact wall's inner border, and open bright lines.
+
+    ``bright`` is the epicardium without the wall's faint rim; ``hinges`` are the four ends of the mitral and the
+    tricuspid annulus.
+    """
 
     chambers: dict[str, Points]
     outer: Points
     compact: Points
+    bright: Points
     lines: dict[str, Points]
-    papillary: Points
+    papillary: tuple[Points, ...]
+    hinges: Points
 
 
 def pose_at(heart: Heart, beat: Beat) -> Pose:
@@ -60,7 +67,7 @@ def outline(heart: Heart, beat: Beat) -> Outlines:
     ventricle, pose = Ventricle(heart, beat.contraction), pose_at(heart, beat)
     inner = _inner(ventricle)
     outer = _outer(ventricle, inner)
-    compact = _compact(ventricle, inner, outer)
+    compact, bright = _compact(ventricle, inner, outer), _bright(heart, inner, outer)
     left = _left_atrium(ventricle, inner)
     right, right_atrium = _right_side(ventricle, left)
 
@@ -70,7 +77,7 @@ def outline(heart: Heart, beat: Beat) -> Outlines:
     lines = {
         **_leaflets(inner[0], inner[-1], beat.mitral, "mitral", dome_mm=heart.tenting),
         **_leaflets(right_atrium[-1], right_atrium[0], beat.mitral, "tricuspid", dome_mm=heart.tenting),
-        "lateral-pericardium": outer[len(outer) // 2 : -2],
+        "lateral-pericardium": outer[len(outer) // 2 : -2] + np.array([0.0, heart.pericardial_gap]),
         "septal-endocardium": compact[8 : len(inner) // 2 - 6],
         "lateral-endocardium": compact[len(inner) // 2 + 6 : -4],
         "right-wall": right[: len(right) // 2],
@@ -81,8 +88,10 @@ def outline(heart: Heart, beat: Beat) -> Outlines:
         chambers={"lv": place(inner), "la": place(left), "rv": place(right), "ra": place(right_atrium)},
         outer=place(outer),
         compact=place(compact),
+        bright=place(bright),
         lines={name: place(points) for name, points in lines.items()},
-        papillary=place(_papillary(ventricle)),
+        papillary=tuple(place(points) for points in _papillary(ventricle)),
+        hinges=place(np.stack([inner[0], inner[-1], right_atrium[-1], right_atrium[0]])),
     )
 
 
@@ -98,8 +107,9 @@ def _inner(ventricle: Ventricle) -> Points:
 def _outer(ventricle: Ventricle, inner: Points) -> Points:
     """Epicardium in (s, t) the same way, closed through the ends of the annulus."""
     level, top = 1 - np.cos(np.linspace(0, np.pi / 2, 48)), ventricle.apex_wall
-    septal = level * (ventricle.lengths[SEPTAL] + top) - top
-    lateral = level * (ventricle.lengths[LATERAL] + top) - top
+    grooves = ventricle.heart.grooves
+    septal = level * (ventricle.lengths[SEPTAL] + grooves[SEPTAL] + top) - top
+    lateral = level * (ventricle.lengths[LATERAL] + grooves[LATERAL] + top) - top
     left = np.stack([septal, ventricle.bow(septal) - ventricle.outer_half_width(septal, SEPTAL)], axis=-1)
     right = np.stack([lateral, ventricle.bow(lateral) + ventricle.outer_half_width(lateral, LATERAL)], axis=-1)
     return np.concatenate([inner[:1], left[::-1], right[1:], inner[-1:]])
@@ -110,10 +120,22 @@ def _compact(ventricle: Ventricle, inner: Points, outer: Points) -> Points:
 
     As the ventricle contracts, the trabeculae crowd and take more of the wall.
     """
-    beside, apical = ventricle.heart.trabeculae
-    nearness = 1 - np.abs(np.linspace(-1, 1, len(inner)))
-    share = (beside + (apical - beside) * nearness**3) * (1 + 0.6 * ventricle.contraction)
+    share = _along(ventricle.heart.trabeculae, len(inner)) * (1 + 0.6 * ventricle.contraction)
     return np.asarray(inner + np.clip(share, 0, 0.85)[:, None] * (outer[1:-1] - inner))
+
+
+def _bright(heart: Heart, inner: Points, outer: Points) -> Points:
+    """Outer border of the wall that is seen, in (s, t): outlines take in a rim that is not."""
+    seen = outer[1:-1] + _along(heart.rims, len(inner))[:, None] * (inner - outer[1:-1])
+    return np.concatenate([inner[:1], seen, inner[-1:]])
+
+
+def _along(shares: tuple[float, float, float], count: int) -> Vector:
+    """(count,) from the septal end of the annulus round the apex to the lateral end."""
+    septal, apical, lateral = shares
+    position = np.linspace(-1, 1, count)
+    beside = np.where(position < 0, septal, lateral)
+    return np.asarray(beside + (apical - beside) * (1 - np.abs(position)) ** 3)
 
 
 def _left_atrium(ventricle: Ventricle, inner: Points) -> Points:
@@ -124,17 +146,19 @@ def _left_atrium(ventricle: Ventricle, inner: Points) -> Points:
     q = np.sin(np.linspace(0, np.pi / 2, 28))
     centre = (inner[0, 1] + inner[-1, 1]) / 2
     sides = []
-    for end, sign in ((inner[0], -1), (inner[-1], 1)):
-        half = _bulge(q, abs(end[1] - centre), width)
-        sides.append(np.stack([end[0] + q * (roof - end[0]), centre + sign * half], axis=-1))
+    for end, sign, ripples in ((inner[0], -1, heart.atrial_ripples[0]), (inner[-1], 1, heart.atrial_ripples[1])):
+        half = _bulge(q, abs(end[1] - centre), width, heart.atrial_shape)
+        ripple = sum(a * np.sin((k + 1) * np.pi * q) for k, a in enumerate(ripples))
+        s = end[0] + q * (roof - end[0])
+        sides.append(np.stack([s, centre + sign * (half + ripple) + heart.lean * (s - end[0])], axis=-1))
     return np.concatenate([sides[0], sides[1][::-1]])
 
 
-def _bulge(q: Vector, start: float, largest: float) -> Vector:
+def _bulge(q: Vector, start: float, largest: float, shape: tuple[float, float] = (0.45, 2.4)) -> Vector:
     """Half-width of an atrium from its annulus (q = 0) to its roof (q = 1)."""
-    middle = 0.45
+    middle, power = shape
     widening = start + (largest - start) * np.sin(np.pi / 2 * np.clip(q / middle, 0, 1))
-    closing = largest * (1 - np.clip((q - middle) / (1 - middle), 0, 1) ** 2.4) ** (1 / 2.4)
+    closing = largest * (1 - np.clip((q - middle) / (1 - middle), 0, 1) ** power) ** (1 / power)
     return np.asarray(np.where(q < middle, widening, closing))
 
 
@@ -181,10 +205,13 @@ def _leaflets(septal: Points, lateral: Points, opening: float, name: str, *, dom
     return leaflets
 
 
-def _papillary(ventricle: Ventricle) -> Points:
-    """Cross-section of the anterolateral papillary muscle in (s, t)."""
-    s0 = 0.52 * ventricle.lengths[LATERAL]
-    width = float(ventricle.half_width(np.array([s0]), LATERAL)[0])
+def _papillary(ventricle: Ventricle) -> Iterator[Points]:
+    """Cross-section of each papillary muscle in (s, t)."""
     angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-    along, across = 11.0 * (1 - 0.15 * ventricle.contraction), 3.6 + 0.8 * ventricle.contraction
-    return np.stack([s0 + along * np.cos(angle), width * 0.86 + across * np.sin(angle)], axis=-1)
+    for side, level, length, breadth in ventricle.heart.papillary:
+        s0 = level * ventricle.lengths[side]
+        width = float(ventricle.half_width(np.array([s0]), side)[0])
+        along, across = length * (1 - 0.15 * ventricle.contraction), breadth + 0.8 * ventricle.contraction
+        sign = 1 if side == LATERAL else -1
+        points = np.stack([s0 + along * np.cos(angle), sign * (width * 0.86 + across * np.sin(angle))], axis=-1)
+        yield points

@@ -152,3 +152,13 @@ def grey(compressed: Map, vendor: Vendor) -> Map:
     power = compressed**vendor.gamma
     curve = power * power * (3 - 2 * power)
     return np.asarray(power + vendor.shoulder * (curve - power), dtype=np.float32)
+
+
+def shown_on_screen(image: Map, vendor: Vendor) -> Map:
+    """(H, W) float32 after what the vendor does to the converted image: smoothing, despeckling, sharpening."""
+    smooth = cv2.GaussianBlur(image, (0, 0), vendor.smoothing)
+    if vendor.is_despeckled:
+        smooth = cv2.bilateralFilter(smooth, 5, 0.15, 2.0)
+    if vendor.sharpening:
+        smooth = smooth + np.float32(vendor.sharpening) * (smooth - cv2.GaussianBlur(smooth, (0, 0), 2.5))
+    return np.asarray(smooth, dtype=np.float32)

@@ -23,19 +23,22 @@ from annotator.plugin import (
     StructureLabel,
 )
 from annotator_echo.anatomy import Heart, draw_heart
+from annotator_echo.clutter_echoes import repeated
 from annotator_echo.motion import material_at
 from annotator_echo.outlines import Outlines, outline, pose_at
 from annotator_echo.overlay import ecg_overlay, static_overlay
 from annotator_echo.rhythm import Rhythm, draw_rhythm
-from annotator_echo.scanner import Map, PolarGrid, Screen, compress, grey
+from annotator_echo.scanner import Map, PolarGrid, Screen, compress, grey, shown_on_screen
 from annotator_echo.speckle import Field, PointSpread, envelope, scatterers, texture
 from annotator_echo.tissue import (
+    Textures,
     amplitude,
     clutter_map,
     fibres,
     fog_map,
     gain_map,
     noise_map,
+    patchy_surroundings,
     reflectivity,
     uneven_map,
 )
@@ -114,9 +117,10 @@ def _draw_scan(vendor: Vendor, heart: Heart, rhythm: Rhythm, rng: np.random.Gene
 
 def _draw_varied_scan(heart: Heart, rhythm: Rhythm, rng: np.random.Generator) -> Scan:
     outlines = tuple(outline(heart, beat) for beat in rhythm.beats)
-    depth = draw_varied_depth(rng, *_reach(outlines[0]))
+    reach = _reach(outlines[0])
+    depth = draw_varied_depth(rng, *reach)
     vendor = draw_varied_vendor(rng)
-    setting = draw_varied_setting(rng, vendor, depth)
+    setting = draw_varied_setting(rng, vendor, depth, reach)
     grid = PolarGrid.of(vendor, setting)
     return Scan(vendor, setting, heart, rhythm, outlines, grid, Screen.of(vendor, setting, grid))
 
@@ -136,7 +140,7 @@ def _frames(scan: Scan, rng: np.random.Generator) -> Iterator[Frame]:
         if previous is not None:
             shown = shown + scan.vendor.persistence * (previous - shown)
         previous = shown
-        image = cv2.GaussianBlur(scan.screen.convert(shown), (0, 0), scan.vendor.smoothing)
+        image = shown_on_screen(scan.screen.convert(shown), scan.vendor)
         frame = np.where(scan.screen.sector, np.round(255 * np.clip(image, 0, 1)), 0).astype(np.uint8)
         over = ecg_overlay(static, scan.rhythm, i) if scan.vendor.graphics.has_ecg else static
         yield np.maximum(frame, over)
@@ -156,12 +160,13 @@ def echoes(scan: Scan, rng: np.random.Generator) -> Iterator[Map]:
         haze = haze + spread.blur(scatterers(rng, shape)) * fog_map(grid, scan.setting, rng)[..., None]
     rest = pose_at(scan.heart, scan.rhythm.beats[0])
     blood, streaks = scatterers(rng, shape), fibres(rng)
+    textures = Textures(streaks, patchy_surroundings(grid, scan.setting, rng))
     for beat, outlines in zip(scan.rhythm.beats, scan.outlines, strict=True):
         material = material_at(grid, scan.heart, beat.contraction, (pose_at(scan.heart, beat), rest))
-        echo = reflectivity(grid, outlines, material, streaks=streaks, setting=scan.setting)
+        echo = reflectivity(grid, outlines, material, textures=textures, setting=scan.setting)
         moved = cv2.remap(tissue, material.columns, material.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         blood = _BLOOD_MEMORY * blood + np.float32(np.sqrt(1 - _BLOOD_MEMORY**2)) * scatterers(rng, shape)
-        source = moved * echo.tissue[..., None] + blood * echo.blood[..., None]
+        source = repeated(moved * echo.tissue[..., None] + blood * echo.blood[..., None], grid, scan.setting.clutter)
         yield envelope(_receive(source, spread) * gain + haze + spread.blur(scatterers(rng, shape)) * noise)
 
 

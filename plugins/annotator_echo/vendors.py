@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from annotator_echo.clutter import NO_CLUTTER, Clutter
+
 
 @dataclass(frozen=True, slots=True)
 class Graphics:
@@ -51,6 +53,10 @@ class Vendor:
         Share of the previous frame in each frame.
     noise_db
         Smallest and largest level of the electronic noise at mid-depth.
+    sharpening
+        How far edges are enhanced on the screen.
+    is_despeckled
+        Whether speckle is smoothed and edges are kept.
     """
 
     name: str
@@ -68,6 +74,8 @@ class Vendor:
     persistence: float
     noise_db: tuple[float, float]
     graphics: Graphics
+    sharpening: float = 0.0
+    is_despeckled: bool = False
 
 
 VENDORS: Final = (
@@ -126,6 +134,8 @@ class Setting:
         Trabeculae below the compact wall; 0 where they look the same.
     closure_mm
         How far outlines go on beyond the sector's edge, as people close the contour of a wall that leaves it.
+    clutter
+        What the window adds.
     """
 
     half_angle: float
@@ -145,6 +155,7 @@ class Setting:
     fog_db: float = float("-inf")
     trabeculae_db: float = 0.0
     closure_mm: float = 0.0
+    clutter: Clutter = NO_CLUTTER
 
 
 def draw_setting(rng: np.random.Generator, vendor: Vendor, depth_mm: float) -> Setting:
