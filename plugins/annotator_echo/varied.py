@@ -24,36 +24,50 @@ def varied_heart(heart: Heart, rng: np.random.Generator) -> Heart:
     tilt = float(np.deg2rad(np.clip(rng.normal(5, 11), -26, 34)))
     size, slant = float(rng.uniform(0.8, 1.08)), float(rng.normal(0, 0.06))
     lengths = (heart.lengths[0] * size * (1 + slant), heart.lengths[1] * size * (1 - slant))
-    wall, narrow = float(rng.uniform(0.8, 1.6)), float(rng.uniform(0.78, 1.15))
-    widths = (heart.widths[0] * narrow, heart.widths[1] * narrow)
-    right = float(rng.uniform(0.45, 1.15))
-    annulus = (float(rng.uniform(0.55, 1.0)), float(rng.uniform(0.55, 1.0)))
-    opening = (widths[0] * annulus[0] + widths[1] * annulus[1]) / 2
-    return replace(
+    narrow = float(rng.uniform(0.78, 1.15))
+    posed = replace(
         heart,
         apex=(float(rng.normal(4, 8) - 0.4 * max(lengths) * np.sin(tilt)), float(rng.uniform(14, 44))),
         tilt=tilt,
         lengths=lengths,
-        widths=widths,
+        widths=(heart.widths[0] * narrow, heart.widths[1] * narrow),
         waist=float(rng.uniform(0.38, 0.85)),
         roundness=heart.roundness + float(rng.uniform(-0.1, 0.9)),
-        annulus=annulus,
+        annulus=(float(rng.uniform(0.55, 1.0)), float(rng.uniform(0.55, 1.0))),
+        bend=heart.bend * 2.0,
+        tenting=float(rng.uniform(-4, 5)),
+        papillary=_papillary_muscles(rng),
+    )
+    return _varied_atria(_varied_walls(posed, rng), rng)
+
+
+def _varied_walls(heart: Heart, rng: np.random.Generator) -> Heart:
+    """Walls from thin to hypertrophied, seen across their whole thickness or hardly at all."""
+    wall = float(rng.uniform(0.8, 1.6))
+    return replace(
+        heart,
         walls=(heart.walls[0] * wall, heart.walls[1] * wall * float(rng.uniform(0.8, 1.2))),
         apex_wall=heart.apex_wall * wall * float(rng.uniform(0.8, 1.4)),
-        bend=heart.bend * 2.0,
-        atrium=(heart.atrium[0] * float(rng.uniform(0.65, 1.5)), max(12.0, opening * float(rng.uniform(0.85, 1.5)))),
-        right=(heart.right[0] * float(rng.uniform(0.6, 1.8)), heart.right[1] * right),
-        right_atrium=(heart.right_atrium[0] * float(rng.uniform(0.6, 1.2)), heart.right_atrium[1] * right),
-        tenting=float(rng.uniform(-4, 5)),
         trabeculae=(float(rng.uniform(0, 0.3)), float(rng.uniform(0, 0.6)), float(rng.uniform(0, 0.45))),
         rims=(float(rng.uniform(0, 0.4)), float(rng.uniform(0, 0.3)), float(rng.uniform(0, 0.3))),
         pericardial_gap=float(rng.uniform(-1.5, 5)),
         grooves=(float(rng.uniform(0, 5)), float(rng.uniform(0, 11))),
+    )
+
+
+def _varied_atria(heart: Heart, rng: np.random.Generator) -> Heart:
+    """Atria from small to dilated, of other shapes, and a right side of any size."""
+    opening = float(np.mean(np.multiply(heart.widths, heart.annulus)))
+    right = float(rng.uniform(0.45, 1.15))
+    return replace(
+        heart,
+        atrium=(heart.atrium[0] * float(rng.uniform(0.65, 1.5)), max(12.0, opening * float(rng.uniform(0.85, 1.5)))),
+        right=(heart.right[0] * float(rng.uniform(0.6, 1.8)), heart.right[1] * right),
+        right_atrium=(heart.right_atrium[0] * float(rng.uniform(0.6, 1.2)), heart.right_atrium[1] * right),
         # The atria hang from the great veins: they lie behind a tilted ventricle rather than along its axis.
-        lean=float(rng.normal(0, 0.12) - rng.uniform(0, 0.9) * np.tan(tilt)),
+        lean=float(rng.normal(0, 0.12) - rng.uniform(0, 0.9) * np.tan(heart.tilt)),
         atrial_shape=(float(rng.uniform(0.1, 0.5)), float(rng.uniform(2.0, 5.0))),
         atrial_ripples=(tuple(rng.normal(0, 1.4, 3).tolist()), tuple(rng.normal(0, 1.4, 3).tolist())),
-        papillary=_papillary_muscles(rng),
     )
 
 
