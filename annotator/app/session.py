@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from annotator import registry
+from annotator.app.farewell import keep_painting
 from annotator.app.transfer import Transfer
 from annotator.app.wiring import Wiring
 from annotator.app.work_page import WorkPage
@@ -23,6 +25,7 @@ from annotator.viewer.workbench import Workbench
 
 _PUMP_MS = 20
 _CLOSE_TIMEOUT_S = 60.0
+_SAVING = "Saving what was learnt…"
 
 
 class RunningEngine(EnginePort, Protocol):
@@ -80,13 +83,16 @@ class Session:
         """Try again to save what waits; whether everything is on disk."""
         return self.bench.save_waiting()
 
-    def close(self) -> None:
-        """Stop the timer, the jobs and the learner, then close the project."""
+    def stop(self) -> None:
+        """Stop the timer, the jobs and the learner; the window paints while what was learnt is saved."""
         self._timer.stop()
         self.transfer.wait()
         self.bench.close()
         if self.engine is not None:
-            self.engine.close(timeout_s=_CLOSE_TIMEOUT_S)
+            keep_painting(partial(self.engine.close, timeout_s=_CLOSE_TIMEOUT_S), _SAVING, self.page.window())
+
+    def close(self) -> None:
+        """Close the canvas and the project, once everything has stopped."""
         self.page.close_canvas()
         self.project.close()
 

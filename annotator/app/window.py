@@ -44,6 +44,7 @@ class MainWindow(QMainWindow):
         self.settings = settings
         self.session: Session | None = None
         self._on_demo = on_demo
+        self._is_closing = False
         self._shortcuts: list[QShortcut] = []
         self._keys = KeyFilter(self._end_hold, self)
         self.start_page = StartPage()
@@ -100,9 +101,16 @@ class MainWindow(QMainWindow):
         session = self.session
         if session is None:
             return True
+        if self._is_closing:
+            return False
         if not session.save() and not self._leave_unsaved():
             return False
         self.settings = self.settings.model_copy(update={"brush_size": session.bench.tool.brush_size})
+        self._is_closing = True
+        try:
+            session.stop()
+        finally:
+            self._is_closing = False
         self._pages.setCurrentWidget(self.start_page)
         session.close()
         self._pages.removeWidget(session.page)

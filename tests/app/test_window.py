@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QAbstractButton, QApplication, QListWidget, QWidget
 
 from annotator.app.session import Session
@@ -196,3 +197,19 @@ def test_the_recipe_is_shown_and_changed_in_the_learners_window(
     (button,) = (b for b in dialog.findChildren(QAbstractButton) if b.text() == "Use this recipe")
     button.click()
     assert suggesting.sent[-1] == UseRecipe("hdc")
+
+
+def test_closing_twice_saves_once(qtbot: Any, window: MainWindow, suggesting: Any, monkeypatch: Any) -> None:
+    asked: list[bool] = []
+
+    def close(*, timeout_s: float) -> bool:
+        may_end.wait(timeout_s)
+        return True
+
+    may_end = threading.Event()
+    monkeypatch.setattr(suggesting, "close", close)
+    QTimer.singleShot(50, lambda: asked.append(window.close()))
+    QTimer.singleShot(100, may_end.set)
+    assert window.close_project()
+    assert asked == [False]
+    assert window.isVisible()

@@ -1,0 +1,71 @@
+"""Work that must end before the window may: it is done in a thread, while the window paints and says what it does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from qtpy.QtCore import QEventLoop, Qt, QTimer
+from qtpy.QtWidgets import QLabel, QWidget
+
+from annotator.ui.controls import label
+
+_POLL_MS: Final = 15
+SHOW_AFTER_MS: Final = 120
+"""Work that is shorter than this is not worth a sentence that flashes up."""
+
+
+def keep_painting(work: Callable[[], object], sentence: str, window: QWidget) -> None:
+    """Do some work in a thread and wait for its end; keys and clicks wait too, painting does not.
+
+    Parameters
+    ----------
+    work
+        Touches no widget. What it raises is raised here.
+    sentence
+        Stands in the middle of the window meanwhile.
+    window
+        The window.
+    """
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="annotator-farewell")
+    loop, poll, sign = QEventLoop(), QTimer(), _sign(sentence, window)
+    began = time.monotonic()
+
+    def look() -> None:
+        if not thread.is_alive():
+            loop.quit()
+        elif 1000 * (time.monotonic() - began) > SHOW_AFTER_MS:
+            sign.show()
+
+    poll.timeout.connect(look)
+    thread.start()
+    poll.start(_POLL_MS)
+    loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+    thread.join()
+    poll.stop()
+    sign.hide()
+    sign.deleteLater()
+    if failures:
+        raise failures[0]
+
+
+def _sign(sentence: str, window: QWidget) -> QLabel:
+    sign = label(sentence, role="title")
+    sign.setParent(window)
+    sign.setObjectName("farewell")
+    sign.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    sign.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+    sign.adjustSize()
+    sign.resize(sign.width() + 64, sign.height() + 40)
+    sign.move((window.width() - sign.width()) // 2, (window.height() - sign.height()) // 2)
+    return sign
