@@ -23,11 +23,16 @@ def keep_painting(work: Callable[[], object], sentence: str, window: QWidget) ->
     Parameters
     ----------
     work
-        Touches no widget. What it raises is raised here.
+        Touches no widget.
     sentence
         Stands in the middle of the window meanwhile.
     window
         The window.
+
+    Raises
+    ------
+    BaseException
+        Whatever the work raised.
     """
     failures: list[BaseException] = []
 

@@ -70,7 +70,15 @@ def import_(
     author: AuthorOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Add clips from files, folders or a manifest with labels."""
+    """Add clips from files, folders or a manifest with labels.
+
+    \f
+
+    Raises
+    ------
+    typer.BadParameter
+        Where neither files nor a manifest are given, or options of one go with the other.
+    """
     if (manifest is None) == (not paths):
         raise typer.BadParameter("give either files and folders, or --manifest FILE.csv")
     chosen = parse_values(values) if values else None
@@ -90,7 +98,13 @@ def _import_sentence(report: ImportReport) -> str:
 
 
 def parse_values(text: str) -> dict[str, int]:
-    """``"lv=1,myo=2"`` as a mapping; a usage error where it is anything else."""
+    """``"lv=1,myo=2"`` as a mapping.
+
+    Raises
+    ------
+    typer.BadParameter
+        Where it is anything else: a usage error.
+    """
     try:
         pairs = [pair.split("=") for pair in text.split(",") if pair.strip()]
         return {name.strip(): int(value) for name, value in pairs}
@@ -147,7 +161,15 @@ def check(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Verify every file and row of a project, or copy what is left of a damaged one."""
+    """Verify every file and row of a project, or copy what is left of a damaged one.
+
+    \f
+
+    Raises
+    ------
+    CorruptProject
+        Where something is damaged.
+    """
     if salvage is not None:
         _salvage(project, salvage, as_json=json)
         return

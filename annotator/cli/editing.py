@@ -39,7 +39,15 @@ def edit(
     author: AuthorOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Change a clip's view, domain, ED and ES marks, pixel size or split."""
+    """Change a clip's view, domain, ED and ES marks, pixel size or split.
+
+    \f
+
+    Raises
+    ------
+    typer.BadParameter
+        Where nothing is to be changed, or a value has another form.
+    """
     changes = _text_changes(view, domain)
     changes |= {name: _frames(text) for name, text in (("ed_frames", ed), ("es_frames", es)) if text is not None}
     if not changes and spacing is None and split is None:

@@ -67,7 +67,15 @@ def train(
     seed: Annotated[int, typer.Option(help="Where a new model starts from.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Train without a window: the same engine, resumed where it left off."""
+    """Train without a window: the same engine, resumed where it left off.
+
+    \f
+
+    Raises
+    ------
+    typer.BadParameter
+        Where not exactly one of steps and minutes is given.
+    """
     if (steps is None) == (minutes is None):
         raise typer.BadParameter("give either --steps N or --minutes M")
     options = TrainOptions(recipe=recipe, overrides=overrides(set_ or []), device=device, seed=seed)
@@ -90,7 +98,13 @@ def train(
 
 
 def overrides(pairs: list[str]) -> dict[str, str]:
-    """``path=value`` words as a mapping."""
+    """``path=value`` words as a mapping.
+
+    Raises
+    ------
+    typer.BadParameter
+        Where a word has another form.
+    """
     split = [pair.split("=", 1) for pair in pairs]
     for pair, parts in zip(pairs, split, strict=True):
         if len(parts) != 2:
@@ -105,7 +119,17 @@ def predict(
     split: Annotated[Split | None, typer.Option(help="Only this part of a project.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write one indexed PNG per frame and predictions.csv with the confidence per structure."""
+    """Write one indexed PNG per frame and predictions.csv with the confidence per structure.
+
+    \f
+
+    Raises
+    ------
+    BadInput
+        Where files come without weights.
+    typer.BadParameter
+        Where a split is asked of files.
+    """
     with progress_bar() as progress:
         if len(source) == 1 and Project.is_project(source[0]):
             with Project.open(source[0], read_only=True) as opened:

@@ -47,7 +47,13 @@ for room in (data, editing, learning, pretraining, benchmarks, window):
 
 
 def run() -> None:
-    """Run the command line: 0 where it worked, 2 for a usage error, 1 with one sentence otherwise."""
+    """Run the command line: 0 where it worked, 2 for a usage error, 1 with one sentence otherwise.
+
+    Raises
+    ------
+    SystemExit
+        Always, with that status.
+    """
     logging.basicConfig(level=logging.ERROR, handlers=[logging.NullHandler()])
     try:
         app()

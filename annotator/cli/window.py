@@ -19,7 +19,15 @@ def register(app: typer.Typer) -> None:
 def open_(
     project: Annotated[Path | None, typer.Argument(help="The project folder.", show_default=False)] = None,
 ) -> None:
-    """Open the window."""
+    """Open the window.
+
+    \f
+
+    Raises
+    ------
+    typer.Exit
+        With the window's status.
+    """
     from annotator.app import open_window  # noqa: PLC0415 - Qt and napari only where a window is wanted
 
     raise typer.Exit(open_window(project))

@@ -35,6 +35,11 @@ class WriterLock:
         -------
         str or None
             None where it is ours; otherwise a plain sentence on who has it or why it cannot be had.
+
+        Raises
+        ------
+        OSError
+            Where the disk refuses to note who has it; the lock is given back.
         """
         try:
             self._lock.acquire(timeout=0)

@@ -25,15 +25,33 @@ class ReaderContract:
     """Whether patients go through the pseudonymiser; not where the file holds pseudonyms already."""
 
     def make_reader(self) -> Reader:
-        """The reader under test."""
+        """The reader under test.
+
+        Raises
+        ------
+        NotImplementedError
+            Until the test of a plugin says it.
+        """
         raise NotImplementedError
 
     def make_file(self, folder: Path) -> Path:
-        """Write a good file of at least one clip into ``folder``, more than 200 bytes long."""
+        """Write a good file of at least one clip into ``folder``, more than 200 bytes long.
+
+        Raises
+        ------
+        NotImplementedError
+            Until the test of a plugin says it.
+        """
         raise NotImplementedError
 
     def make_mask(self, folder: Path, mask: NDArray[np.uint8]) -> Path:
-        """Write (T, H, W) uint8 mask values as a label file."""
+        """Write (T, H, W) uint8 mask values as a label file.
+
+        Raises
+        ------
+        NotImplementedError
+            Until the test of a plugin says it.
+        """
         raise NotImplementedError
 
     def test_it_is_a_reader(self) -> None:

@@ -62,7 +62,13 @@ class Driver:
         self.events: list[Event] = []
 
     def run(self, until: Callable[[], bool], *, ticks: int = 3000) -> None:
-        """Tick until a condition holds; fail where it never does."""
+        """Tick until a condition holds.
+
+        Raises
+        ------
+        AssertionError
+            Where it never does.
+        """
         for _ in range(ticks):
             if until():
                 return

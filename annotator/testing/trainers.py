@@ -143,7 +143,13 @@ class BrokenTrainer(FakeTrainer):
         self._left = after
 
     def step(self) -> FakeStep:
-        """Count, or raise."""
+        """Count, or raise.
+
+        Raises
+        ------
+        Exception
+            What it was told to raise.
+        """
         if self._left == 0:
             raise self._error
         self._left -= 1

@@ -23,15 +23,33 @@ class WriterContract:
     """What every writer promises; see :class:`~annotator.core.plugin_types.Writer`."""
 
     def make_writer(self) -> Writer:
-        """The writer under test."""
+        """The writer under test.
+
+        Raises
+        ------
+        NotImplementedError
+            Until the test of a plugin says it.
+        """
         raise NotImplementedError
 
     def read_masks(self, out: Path, clip: Clip) -> Mapping[int, NDArray[np.integer[Any]]]:
-        """Frame to (H, W) mask values of one written clip; a frame that was not written is left out."""
+        """Frame to (H, W) mask values of one written clip; a frame that was not written is left out.
+
+        Raises
+        ------
+        NotImplementedError
+            Until the test of a plugin says it.
+        """
         raise NotImplementedError
 
     def read_labels(self, out: Path) -> Mapping[FrameKey, PartialLabel]:
-        """Every label of a lossless export."""
+        """Every label of a lossless export.
+
+        Raises
+        ------
+        NotImplementedError
+            Until the test of a plugin says it.
+        """
         raise NotImplementedError
 
     def test_it_is_a_writer(self) -> None:
@@ -90,7 +108,13 @@ class WriterContract:
             assert found.get(FrameKey(clip.name, number)) == expected
 
     def test_a_failure_leaves_no_half_written_file(self, tmp_path: Path) -> None:
-        """Where the clips end in an error, that error is raised, and what stands in the folder is whole."""
+        """Where the clips end in an error, that error is raised, and what stands in the folder is whole.
+
+        Raises
+        ------
+        AssertionError
+            Where it is not so.
+        """
         writer, labels = self.make_writer(), _labels()
         clip = sample_clip(n_frames=len(labels))
 
