@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from annotator.project.database_url import with_password
 from annotator.project.durable import storage_errors
 
 
@@ -54,7 +55,7 @@ class Database:
 
     def _make_engine(self) -> Engine:
         if self.access.url is not None:
-            return sa.create_engine(self.access.url)
+            return sa.create_engine(with_password(self.folder, self.access.url))
         engine = sa.create_engine("sqlite://", creator=self._connect, poolclass=sa.pool.QueuePool)
         sa.event.listen(engine, "begin", _begin)
         return engine

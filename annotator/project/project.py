@@ -17,6 +17,7 @@ from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import adding, checking, removal, schema
+from annotator.project.database_url import refuse_password
 from annotator.project.headers import header_text, refuse_fixed_changes
 from annotator.project.history import add_operation
 from annotator.project.rows import utc_now
@@ -45,11 +46,13 @@ class Project(LabelWriter):
         Raises
         ------
         ProjectError
-            Where the folder has something in it, or the disk refuses; nothing is left behind.
+            Where the folder has something in it, the disk refuses, or the database's address holds a password; nothing
+            is left behind.
         UnknownName
             Where a value names a structure that the protocol does not have.
         """
         complete_values(protocol, values)
+        refuse_password(Path(path), database_url)
         make_folder(Path(path), new_marker(protocol, database_url))
         project = cls.open(path)
         if values:
