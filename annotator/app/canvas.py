@@ -37,8 +37,11 @@ class Canvas(QtViewer):  # type: ignore[misc]
         self.dims.setVisible(False)
         self.setMinimumSize(320, 240)
         self.native.setAccessibleName("Picture")
+        ring = viewer.canvas.overlays._brush_circle
         # napari draws the brush's ring in the corner until the pointer first comes in.
-        viewer.canvas.overlays._brush_circle.position = _OUT_OF_SIGHT
+        ring.position = _OUT_OF_SIGHT
+        # ... and behind it a box in the background's colour, a black square under the pointer.
+        ring.box = False
 
     @property
     def native(self) -> QWidget:

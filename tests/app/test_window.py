@@ -213,3 +213,8 @@ def test_closing_twice_saves_once(qtbot: Any, window: MainWindow, suggesting: An
     assert window.close_project()
     assert asked == [False]
     assert window.isVisible()
+
+
+def test_nothing_stands_behind_the_brushs_ring(window: MainWindow) -> None:
+    # napari fills the box behind an overlay with the background: a black square under the pointer.
+    assert not session_of(window).page.viewer.canvas.overlays._brush_circle.box
