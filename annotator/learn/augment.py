@@ -109,7 +109,7 @@ def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int) -> t
     bitmaps
         (B, S, S) int32.
     """
-    moved = F.grid_sample(images.unsqueeze(1).float() / 255.0, grid, mode="bilinear", align_corners=False)
+    moved = F.grid_sample(images.unsqueeze(1).float().div_(255.0), grid, mode="bilinear", align_corners=False)
     # A bitmap below 2^16 is exact in float32; zero padding becomes 'everything' through the shift.
     shifted = (bitmaps - everything).unsqueeze(1).float()
     sets = F.grid_sample(shifted, grid, mode="nearest", align_corners=False).squeeze(1)
@@ -138,20 +138,20 @@ def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tens
         return chance.symmetric(count, limit).view(-1, 1, 1, 1)
 
     gamma, gain = torch.exp(per_frame(section.gamma)), torch.exp(per_frame(section.gain))
-    view = images.clamp(min=1e-4).pow(gamma) * gain
+    view = images.clamp(min=1e-4).pow_(gamma).mul_(gain)
     knots = chance.symmetric(count * _DEPTH_KNOTS, section.time_gain).view(count, 1, _DEPTH_KNOTS, 1)
     view = view * (1 + F.interpolate(knots, (images.shape[2], 1), mode="bilinear", align_corners=True))
     view = torch.lerp(view, _blurred(view), per_frame(section.blur))
     level = per_frame(section.noise).abs()
-    view = view + chance.normal(images.shape) * level * (0.3 + view)
+    view += chance.normal(images.shape).mul_(level).mul_(0.3 + view)
     inverted = chance.draw(lambda generator: torch.rand(count, generator=generator) < section.invert)
-    view = view.clamp(0.0, 1.0)
+    view = view.clamp_(0.0, 1.0)
     return torch.where(inverted.view(-1, 1, 1, 1), 1.0 - view, view)
 
 
 def to_input(images: Tensor) -> Tensor:
     """(B, 1, S, S) float32 in 0..1 to the network's input."""
-    return (images - INPUT_MEAN) / INPUT_STD
+    return (images - INPUT_MEAN).div_(INPUT_STD)
 
 
 def _blurred(images: Tensor) -> Tensor:

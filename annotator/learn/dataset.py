@@ -106,7 +106,10 @@ class ResidentFrames:
 
     def gather(self, positions: Tensor) -> tuple[Tensor, Tensor | None]:
         """Images (B, S, S) uint8 and allowed sets (B, S, S) int32 at positions of :attr:`keys`."""
-        rows = torch.tensor([self._rows[self.keys[p]] for p in positions.tolist()], device=self._device)
+        # From pinned memory, since a copy from any other waits for whatever the device is doing.
+        is_cuda = self._device.type == "cuda"
+        rows = torch.tensor([self._rows[self.keys[p]] for p in positions.tolist()], pin_memory=is_cuda)
+        rows = rows.to(self._device, non_blocking=True)
         return self._images[rows], None if self._bitmaps is None else self._bitmaps[rows]
 
     def _new_row(self) -> int:

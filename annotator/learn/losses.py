@@ -71,7 +71,8 @@ def masked(logits: Tensor, possible: Tensor) -> Tensor:
     """
     kind = torch.float64 if logits.dtype is torch.float64 else torch.float32
     # Reductions over a few interleaved channels cost a CPU several times what they cost over planes.
-    return logits.to(kind, memory_format=torch.contiguous_format).masked_fill(~possible, MASKED)
+    wide = logits.to(kind, copy=True, memory_format=torch.contiguous_format)
+    return wide.masked_fill_(~possible, MASKED)
 
 
 def log_probabilities(logits: Tensor, active: Tensor) -> Tensor:

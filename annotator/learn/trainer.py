@@ -96,14 +96,14 @@ class Trainer:
         self._is_fine_tuning = False
         self._factory_name = factory.name
         self._device = devices.choose_device(device)
+        devices.keep_freed_memory()
         self._everything = everything_allowed(protocol)
         self._pool = FramePool(protocol.n_classes, recipe.data, device=self._device, temporal=recipe.temporal)
         self._validation: tuple[TrainingFrame, ...] = ()
         self._notes: list[str] = []
         self._shrink = 1
         self._parameters_rng = torch.Generator().manual_seed(seed)
-        on_cpu = self._device.type == "cpu"
-        noise = self._parameters_rng if on_cpu else torch.Generator(device=self._device).manual_seed(seed)
+        noise = self._parameters_rng if self._device.type == "cpu" else torch.Generator(self._device).manual_seed(seed)
         self._chance = Chance(self._parameters_rng, noise)
         self._precision = partial(devices.precision, self._device)
         self._student = networks.build(factory, protocol, recipe, seed=seed).to(self._device).train()

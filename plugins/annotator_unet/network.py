@@ -100,7 +100,21 @@ class UNet(nn.Module):
         *skips, x = levels
         for block, skip in zip(reversed(self.decoder), reversed(skips), strict=True):
             x = block(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], dim=1))
-        return F.relu(F.pixel_shuffle(self.enlarge(x), 2))
+        return F.relu(self._enlarged(x))
+
+    def _enlarged(self, x: Tensor) -> Tensor:
+        """Convolution and sub-pixel shuffle; with the channels of a pixel side by side, several times as fast.
+
+        The weights keep the order of :func:`torch.nn.functional.pixel_shuffle`.
+        """
+        source, (count, _, height, width) = self.enlarge, x.shape
+        depth = self.head.in_channels
+        assert source.bias is not None
+        weight = source.weight.view(depth, 4, *source.weight.shape[1:]).transpose(0, 1).flatten(0, 1)
+        bias = source.bias.view(depth, 4).t().flatten()
+        places = F.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1)
+        square = places.reshape(count, height, width, 2, 2, depth).transpose(2, 3)
+        return square.reshape(count, 2 * height, 2 * width, depth).permute(0, 3, 1, 2)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) to logits (B, n_classes, H, W)."""
