@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from pydicom.uid import (
 
 from annotator.plugin import BadInput, Frame
 from annotator_formats import jpeg_lossless
+from annotator_formats._rust_panics import hushed
 from annotator_formats.dicom_source import REMEDY, DicomSource, quiet
 from annotator_formats.pixels import WHOLE, Window, finite_range, has_colour, sentences, to_grey
 
@@ -81,7 +83,7 @@ def stored_frames(source: DicomSource, indices: Sequence[int] | None = None) -> 
     with sentences(source.path, REMEDY):
         decoded = _decoded(source, indices)
         while n_decoded <= len(wanted):
-            with quiet():
+            with quiet(), hushed() if source.syntax == RLELossless else nullcontext():
                 frame = next(decoded, None)
             if frame is None:
                 break

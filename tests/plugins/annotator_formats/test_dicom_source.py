@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
-from pydicom import Dataset, FileMetaDataset
+from pydicom import Dataset, FileMetaDataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 
@@ -209,3 +209,16 @@ def test_flipped_bytes_anywhere(
     at = 132 + int(share * (len(data) - 132))
     data[at : at + len(noise)] = noise[: len(data) - at]
     survives(tmp_path_factory.getbasetemp() / "flipped.dcm", bytes(data))
+
+
+def test_a_panic_of_the_rle_decoder_stays_off_the_screen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "damaged.dcm").write_bytes(bundled("MR_small_RLE.dcm"))
+    damaged = dcmread(tmp_path / "damaged.dcm")
+    run = b"\x81\x00"  # 128 zeros
+    whole, too_long = run * 32, run * 33
+    header = struct.pack("<16L", 2, 64, 64 + len(too_long), *[0] * 13)
+    damaged.PixelData = encapsulate([header + too_long + whole])
+    damaged.save_as(tmp_path / "damaged.dcm")
+    with pytest.raises(BadInput, match="damaged"):
+        read_all(tmp_path / "damaged.dcm")
+    assert not capfd.readouterr().err
