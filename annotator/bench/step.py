@@ -144,7 +144,8 @@ def _bitmap(label: PartialLabel, kept: Sequence[str], protocol: LabelProtocol) -
 
 
 def _trainer(name: str, overrides: Mapping[str, str], device: str, frames: Sequence[TrainingFrame]) -> Trainer:
-    recipe: Recipe = read_recipe(registry.resource(f"recipes/{name}.toml"), overrides)
+    recorded = {"optimiser.is_recorded": "true", **overrides}
+    recipe: Recipe = read_recipe(registry.resource(f"recipes/{name}.toml"), recorded)
     protocol = registry.protocol(registry.simulator("echo").protocol)
     factory = registry.network(recipe.network.name)
     trainer = Trainer(protocol=protocol, recipe=recipe, factory=factory, device=device, seed=0)

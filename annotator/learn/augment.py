@@ -14,7 +14,7 @@ from torch import Tensor
 
 from annotator.learn.chance import Chance, symmetric
 from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD
-from annotator.learn.recipe import AugmentSection
+from annotator.learn.recipe_sections import AugmentSection
 
 _DEPTH_KNOTS = 5
 _ELASTIC_KNOTS = 5

@@ -184,9 +184,9 @@ class AsItIs:
         return _numbers(found)
 
 
-def runner(step: Callable[[], Losses], chance: Chance, tell: Callable[[str], None]) -> Runner:
-    """What runs a step on the device of ``chance``; for the parameters see :class:`CapturedStep`."""
-    return CapturedStep(step, chance, tell) if chance.device.type == "cuda" else AsItIs(step)
+def runner(step: Callable[[], Losses], chance: Chance, tell: Callable[[str], None] | None) -> Runner:
+    """What runs a step: as it is, or from a recording on CUDA where ``tell`` is given (see :class:`CapturedStep`)."""
+    return AsItIs(step) if tell is None or chance.device.type != "cuda" else CapturedStep(step, chance, tell)
 
 
 class CapturedStep:

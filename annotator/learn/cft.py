@@ -21,7 +21,7 @@ from torch import Tensor
 
 from annotator.core.protocols import LabelProtocol
 from annotator.learn.losses import MASKED
-from annotator.learn.recipe import CftSection
+from annotator.learn.recipe_sections import CftSection
 from annotator.learn.validation import Validation
 
 _SMALL = 1e-6

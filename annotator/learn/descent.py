@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from annotator.core.errors import TrainingFailed
-from annotator.learn.recipe import OptimiserSection
+from annotator.learn.recipe_sections import OptimiserSection
 
 
 def adamw_options(device: torch.device) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from annotator.core.identity import FrameKey
 from annotator.learn.dataset import ResidentFrames, TrainingFrame
 from annotator.learn.label_dropout import partially_labelled
-from annotator.learn.recipe import DataSection, TemporalSection
+from annotator.learn.recipe_sections import DataSection, TemporalSection
 from annotator.learn.sampling import draw_labelled, draw_neighbours, draw_unlabelled, said_of
 
 

@@ -20,7 +20,8 @@ from annotator.learn.contours import near_contour
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.losses import mask_inactive
 from annotator.learn.networks import head_of, parts_of
-from annotator.learn.recipe import CftSection, Recipe
+from annotator.learn.recipe import Recipe
+from annotator.learn.recipe_sections import CftSection
 from annotator.learn.validation import Validation, score
 from annotator.learn.weights import WeightsHeader, probabilities, save
 

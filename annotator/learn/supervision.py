@@ -8,7 +8,7 @@ from torch import Tensor
 from annotator.learn.label_dropout import choose_dropped, drop_labels
 from annotator.learn.losses import unknown_as_background
 from annotator.learn.pool import FramePool
-from annotator.learn.recipe import LossSection
+from annotator.learn.recipe_sections import LossSection
 
 
 def drawn(pool: FramePool, section: LossSection, shrink: int, generator: torch.Generator) -> tuple[Tensor, ...]:

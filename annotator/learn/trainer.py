@@ -109,14 +109,14 @@ class Trainer:
         self._student = networks.build(factory, protocol, recipe, seed=seed).to(self._device).train()
         self._teacher = ema.teacher_of(self._student)
         self._twin = networks.noisy_twin(self._student) if recipe.hdc.weight else None
-        self._terms = terms.chosen(
-            recipe, self._student, twin=self._twin, chance=self._chance, precision=self._precision
-        )
+        chance, precision = self._chance, self._precision
+        self._terms = terms.chosen(recipe, self._student, twin=self._twin, chance=chance, precision=precision)
         gated = torch.zeros(protocol.n_classes, dtype=torch.bool, device=self._device)
         self._gated = gated if recipe.teacher.gate else None
         parameters = [*self._student.parameters(), *networks.own_parameters(self._twin, self._student)]
         self._descent = Descent(parameters, recipe.optimiser, self._device)
-        self._run = runner(self._step_once, self._chance, self._notes.append)
+        tell = self._notes.append if recipe.optimiser.is_recorded else None
+        self._run = runner(self._step_once, self._chance, tell)
         self._active = torch.zeros(protocol.n_classes, dtype=torch.bool, device=self._device)
         self._active[0] = True
 
@@ -157,8 +157,8 @@ class Trainer:
     def step(self) -> StepReport:
         """One batch: two views, two losses, one update of the student, one of the teacher.
 
-        A batch that does not fit into memory is halved and tried again, and :attr:`notes` says so. On CUDA the step is
-        recorded as a graph and replayed (:mod:`annotator.learn.captured`).
+        A batch that does not fit into memory is halved and tried again, and :attr:`notes` says so. On CUDA the step
+        can be recorded as a graph and replayed (:mod:`annotator.learn.captured`).
 
         Raises
         ------

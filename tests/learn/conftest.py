@@ -11,7 +11,8 @@ import torch
 from annotator.core.identity import FrameKey
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.learn.dataset import TrainingFrame
-from annotator.learn.recipe import AugmentSection, DataSection, NetworkSection, OptimiserSection, Recipe
+from annotator.learn.recipe import Recipe
+from annotator.learn.recipe_sections import AugmentSection, DataSection, NetworkSection, OptimiserSection
 from annotator.learn.trainer import Trainer
 from annotator_unet import UNetFactory
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from annotator.learn import augment
 from annotator.learn.chance import Chance
-from annotator.learn.recipe import AugmentSection
+from annotator.learn.recipe_sections import AugmentSection
 
 EVERYTHING = 0b111
 STILL = AugmentSection(

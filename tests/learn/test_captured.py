@@ -97,6 +97,8 @@ def test_a_step_that_reads_from_a_reel_is_the_step(
 
 
 def _on_cuda(protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]) -> Trainer:
+    optimiser = recipe.optimiser.model_copy(update={"is_recorded": True})
+    recipe = recipe.model_copy(update={"optimiser": optimiser})
     trainer = Trainer(protocol=protocol, recipe=recipe, factory=UNetFactory(), device="cuda", seed=0)
     trainer.put(frames)
     return trainer

@@ -8,7 +8,7 @@ import torch
 
 from annotator.core.protocols import LabelProtocol
 from annotator.learn import cft
-from annotator.learn.recipe import CftSection
+from annotator.learn.recipe_sections import CftSection
 from annotator.learn.validation import Validation
 
 ACTIVE = torch.ones(4, dtype=torch.bool)

@@ -10,7 +10,8 @@ import pytest
 
 from annotator.learn import weights
 from annotator.learn.dataset import TrainingFrame
-from annotator.learn.recipe import FineTuningSection, Recipe
+from annotator.learn.recipe import Recipe
+from annotator.learn.recipe_sections import FineTuningSection
 from annotator.learn.trainer import Trainer
 from annotator_unet import UNetFactory
 

@@ -13,7 +13,8 @@ import torch
 from annotator.learn import augment, ema, losses, weights
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.label_dropout import choose_dropped, drop_labels
-from annotator.learn.recipe import CftSection, Recipe, read_recipe
+from annotator.learn.recipe import Recipe, read_recipe
+from annotator.learn.recipe_sections import CftSection
 from annotator.learn.trainer import Trainer
 from annotator.learn.validation import score
 from annotator.registry.resources import resource

@@ -9,7 +9,7 @@ import torch
 
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.pool import FramePool
-from annotator.learn.recipe import DataSection
+from annotator.learn.recipe_sections import DataSection
 
 SECTION = DataSection(image_size=32, labelled_batch=6, unlabelled_batch=3)
 

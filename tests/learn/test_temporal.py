@@ -13,7 +13,8 @@ from annotator.learn import temporal
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.losses import MASKED
 from annotator.learn.pool import FramePool
-from annotator.learn.recipe import DataSection, Recipe, TemporalSection
+from annotator.learn.recipe import Recipe
+from annotator.learn.recipe_sections import DataSection, TemporalSection
 from annotator.learn.sampling import draw_neighbours, neighbours_within
 from annotator.learn.trainer import Trainer
 

@@ -10,7 +10,8 @@ import torch
 from annotator.learn import augment, losses, networks, terms
 from annotator.learn.chance import Chance
 from annotator.learn.dataset import TrainingFrame
-from annotator.learn.recipe import HdcSection, InversionSection, LaboSection, Recipe, TemporalSection, UniMatchSection
+from annotator.learn.recipe import Recipe
+from annotator.learn.recipe_sections import HdcSection, InversionSection, LaboSection, TemporalSection, UniMatchSection
 from annotator.learn.trainer import Trainer
 
 TrainerMaker = Callable[..., Trainer]

@@ -12,7 +12,8 @@ import torch
 from annotator.core.errors import AnnotatorError, IncompatibleWeights, TrainingFailed
 from annotator.core.protocols import LabelProtocol
 from annotator.learn.dataset import TrainingFrame
-from annotator.learn.recipe import DataSection, LossSection, NetworkSection, Recipe
+from annotator.learn.recipe import Recipe
+from annotator.learn.recipe_sections import DataSection, LossSection, NetworkSection
 from annotator.learn.trainer import Trainer
 from annotator_unet import UNetFactory
 
