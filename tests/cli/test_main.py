@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,10 @@ def test_the_program_says_who_is_writing(study: Path) -> None:
 def test_ctrl_c_ends_a_running_program_cleanly(study: Path) -> None:
     recipe = ("--set", "data.image_size=32", "--set", "schedule.publish_every=1", "--set", "schedule.validate_every=1")
     call = [sys.executable, "-m", "annotator", "train", str(study), "--minutes", "5", *recipe]
-    child = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    # A shell that runs the tests in the background has them, and so the child, ignore ctrl-C.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(call, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", preexec_fn=heed)
     end = time.monotonic() + 60
     while not any((study / "snapshots").iterdir()) and time.monotonic() < end and child.poll() is None:
         time.sleep(0.1)

@@ -65,7 +65,9 @@ def test_the_header_says_everything(path: Path, trained: Trainer) -> None:
     assert header.network == "unet"
     assert header.step == 3
     assert header.recipe == trained.recipe.model_dump()
-    assert header.facts == {"data_revision": 12}
+    assert header.facts["data_revision"] == 12
+    assert header.facts["calibration"]["is_applied"] is False
+    assert header.facts["calibration"]["structures"] == {}
 
 
 def test_derived_structures_survive(tmp_path: Path, protocol: LabelProtocol) -> None:
