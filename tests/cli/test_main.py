@@ -108,7 +108,7 @@ def test_ctrl_c_ends_a_running_program_cleanly(study: Path) -> None:
     # A shell that runs the tests in the background has them, and so the child, ignore ctrl-C.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     pipe = subprocess.PIPE
-    child = subprocess.Popen(call, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", preexec_fn=heed)
+    child = subprocess.Popen(call, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", preexec_fn=heed)  # noqa: PLW1509 - it starts no thread
     end = time.monotonic() + 60
     while not any((study / "snapshots").iterdir()) and time.monotonic() < end and child.poll() is None:
         time.sleep(0.1)
