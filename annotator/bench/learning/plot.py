@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,22 +35,28 @@ def plot_curves(entries: Sequence[Mapping[str, Any]], path: Path, *, unit: str) 
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     import pyqtgraph as pg  # noqa: PLC0415 - Qt only where a picture is drawn
-    from pyqtgraph.exporters import ImageExporter  # noqa: PLC0415
+    from qtpy.QtCore import Qt  # noqa: PLC0415
 
     application = pg.mkQApp()
     pg.setConfigOptions(background="w", foreground="k", antialias=True)
     canvas = pg.GraphicsLayoutWidget()
+    canvas.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
     canvas.resize(_WIDTH, _HEIGHT)
     plot = canvas.addPlot()
     plot.setLabel("left", "mean Dice on test patients")
     plot.setLabel("bottom", "training time, s" if unit == "s" else "training steps")
     plot.setLogMode(x=True)
+    plot.getAxis("left").enableAutoSIPrefix(enable=False)
+    marks = sorted({point["at"] for entry in drawn for point in entry["curve"] if point["at"] > 0})
+    plot.getAxis("bottom").setTicks([[(math.log10(mark), f"{mark:g}") for mark in marks]])
     plot.showGrid(x=True, y=True, alpha=0.25)
     plot.addLegend(offset=(-10, -10))
     for number, entry in enumerate(drawn):
         _draw(pg, plot, entry, pg.intColor(number, hues=max(9, len(drawn)), maxValue=190))
+    canvas.show()
     application.processEvents()
-    ImageExporter(canvas.scene()).export(str(path))
+    canvas.grab().save(str(path))
+    canvas.close()
     return True
 
 
