@@ -84,7 +84,13 @@ class _Cells:
         return BadInput(self.csv_path, f"line {self.line}: {what}", _REMEDY)
 
     def path(self, column: str) -> Path:
-        """The existing file that a cell names, relative to the CSV."""
+        """The existing file that a cell names, relative to the CSV.
+
+        Raises
+        ------
+        BadInput
+            Where there is none.
+        """
         path = self.csv_path.parent / Path(self[column].replace("\\", "/"))
         try:
             exists = path.exists()

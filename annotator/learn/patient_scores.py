@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from annotator.learn.metrics import bootstrap_ci
+from annotator.core.identity import ClipHeader
+from annotator.core.labels import PartialLabel
+from annotator.core.packing import Mask
+from annotator.learn.metrics import bootstrap_ci, dice, hd95_mm
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,38 @@ class Score:
     hd95_mm: float
     is_hd95_missing: bool = False
     is_from_suggestion: bool = False
+
+
+def truth_of(label: PartialLabel, structure: str) -> Mask:
+    """(H, W) bool: where a person said that a structure is; nowhere where it is absent."""
+    inside = label[structure].inside
+    return np.zeros(label.shape, dtype=np.bool_) if inside is None else inside
+
+
+def frame_score(header: ClipHeader, label: PartialLabel, structure: str, predicted: Mask) -> Score:
+    """Compare what a model predicts of a structure with a finished outline or absence; unsure pixels count neither way.
+
+    Parameters
+    ----------
+    header
+        Of the frame's clip.
+    label, structure
+        What was said, and of what.
+    predicted
+        (H, W) bool.
+    """
+    truth, spacing = truth_of(label, structure), header.spacing
+    if label.unsure is not None:
+        predicted, truth = predicted & ~label.unsure, truth & ~label.unsure
+    return Score(
+        patient=header.patient,
+        domain=header.domain,
+        view=header.view or "unknown",
+        structure=structure,
+        dice=dice(predicted, truth),
+        hd95_mm=hd95_mm(predicted, truth, spacing) if spacing else math.nan,
+        is_hd95_missing=spacing is not None and bool(predicted.any()) != bool(truth.any()),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotator.bench.learning.cases import Case
-from annotator.core.packing import Mask
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus
-from annotator.learn.metrics import Reliability, dice, expected_calibration_error, hd95_mm, reliability
-from annotator.learn.patient_scores import Score, summarise
+from annotator.learn.metrics import Reliability, dice, expected_calibration_error, reliability
+from annotator.learn.patient_scores import Score, frame_score, summarise, truth_of
 
 Probabilities = NDArray[np.float32]
 """(K+1, H, W), native size."""
@@ -38,25 +37,24 @@ def score(cases: Sequence[Case], found: Iterable[Probabilities], protocol: Label
     Returns
     -------
     dict
-        ``dice``, ``hd95_mm``, ``missed`` (frames where a structure that is there is found nowhere) and ``ece`` by
-        structure, and ``by_domain`` with Dice by structure.
+        ``dice``, ``hd95_mm``, ``hd95_missing`` (frames that it leaves out) and ``ece`` by structure,
+        and ``by_domain`` with Dice by structure.
     """
     scores: list[Score] = []
     bins: dict[str, list[Reliability]] = {}
-    missed: dict[str, int] = {}
     for case, probabilities in zip(cases, found, strict=True):
         classes = probabilities.argmax(axis=0)
-        for structure, truth in _truths(case):
+        for structure in _said(case):
             claimed = np.asarray(classes == protocol.index(structure), dtype=np.bool_)
-            scores.append(_score(case, structure, claimed, truth))
-            missed[structure] = missed.get(structure, 0) + int(truth.any() and not claimed.any())
+            scores.append(frame_score(case.header, case.label, structure, claimed))
             thin = probabilities[protocol.index(structure), ::_THIN, ::_THIN].ravel()
-            bins.setdefault(structure, []).append(reliability(thin, truth[::_THIN, ::_THIN].ravel()))
+            truth = truth_of(case.label, structure)[::_THIN, ::_THIN].ravel()
+            bins.setdefault(structure, []).append(reliability(thin, truth))
     result = summarise(scores, frames=len(cases), snapshot=None)
     return {
         "dice": {s: r.dice for s, r in result.structures.items()},
         "hd95_mm": {s: r.hd95_mm for s, r in result.structures.items()},
-        "missed": missed,
+        "hd95_missing": {s: r.hd95_missing for s, r in result.structures.items()},
         "ece": {s: expected_calibration_error(_together(of)) for s, of in bins.items()},
         "by_domain": {d: {s: r.dice for s, r in of.items()} for d, of in result.by_domain.items()},
     }
@@ -64,26 +62,20 @@ def score(cases: Sequence[Case], found: Iterable[Probabilities], protocol: Label
 
 def dice_only(cases: Sequence[Case], found: Iterable[Probabilities], protocol: LabelProtocol) -> dict[str, float]:
     """Dice by structure, for learning curves."""
-    scores = [
-        Score(
-            case.patient, case.header.domain, "", structure, dice(classes == protocol.index(structure), truth), math.nan
-        )
-        for case, classes in zip(cases, (p.argmax(axis=0) for p in found), strict=True)
-        for structure, truth in _truths(case)
-    ]
+    scores = []
+    for case, probabilities in zip(cases, found, strict=True):
+        classes = probabilities.argmax(axis=0)
+        for structure in _said(case):
+            value = dice(classes == protocol.index(structure), truth_of(case.label, structure))
+            scores.append(Score(case.patient, case.header.domain, "", structure, value, math.nan))
     return {s: r.dice for s, r in summarise(scores, frames=len(cases), snapshot=None).structures.items()}
 
 
-def _truths(case: Case) -> Iterator[tuple[str, Mask]]:
+def _said(case: Case) -> Iterator[str]:
+    """Structures with an outline or an absence to compare with."""
     for structure, said in case.label.structures.items():
         if said.status in (LabelStatus.OUTLINED, LabelStatus.ABSENT):
-            yield structure, np.zeros(case.label.shape, dtype=np.bool_) if said.inside is None else said.inside
-
-
-def _score(case: Case, structure: str, claimed: Mask, truth: Mask) -> Score:
-    spacing = case.header.spacing
-    distance = math.nan if spacing is None else hd95_mm(claimed, truth, spacing)
-    return Score(case.patient, case.header.domain, case.header.view or "", structure, dice(claimed, truth), distance)
+            yield structure
 
 
 def _together(parts: Sequence[Reliability]) -> Reliability:

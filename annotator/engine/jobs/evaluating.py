@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotator.core.errors import ProjectError
-from annotator.core.identity import Clip, FrameKey, Spacing, Split
-from annotator.core.labels import PartialLabel
-from annotator.core.packing import Mask
+from annotator.core.identity import FrameKey, Split
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.progress import Progress
-from annotator.learn.metrics import dice, hd95_mm
-from annotator.learn.patient_scores import Evaluation, Score, summarise
+from annotator.learn.patient_scores import Evaluation, Score, frame_score, summarise
 from annotator.project import Project
 
 if TYPE_CHECKING:
@@ -67,25 +63,5 @@ def _frame_scores(project: Project, key: FrameKey, predictor: Predictor) -> Iter
         said = label[name]
         if said.status in (LabelStatus.OUTLINED, LabelStatus.ABSENT):
             predicted = np.asarray(classes == project.protocol.index(name), dtype=np.bool_)
-            score = _score(clip, name, predicted=predicted, truth=_truth(label, name), unsure=label.unsure)
+            score = frame_score(clip.header, label, name, predicted)
             yield replace(score, is_from_suggestion=provenance[name].origin in (Origin.ACCEPTED, Origin.CORRECTED))
-
-
-def _truth(label: PartialLabel, name: str) -> Mask:
-    inside = label[name].inside
-    return np.zeros(label.shape, dtype=np.bool_) if inside is None else inside
-
-
-def _score(clip: Clip, name: str, *, predicted: Mask, truth: Mask, unsure: Mask | None) -> Score:
-    if unsure is not None:
-        predicted, truth = predicted & ~unsure, truth & ~unsure
-    spacing: Spacing | None = clip.header.spacing
-    return Score(
-        patient=clip.header.patient,
-        domain=clip.header.domain,
-        view=clip.header.view or "unknown",
-        structure=name,
-        dice=dice(predicted, truth),
-        hd95_mm=hd95_mm(predicted, truth, spacing) if spacing else math.nan,
-        is_hd95_missing=spacing is not None and bool(predicted.any()) != bool(truth.any()),
-    )

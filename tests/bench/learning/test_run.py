@@ -58,7 +58,7 @@ def cell(seed: int, dice: float) -> dict[str, object]:
     scores: dict[str, dict[str, object]] = {
         "dice": {"a": dice, "b": None},
         "hd95_mm": {"a": None},
-        "missed": {"a": 1},
+        "hd95_missing": {"a": 1},
         "ece": {"a": 0.1},
         "by_domain": {},
     }
