@@ -15,6 +15,7 @@ from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtWidgets import QApplication, QSplashScreen
 
 from annotator.app.garbage import GarbageCollector
+from annotator.app.gl_calls import keep_the_lock
 from annotator.app.session import open_session
 from annotator.app.window import MainWindow
 from annotator.core.errors import AnnotatorError
@@ -85,7 +86,8 @@ def make_window(qt: QApplication) -> MainWindow:
     qt.processEvents()
     preload_torch()
     # A thread that wants the interpreter waits for so long; the hand that draws must not wait for the learner.
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.001)
+    keep_the_lock()
     log = start_log()
     window = MainWindow(settings, on_demo=_demo_project)
     sys.excepthook = _Excepthook(window, log)

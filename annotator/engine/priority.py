@@ -7,10 +7,6 @@ import logging
 import os
 import platform
 import threading
-from typing import Final
-
-NICENESS: Final = 15
-"""Of 19: enough that the window wins every core, and training still gets its share beside other programs."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -18,7 +14,10 @@ _LOG = logging.getLogger(__name__)
 def lower_priority() -> bool:
     """Lower the calling thread's priority; threads that it starts later inherit it on Linux.
 
-    Call it before the first torch operation of the thread, whose OpenMP workers then inherit it.
+    Call it before the first torch operation of the thread, whose OpenMP workers then inherit it. On Linux the thread
+    becomes 'idle': the scheduler counts a core on which only such threads run as a free one, so that what the window
+    starts goes there at once, where it would queue behind the window's own core for a merely 'nice' thread. It cannot
+    be taken back, and beside programs that want every core for themselves the thread hardly gets on.
 
     Returns
     -------
@@ -27,7 +26,7 @@ def lower_priority() -> bool:
     """
     try:
         if platform.system() == "Linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
             return True
         if platform.system() == "Windows":
             return _lower_on_windows()

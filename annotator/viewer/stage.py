@@ -19,6 +19,7 @@ from annotator.viewer.engine_port import EnginePort
 from annotator.viewer.labelling import Labelling
 from annotator.viewer.ledger import Ledger
 from annotator.viewer.panels import Panels
+from annotator.viewer.patience import Patience
 from annotator.viewer.resolve import mark_array
 from annotator.viewer.scene import Scene
 from annotator.viewer.signals import WorkbenchSignals
@@ -65,6 +66,7 @@ class Stage:
         )
         self.panels = Panels(self.desk, self.board, self.signals)
         self.labelling = Labelling(self.desk, self.scene, ask_absent=lambda _name: False)
+        self.patience = Patience()
         self.tool = ToolState()
         self.is_playing = False
         self._engine = engine
@@ -119,6 +121,7 @@ class Stage:
             return
         self._finish_touched()
         self.desk.frame = wanted
+        self.patience.hand_moved()
         self._show_frame()
         self.panels.push_timeline()
         self.look()
@@ -228,6 +231,7 @@ class Stage:
 
     def end_stroke(self) -> None:
         """See :class:`~annotator.viewer.brush.StrokeListener`."""
+        self.patience.hand_moved()
         self._act(self.labelling.save_stroke)
 
     # --- inside ---------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ window calls on its timer, so that only the GUI thread touches a layer.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import Final, assert_never
+from functools import partial
+from typing import assert_never
 
 from napari.components import ViewerModel
 
@@ -33,9 +33,6 @@ from annotator.viewer.rows import row_key
 from annotator.viewer.stage import Stage
 from annotator.viewer.state import Message, MessageAction, MessageLevel, QueueRow, Tool
 
-_TIMELINE_EVERY_S: Final = 0.25
-"""Suggestions of a clip come in a stream; its timeline is redrawn no more often than this."""
-
 
 class Workbench(Stage):
     """Holds the clip, frame and structure in work and everything that acts on them.
@@ -51,8 +48,6 @@ class Workbench(Stage):
         self.facts = ClipFacts(self.desk)
         self._visited: set[tuple[FrameKey, str]] = set()
         self._is_frame_stale = False
-        self._are_cells_stale = False
-        self._cells_shown_at = 0.0
 
     def pump(self) -> None:
         """Take commits and the learner's events; the window's timer calls it."""
@@ -63,10 +58,7 @@ class Workbench(Stage):
         if self._is_frame_stale and not self._brush.is_painting:
             self._is_frame_stale = False
             self._show_frame()
-        now = time.monotonic()
-        if self._are_cells_stale and now - self._cells_shown_at >= _TIMELINE_EVERY_S:
-            self._are_cells_stale, self._cells_shown_at = False, now
-            self.panels.push_timeline(has_new_cells=True)
+        self.patience.pump(is_painting=self._brush.is_painting)
 
     # --- labels ---------------------------------------------------------------------------------------
 
@@ -226,13 +218,13 @@ class Workbench(Stage):
                 self._take_suggestions(event)
             case TrainingStatus():
                 self.board.take_status(event)
-                self.panels.push_training()
+                self.patience.ask("training", self.panels.push_training)
             case SnapshotPublished():
                 if event.snapshot == 1:
                     self.desk.tell("The first model is ready; its suggestions appear as outlines.")
             case QueueReady(items):
                 self.board.take_queue(items)
-                self.panels.push_queue()
+                self.patience.ask("queue", self.panels.push_queue)
             case Trouble(sentence, can_retry):
                 self.board.take_trouble(can_retry=can_retry)
                 self.panels.push_training()
@@ -248,5 +240,5 @@ class Workbench(Stage):
             if self.desk.suggestions.put(made):
                 self.desk.forget(made.key)
                 if self._is_open(made.key.clip):
-                    self._are_cells_stale = True
+                    self.patience.ask("timeline", partial(self.panels.push_timeline, has_new_cells=True))
                     self._is_frame_stale |= made.key.frame == self.desk.frame

@@ -23,7 +23,7 @@ from annotator.engine.messages import (
     TrainingStatus,
     Trouble,
 )
-from annotator.engine.priority import NICENESS, lower_priority
+from annotator.engine.priority import lower_priority
 from annotator.engine.session import TrainingSession
 from annotator.engine.thread import SessionThread
 from annotator.project import Project
@@ -112,27 +112,27 @@ def test_a_thread_that_never_started_closes() -> None:
     assert SessionThread(lambda: pytest.fail("never")).close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
-def test_only_the_engine_s_thread_and_its_children_are_nice() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have policies of their own on Linux alone")
+def test_only_the_engine_s_thread_and_its_children_are_idle() -> None:
     found: list[int] = []
 
-    def nice(prepare: Callable[[], object]) -> int:
-        prepare()
-        child = threading.Thread(target=lambda: found.append(own_niceness()))
+    def lowered() -> None:
+        assert lower_priority()
+        child = threading.Thread(target=lambda: found.append(own_policy()))
         child.start()
         child.join()
-        return own_niceness()
+        found.append(own_policy())
 
-    before = own_niceness()
-    thread = threading.Thread(target=lambda: found.append(nice(lower_priority)))
+    before = own_policy()
+    thread = threading.Thread(target=lowered)
     thread.start()
     thread.join()
-    assert found == [max(before, NICENESS)] * 2
-    assert own_niceness() == before
+    assert found == [os.SCHED_IDLE] * 2
+    assert own_policy() == before != os.SCHED_IDLE
 
 
-def own_niceness() -> int:
-    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+def own_policy() -> int:
+    return os.sched_getscheduler(threading.get_native_id())
 
 
 SMALL = """
