@@ -86,7 +86,7 @@ def make_window(qt: QApplication) -> MainWindow:
     qt.processEvents()
     preload_torch()
     # A thread that wants the interpreter waits for so long; the hand that draws must not wait for the learner.
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.002)
     keep_the_lock()
     log = start_log()
     window = MainWindow(settings, on_demo=_demo_project)

@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import threading
+from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,6 +34,15 @@ def lower_priority() -> bool:
     except OSError:
         _LOG.warning("The training thread keeps its normal priority.", exc_info=True)
     return False
+
+
+def waited_s() -> float:
+    """Seconds in which the calling thread could have run and had no core; 0 where the system does not count them."""
+    try:
+        # Nanoseconds on a core, nanoseconds of waiting for one, turns.
+        return int(Path("/proc/thread-self/schedstat").read_text("ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _lower_on_windows() -> bool:

@@ -6,12 +6,13 @@ import logging
 import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from annotator.core.errors import AnnotatorError
 from annotator.engine.messages import RunState
+from annotator.engine.priority import waited_s
 from annotator.engine.roles import Plan
 
 _LOGGER: Final = "annotator.engine"
@@ -20,6 +21,11 @@ WINDOW_S: Final = 5.0
 """Steps per second are counted over so many seconds."""
 
 STATUS_EVERY_S: Final = 0.5
+
+CROWDED: Final = "Other programs keep the processor busy, so that it learns slowly."
+_CROWDED_STEPS: Final = 8
+_CROWDED_SHARE: Final = 0.7
+"""Drawing and scrubbing without a pause take less than half of the learner's time."""
 
 LOG_NAME: Final = "engine.log"
 
@@ -70,26 +76,46 @@ class StatusClock:
 
 
 class Meter:
-    """Counts steps per second and averages losses over the last steps."""
+    """Counts steps per second and averages losses over the last steps.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    waited
+        Seconds in which the thread that counts had no core; see :func:`~annotator.engine.priority.waited_s`.
+    now
+        A clock in seconds.
+    """
+
+    def __init__(self, waited: Callable[[], float] = waited_s, now: Callable[[], float] = time.perf_counter) -> None:
+        self._waited, self._now = waited, now
         self._ends: deque[float] = deque()
+        self._waits: deque[tuple[float, float]] = deque(maxlen=_CROWDED_STEPS + 1)
         self._losses: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=20))
 
     def count(self, losses: Mapping[str, float]) -> None:
         """One step ended now."""
-        self._ends.append(time.perf_counter())
+        self._ends.append(self._now())
+        self._waits.append((self._ends[-1], self._waited()))
         for name, value in losses.items():
             self._losses[name].append(value)
 
     def reset(self) -> None:
         """Training stopped for a while; the time until it goes on does not count."""
         self._ends.clear()
+        self._waits.clear()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether other programs had the cores for most of the time of the last steps."""
+        if len(self._waits) < 2:
+            return False
+        (began, before), (ended, after) = self._waits[0], self._waits[-1]
+        return after - before > _CROWDED_SHARE * (ended - began)
 
     @property
     def steps_per_s(self) -> float:
         """Over the last seconds; 0 where fewer than two steps ended in them."""
-        now = time.perf_counter()
+        now = self._now()
         while self._ends and now - self._ends[0] > WINDOW_S:
             self._ends.popleft()
         if len(self._ends) < 2:

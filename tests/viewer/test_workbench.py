@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.messages import Look, QueueItem, QueueReady, Trouble
 from annotator.project import Project
+from annotator.viewer.patience import REST_S
 from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, Tool
 from annotator.viewer.workbench import Workbench
 
@@ -222,6 +224,8 @@ def test_panels_follow(bench: Workbench, draw: Draw, suggest: Suggest) -> None:
     draw(LEFT)
     bench.finish()
     suggest(1, la=RIGHT)
+    time.sleep(REST_S)
+    bench.pump()
     rows = {row.id: row for row in seen["rows"]}
     assert rows["lv"].state is CellState.DRAWN
     assert rows["lv"].area == "0.5 cm²"

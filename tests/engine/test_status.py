@@ -1,0 +1,55 @@
+"""What the learner says of its speed."""
+
+from __future__ import annotations
+
+import pytest
+
+from annotator.engine.priority import waited_s
+from annotator.engine.status import Meter
+
+
+class Machine:
+    """A step takes ``step_s`` on a core and waits ``wait_s`` for one."""
+
+    def __init__(self) -> None:
+        self.at = self.waited = 0.0
+        self.meter = Meter(waited=lambda: self.waited, now=lambda: self.at)
+
+    def steps(self, count: int, *, step_s: float, wait_s: float) -> None:
+        for _ in range(count):
+            self.at += step_s + wait_s
+            self.waited += wait_s
+            self.meter.count({"total": 1.0})
+
+
+@pytest.mark.parametrize(("wait_s", "is_crowded"), [(0.0, False), (0.3, False), (4.0, True)])
+def test_it_is_crowded_where_a_step_mostly_waits(wait_s: float, *, is_crowded: bool) -> None:
+    machine = Machine()
+    machine.steps(4, step_s=0.4, wait_s=wait_s)
+    assert machine.meter.is_crowded is is_crowded
+
+
+def test_a_crowd_that_leaves_is_forgotten() -> None:
+    machine = Machine()
+    machine.steps(4, step_s=0.4, wait_s=4.0)
+    machine.steps(8, step_s=0.4, wait_s=0.0)
+    assert not machine.meter.is_crowded
+
+
+def test_a_first_step_says_nothing() -> None:
+    machine = Machine()
+    machine.steps(1, step_s=0.4, wait_s=4.0)
+    assert not machine.meter.is_crowded
+
+
+def test_a_pause_begins_anew() -> None:
+    machine = Machine()
+    machine.steps(2, step_s=0.4, wait_s=4.0)
+    machine.meter.reset()
+    assert not machine.meter.is_crowded
+    assert machine.meter.steps_per_s == 0
+
+
+def test_waiting_only_grows() -> None:
+    before = waited_s()
+    assert 0 <= before <= waited_s()
