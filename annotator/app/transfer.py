@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from annotator.core.plugin_types import WriteReport
     from annotator.engine.jobs.progress import Progress
 
+_NAMED = 2
+"""Damaged files that a message names, with what is wrong of each."""
 _WEIGHT_SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch-export": ".pt2"}
 _MASK_NAMES = {"png": "PNG and JSON", "nifti": "NIfTI", "metaimage": "MetaImage", "hdf5": "HDF5"}
 _LOSSLESS = "restores everything when it is imported again"
@@ -88,7 +90,9 @@ class Transfer:
         project, author = self._project, self._author
         if len(asked.paths) == 1 and asked.paths[0].suffix.lower() == ".csv":
             return import_manifest(project, asked.paths[0], values=None, author=author, progress=progress)
-        options = ImportOptions(asked.domain or None, asked.view or None, split=asked.split)
+        options = ImportOptions(
+            asked.domain or None, asked.view or None, split=asked.split, skip_damaged=asked.skip_damaged
+        )
         return import_paths(project, asked.paths, options, author=author, progress=progress)
 
     def _imported(self, report: ImportReport) -> None:
@@ -98,6 +102,8 @@ class Transfer:
         self._say(Message(f"Imported {clips} with {report.frames} frames{labels}{known}."))
         for warning in dict.fromkeys(report.warnings):
             self._say(Message(warning, MessageLevel.WARNING))
+        if report.left_out:
+            self._say(Message(_left_out_sentence(report.left_out), MessageLevel.WARNING))
 
     def _export(self, asked: ExportRequest) -> None:
         project = self._project
@@ -135,6 +141,12 @@ class Transfer:
 
         self._job = BackgroundJob(title, job, on_done=done, on_error=failed, parent=self._parent)
         self._job.start()
+
+
+def _left_out_sentence(left_out: Sequence[str]) -> str:
+    count = "1 file was" if len(left_out) == 1 else f"{len(left_out)} files were"
+    more = f" And {len(left_out) - _NAMED} more." if len(left_out) > _NAMED else ""
+    return f"{count} left out: {' '.join(left_out[:_NAMED])}{more}"
 
 
 def _export_weights(project: Project, format_name: str, out: Path) -> Path:

@@ -67,6 +67,9 @@ def import_(
         Split | None,
         typer.Option(help="Part of the data that these clips belong to; train, unless an export says otherwise."),
     ] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out files that cannot be read, and name them.")
+    ] = False,
     author: AuthorOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -81,20 +84,23 @@ def import_(
     """
     if (manifest is None) == (not paths):
         raise typer.BadParameter("give either files and folders, or --manifest FILE.csv")
+    if manifest is not None and skip_damaged:
+        raise typer.BadParameter("a manifest is imported as a whole; take damaged files out of it")
     chosen = parse_values(values) if values else None
     with writable(project) as opened, progress_bar() as progress:
         if manifest is not None:
             report = import_manifest(opened, manifest, values=chosen, author=author_name(author), progress=progress)
         else:
-            options = ImportOptions(domain=domain, view=view, patient_from=patient_from, split=split)
+            options = ImportOptions(domain, view, patient_from, split, skip_damaged)
             report = import_paths(opened, paths or [], options, author=author_name(author), progress=progress)
-    tell(report.warnings)
+    tell([*report.warnings, *(f"Left out: {sentence}" for sentence in report.left_out)])
     show(asdict(report), as_json=json, lines=[_import_sentence(report)])
 
 
 def _import_sentence(report: ImportReport) -> str:
     sentence = f"Added {report.added} clips ({report.frames} frames) and {report.labels} labels."
-    return f"{sentence} {report.known} were there already." if report.known else sentence
+    sentence += f" {report.known} were there already." if report.known else ""
+    return f"{sentence} Left out as damaged: {len(report.left_out)}." if report.left_out else sentence
 
 
 def parse_values(text: str) -> dict[str, int]:

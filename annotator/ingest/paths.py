@@ -50,13 +50,24 @@ class _Found:
 
 
 class Reading:
-    """The files of an import, read while they are iterated; ``len`` counts the files."""
+    """The files of an import, read while they are iterated; ``len`` counts the files.
+
+    ``left_out`` has a sentence for each damaged file that was left out so far, where they may be.
+    """
 
     def __init__(
-        self, found: Sequence[_Found], passed_over: Sequence[Path], pseudonymiser: Pseudonymiser, overrides: Overrides
+        self,
+        found: Sequence[_Found],
+        passed_over: Sequence[Path],
+        pseudonymiser: Pseudonymiser,
+        overrides: Overrides,
+        *,
+        skip_damaged: bool,
     ) -> None:
         self._found, self._passed_over = tuple(found), tuple(passed_over)
         self._pseudonymiser, self._overrides = pseudonymiser, overrides
+        self._skip_damaged = skip_damaged
+        self.left_out: list[str] = []
 
     def __len__(self) -> int:
         return len(self._found)
@@ -67,12 +78,20 @@ class Reading:
         Raises
         ------
         BadInput
-            Where a file is damaged, or no file holds an image.
+            Where a file is damaged and must not be left out, or no file holds an image.
         """
         said: set[str] = set()
         n_recordings = 0
+        damage: BadInput | None = None
         for index, found in enumerate(self._found):
-            recordings = tuple(found.reader.read(found.path, self._pseudonymiser))
+            try:
+                recordings = tuple(found.reader.read(found.path, self._pseudonymiser))
+            except BadInput as error:
+                if not self._skip_damaged:
+                    raise
+                damage = damage or error
+                self.left_out.append(str(error))
+                continue
             if not recordings and found.is_explicit:
                 raise BadInput(found.path, "it holds no image", "name a file with an image or clip")
             warnings = [] if recordings else [f"{found.path.name} holds no image and was passed over."]
@@ -81,6 +100,8 @@ class Reading:
             said.update(warnings)
             n_recordings += len(recordings)
             yield Read(found.path, tuple(self._named(found.path, r) for r in recordings), tuple(warnings))
+        if damage is not None and not n_recordings:
+            raise damage
         if not n_recordings:
             raise BadInput(self._found[0].path.parent, "no file in it holds an image", "name a folder with images")
 
@@ -115,6 +136,7 @@ def read_paths(
     pseudonymiser: Pseudonymiser,
     *,
     overrides: Overrides | None = None,
+    skip_damaged: bool = False,
 ) -> Reading:
     """Find the files to read; nothing is decoded before the result is iterated.
 
@@ -132,6 +154,8 @@ def read_paths(
         The project's.
     overrides
         What the user says of all files.
+    skip_damaged
+        Leave out files that cannot be read, unless none can.
 
     Returns
     -------
@@ -160,7 +184,7 @@ def read_paths(
             found.append(_Found(path, reader_of(path, readers), is_explicit=True))
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
-    return Reading(ordered, passed_over, pseudonymiser, overrides or Overrides())
+    return Reading(ordered, passed_over, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)
 
 
 def _files(folder: Path) -> list[Path]:

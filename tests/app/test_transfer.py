@@ -48,3 +48,23 @@ def test_clips_go_into_the_part_that_was_chosen(qtbot: Any, parent: QWidget, fol
         qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
         assert project.clip("one").split is Split.TEST
         transfer.wait()
+
+
+def test_a_damaged_file_of_a_folder_is_left_out_and_named(
+    qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path
+) -> None:
+    here = tmp_path / "archive"
+    here.mkdir()
+    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(here / "one.png")
+    (here / "two.png").write_bytes((here / "one.png").read_bytes()[:40])
+    said: list[Message] = []
+    with Project.open(folder) as project:
+        before = len(project.clips())
+        transfer = Transfer(project, "Ada", say=said.append, parent=parent)
+        transfer._import(ImportRequest((here,), "", ""))
+        qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
+        assert any("1 file was left out" in m.sentence and "two.png" in m.sentence for m in said)
+        transfer._import(ImportRequest((here,), "", "", skip_damaged=False))
+        qtbot.waitUntil(lambda: any(message.level is MessageLevel.ERROR for message in said), timeout=30_000)
+        assert len(project.clips()) == before + 1
+        transfer.wait()

@@ -85,6 +85,22 @@ def test_a_folder_is_imported_with_what_the_user_says(tmp_path: Path, data_set: 
     assert anna.header.patient != bert.header.patient
 
 
+def test_damaged_files_of_a_folder_are_left_out_where_asked(tmp_path: Path, data_set: Path) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    shutil.copy(data_set / "anna.png", folder)
+    (folder / "torn.png").write_bytes((data_set / "bert.png").read_bytes()[:40])
+    command("new", tmp_path / "p", "--protocol", "apical")
+    refused = command("import", tmp_path / "p", folder)
+    assert refused.status == 1
+    assert command("status", tmp_path / "p", "--json").json["clips"] == 0
+    added = command("import", tmp_path / "p", folder, "--skip-damaged", "--json")
+    assert added.status == 0
+    assert added.json["clips"] == ["anna"]
+    assert [str(folder / "torn.png") in sentence for sentence in added.json["left_out"]] == [True]
+    assert command("import", tmp_path / "p", "--manifest", data_set / "manifest.csv", "--skip-damaged").status == 2
+
+
 def test_a_contradiction_leaves_the_new_clips_out_too(study: Path, data_set: Path, tmp_path: Path) -> None:
     folder = tmp_path / "second"
     folder.mkdir()

@@ -109,3 +109,19 @@ def test_overrides(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
         chosen = Overrides(view="a4c", domain="ward/3", patient_from=patient_from)  # type: ignore[arg-type]
         header = next(iter(read_paths([path], readers, SALT, overrides=chosen))).recordings[0].header
         assert (header.view, header.domain, header.patient) == ("a4c", "ward_3", SALT.key(patient))
+
+
+def test_damaged_files_are_left_out_only_where_asked_and_others_are_there(
+    tmp_path: Path, readers: Mapping[str, Reader]
+) -> None:
+    whole = still(tmp_path / "2.png")
+    (tmp_path / "1.png").write_bytes(whole.read_bytes()[:40])
+    with pytest.raises(BadInput, match=r"1\.png"):
+        list(read_paths([tmp_path], readers, SALT))
+    reading = read_paths([tmp_path], readers, SALT, skip_damaged=True)
+    assert [read.path for read in reading] == [whole]
+    assert len(reading.left_out) == 1
+    assert "1.png" in reading.left_out[0]
+    whole.unlink()
+    with pytest.raises(BadInput, match=r"1\.png"):
+        list(read_paths([tmp_path], readers, SALT, skip_damaged=True))

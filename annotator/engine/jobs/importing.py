@@ -25,17 +25,24 @@ MILLIMETRES_SENTENCE = (
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What the user says of all files of an import; ``None`` leaves it to the files."""
+    """What the user says of all files of an import; ``None`` leaves it to the files.
+
+    ``skip_damaged`` leaves out files that cannot be read, where others can.
+    """
 
     domain: str | None = None
     view: str | None = None
     patient_from: Literal["file", "folder", "stem"] = "file"
     split: Split | None = None
+    skip_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import brought: new clips, clips that were there already, frames, labels, names and sentences."""
+    """What an import brought: new clips, clips that were there already, frames, labels, names and sentences.
+
+    ``left_out`` has a sentence for each damaged file that was left out.
+    """
 
     added: int = 0
     known: int = 0
@@ -43,6 +50,7 @@ class ImportReport:
     labels: int = 0
     clips: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +140,7 @@ def import_paths(
     Raises
     ------
     BadInput
-        Where a file cannot be used; nothing is added then.
+        Where a file cannot be used and must not be left out; nothing is added then.
     Contradiction
         Where labels contradict those of the project.
     ProjectError
@@ -144,9 +152,16 @@ def import_paths(
     report = ImportReport()
     if images:
         overrides = ingest.Overrides(options.view, options.domain, options.patient_from)
-        reading = ingest.read_paths(images, registry.readers(), project.pseudonymiser, overrides=overrides)
+        reading = ingest.read_paths(
+            images,
+            registry.readers(),
+            project.pseudonymiser,
+            overrides=overrides,
+            skip_damaged=options.skip_damaged,
+        )
         stream = _Stream(paths[0], documents=documents)
         report = stream.into(project, _recordings(reading, stream, options.split, progress), author)
+        report = replace(report, left_out=tuple(reading.left_out))
     found = _gathered(project, documents)
     brought = project.import_labels(found, author=author).keys if found else ()
     return replace(report, labels=report.labels + _finished(found, brought))

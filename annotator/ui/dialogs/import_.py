@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QListWidget, QPlainTextEdit, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QListWidget, QPlainTextEdit, QWidget
 
 from annotator.core.identity import Split
 from annotator.ui.controls import label, push_button
@@ -25,12 +25,16 @@ _SPLITS = {
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """Files and folders; ``domain`` and ``view`` are empty, ``split`` is ``None``, where the files shall decide."""
+    """Files and folders; ``domain`` and ``view`` are empty, ``split`` is ``None``, where the files shall decide.
+
+    ``skip_damaged`` leaves out files that cannot be read, where others can.
+    """
 
     paths: tuple[Path, ...]
     domain: str
     view: str
     split: Split | None = None
+    skip_damaged: bool = True
 
 
 class ImportDialog(FormDialog):
@@ -71,6 +75,10 @@ class ImportDialog(FormDialog):
         self.split.addItems(list(_SPLITS))
         self.split.setToolTip("All clips of one patient belong into one part")
         self.add_field("Part of the data", self.split)
+        self.skip_damaged = QCheckBox("Leave out files that cannot be read, and name them")
+        self.skip_damaged.setChecked(True)
+        self.skip_damaged.setToolTip("Otherwise one damaged file stops the whole import")
+        self.fields.addWidget(self.skip_damaged)
         self._warnings = QPlainTextEdit()
         self._warnings.setReadOnly(True)
         self._warnings.setMaximumHeight(96)
@@ -113,7 +121,7 @@ class ImportDialog(FormDialog):
         """A manifest alone says domain, view and part of each row itself."""
         paths = self.paths()
         is_manifest = len(paths) == 1 and paths[0].suffix.lower() == ".csv"
-        for field in (self.domain, self.view, self.split):
+        for field in (self.domain, self.view, self.split, self.skip_damaged):
             field.setEnabled(not is_manifest)
         self.refresh()
 
@@ -135,7 +143,8 @@ class ImportDialog(FormDialog):
         domain = self.domain.currentText().strip()
         view = self.view.currentText() if self.view.currentIndex() > 0 else ""
         split = _SPLITS[self.split.currentText()]
-        return ImportRequest(self.paths(), "" if domain == _FROM_FILE else domain, view, split)
+        chosen = "" if domain == _FROM_FILE else domain
+        return ImportRequest(self.paths(), chosen, view, split, self.skip_damaged.isChecked())
 
     def _on_files(self) -> None:
         files, _ = QFileDialog.getOpenFileNames(self, "Add files")
