@@ -82,17 +82,18 @@ def sentences(alarms: Sequence[Erasure], names: Mapping[str, str]) -> tuple[str,
 
 
 def _sentence(domain: str, alarms: Sequence[Erasure], names: Mapping[str, str]) -> str:
+    """What and the cure come first, since the panel has room for little more; how large it is, at the end."""
     spoken = [f"the {_in_a_sentence(names[a.structure])}" for a in alarms]
-    areas = [f"{_percent(a.share)} of the picture; {_percent(a.reference)} where it is labelled" for a in alarms]
-    if len(alarms) == 1:
-        vanished = f"{spoken[0]} has nearly vanished from the suggestions ({areas[0]})"
-    else:
-        each = [f"{name} ({area})" for name, area in zip(spoken, areas, strict=True)]
-        vanished = f"{', '.join(each[:-1])} and {each[-1]} have nearly vanished from the suggestions"
-    it = "it" if len(alarms) == 1 else "them"
+    areas = [
+        f"{names[a.structure]}: {_percent(a.share)} of the picture, {_percent(a.reference)} where it is labelled"
+        for a in alarms
+    ]
+    vanished, it = (
+        (f"{spoken[0]} has", "it") if len(alarms) == 1 else (f"{', '.join(spoken[:-1])} and {spoken[-1]} have", "them")
+    )
     return (
-        f"In '{domain}' {vanished}. Label {it} in two or three frames of '{domain}', "
-        "or mark as absent what is not in the picture."
+        f"In '{domain}' {vanished} nearly vanished from the suggestions. Label {it} in two or three frames of "
+        f"'{domain}', or mark as absent what is not in the picture. ({'; '.join(areas)}.)"
     )
 
 

@@ -19,8 +19,8 @@ def test_a_structure_that_fades_where_nobody_labels_it_is_named_with_the_cure() 
     (alarm,) = erasures([*frames("a", la=0.09), *frames("b", la=0.01)], LABELLED)
     assert (alarm.domain, alarm.structure) == ("b", "la")
     assert sentences([alarm], NAMES) == (
-        "In 'b' the left atrium has nearly vanished from the suggestions (1% of the picture; 9% where it is labelled). "
-        "Label it in two or three frames of 'b', or mark as absent what is not in the picture.",
+        "In 'b' the left atrium has nearly vanished from the suggestions. Label it in two or three frames of 'b', or "
+        "mark as absent what is not in the picture. (Left atrium: 1% of the picture, 9% where it is labelled.)",
     )
 
 
@@ -28,8 +28,11 @@ def test_what_vanished_from_one_domain_is_one_sentence() -> None:
     seen = [*frames("a"), *frames("b", lv=0.0, la=0.0), *frames("c", la=0.0)]
     one, other = sentences(erasures(seen, {("a", "lv"), ("a", "la")}), NAMES)
     assert one.startswith(
-        "In 'b' the left atrium (under 1% of the picture; 4% where it is labelled) and the LV cavity (under 1% of the "
-        "picture; 8% where it is labelled) have nearly vanished from the suggestions. Label them in"
+        "In 'b' the left atrium and the LV cavity have nearly vanished from the suggestions. Label them"
+    )
+    assert one.endswith(
+        "(Left atrium: under 1% of the picture, 4% where it is labelled; "
+        "LV cavity: under 1% of the picture, 8% where it is labelled.)"
     )
     assert other.startswith("In 'c' the left atrium has")
 
