@@ -34,7 +34,13 @@ class _WatchedProgress:
         self._title = title
 
     def update(self, done: int, total: int, sentence: str) -> None:
-        """See :class:`~annotator.engine.jobs.progress.Progress`."""
+        """See :class:`~annotator.engine.jobs.progress.Progress`.
+
+        Raises
+        ------
+        Cancelled
+            Where the user has cancelled the job.
+        """
         if self._report.is_cancelled:
             raise Cancelled(self._title)
         self._report.done, self._report.total, self._report.sentence = done, total, sentence

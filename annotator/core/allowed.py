@@ -55,7 +55,7 @@ def allowed_bitmap(label: PartialLabel, protocol: LabelProtocol) -> Bitmap:
     absent = 0
     for name, said in label.structures.items():
         bit = 1 << protocol.index(name)
-        if said.status in (LabelStatus.OUTLINED, LabelStatus.ABSENT):
+        if said.status.is_whole:
             excluded |= bit
         if said.status is LabelStatus.ABSENT:
             absent |= bit

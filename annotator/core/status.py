@@ -24,6 +24,11 @@ class LabelStatus(StrEnum):
     """A suggestion that was refused; says nothing of any pixel, hides the suggestion."""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it tells of every pixel if it is the structure or not."""
+        return self in (LabelStatus.OUTLINED, LabelStatus.ABSENT)
+
+    @property
     def is_finished(self) -> bool:
         """Whether the learner may read it."""
         return self in (LabelStatus.OUTLINED, LabelStatus.ABSENT, LabelStatus.PARTIAL)

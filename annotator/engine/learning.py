@@ -15,7 +15,7 @@ from annotator.engine.frames import FrameBook
 from annotator.engine.lineage import LINEAGE, newest_lineage, reliability_of
 from annotator.engine.messages import RunState, SnapshotPublished, TrainingStatus, Trouble
 from annotator.engine.schedule import Schedule
-from annotator.engine.status import CROWDED, Meter
+from annotator.engine.status import Meter
 from annotator.engine.trainer_protocol import ServedModel, TrainerProtocol, Workshop
 
 if TYPE_CHECKING:
@@ -316,10 +316,9 @@ class Learning:
             Id of the snapshot that serves.
         """
         trainer = self._trainer
-        is_crowded = state is RunState.TRAINING and self.meter.is_crowded
         return TrainingStatus(
             state=state,
-            sentence=f"{sentence} {CROWDED}" if is_crowded else sentence,
+            sentence=sentence,
             step=self.step,
             steps_per_s=self.meter.steps_per_s if state is RunState.TRAINING else 0.0,
             device="" if trainer is None else trainer.device_text,

@@ -118,7 +118,13 @@ class TrainingSession:
     def sentence(self) -> str:
         """What it does, and why, for the user."""
         reason = READ_ONLY if self._project.is_read_only and self._state is RunState.IDLE else self._reason
-        return sentence_for(self._state, self._book.plan, reason=reason, is_start=self._suggester.server.snapshot == 0)
+        return sentence_for(
+            self._state,
+            self._book.plan,
+            reason=reason,
+            is_start=self._suggester.server.snapshot == 0,
+            is_crowded=self._learning.meter.is_crowded,
+        )
 
     @property
     def served(self) -> Sequence[LookServed]:

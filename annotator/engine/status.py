@@ -22,13 +22,13 @@ WINDOW_S: Final = 5.0
 
 STATUS_EVERY_S: Final = 0.5
 
-CROWDED: Final = "Other programs keep the processor busy, so that it learns slowly."
 _CROWDED_STEPS: Final = 8
 _CROWDED_SHARE: Final = 0.7
 """Drawing and scrubbing without a pause take less than half of the learner's time."""
 
 LOG_NAME: Final = "engine.log"
 
+CROWDED_SENTENCE: Final = "Other programs keep the processor busy, so that it learns slowly."
 START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
 
 
@@ -128,7 +128,9 @@ class Meter:
         return {name: sum(values) / len(values) for name, values in self._losses.items() if values}
 
 
-def sentence_for(state: RunState, plan: Plan, *, reason: str = "", is_start: bool = False) -> str:
+def sentence_for(
+    state: RunState, plan: Plan, *, reason: str = "", is_start: bool = False, is_crowded: bool = False
+) -> str:
     """What the learner does, for the user, and where suggestions come from before the first model of the project.
 
     Parameters
@@ -141,9 +143,15 @@ def sentence_for(state: RunState, plan: Plan, *, reason: str = "", is_start: boo
         Why it sleeps or failed.
     is_start
         Whether the shipped starting weights serve.
+    is_crowded
+        Whether other programs have the cores, as :attr:`Meter.is_crowded` tells while it trains.
     """
-    told = _told(state, plan, reason)
-    return f"{told} {START_SENTENCE}" if is_start and state is not RunState.FAILED else told
+    told = [_told(state, plan, reason)]
+    if is_start and state is not RunState.FAILED:
+        told.append(START_SENTENCE)
+    if is_crowded and state is RunState.TRAINING:
+        told.append(CROWDED_SENTENCE)
+    return " ".join(told)
 
 
 def _told(state: RunState, plan: Plan, reason: str) -> str:

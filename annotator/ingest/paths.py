@@ -35,11 +35,15 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One file that was read: its clips, and plain sentences on the file or the import (those of clips apart)."""
+    """One file that was read: its clips, and plain sentences on the file or the import (those of clips apart).
+
+    ``damage`` is a sentence where the file cannot be read and was left out.
+    """
 
     path: Path
     recordings: tuple[Recording, ...]
     warnings: tuple[str, ...] = ()
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,7 @@ class _Found:
 
 
 class Reading:
-    """The files of an import, read while they are iterated; ``len`` counts the files.
-
-    ``left_out`` has a sentence for each damaged file that was left out so far, where they may be.
-    """
+    """The files of an import, read while they are iterated; ``len`` counts the files."""
 
     def __init__(
         self,
@@ -67,7 +68,6 @@ class Reading:
         self._found, self._passed_over = tuple(found), tuple(passed_over)
         self._pseudonymiser, self._overrides = pseudonymiser, overrides
         self._skip_damaged = skip_damaged
-        self.left_out: list[str] = []
 
     def __len__(self) -> int:
         return len(self._found)
@@ -82,28 +82,28 @@ class Reading:
         """
         said: set[str] = set()
         n_recordings = 0
-        damage: BadInput | None = None
+        first_damage: BadInput | None = None
         for index, found in enumerate(self._found):
+            warnings = _passed_over_sentence(self._passed_over) if index == 0 else []
             try:
                 recordings = tuple(found.reader.read(found.path, self._pseudonymiser))
             except BadInput as error:
                 if not self._skip_damaged:
                     raise
-                damage = damage or error
-                self.left_out.append(str(error))
+                first_damage = first_damage or error
+                yield Read(found.path, (), tuple(warnings), damage=str(error))
                 continue
             if not recordings and found.is_explicit:
                 raise BadInput(found.path, "it holds no image", "name a file with an image or clip")
-            warnings = [] if recordings else [f"{found.path.name} holds no image and was passed over."]
-            warnings += _passed_over_sentence(self._passed_over) if index == 0 else []
+            if not recordings:
+                warnings.insert(0, f"{found.path.name} holds no image and was passed over.")
             warnings += [s for s in self._identity_sentences(found.path, recordings) if s not in said]
             said.update(warnings)
             n_recordings += len(recordings)
             yield Read(found.path, tuple(self._named(found.path, r) for r in recordings), tuple(warnings))
-        if damage is not None and not n_recordings:
-            raise damage
         if not n_recordings:
-            raise BadInput(self._found[0].path.parent, "no file in it holds an image", "name a folder with images")
+            folder = self._found[0].path.parent
+            raise first_damage or BadInput(folder, "no file in it holds an image", "name a folder with images")
 
     def _identity_sentences(self, path: Path, recordings: Sequence[Recording]) -> list[str]:
         headers = [r.header for r in recordings]

@@ -88,11 +88,10 @@ def _sentence(domain: str, alarms: Sequence[Erasure], names: Mapping[str, str]) 
         f"{names[a.structure]}: {_percent(a.share)} of the picture, {_percent(a.reference)} where it is labelled"
         for a in alarms
     ]
-    vanished, it = (
-        (f"{spoken[0]} has", "it") if len(alarms) == 1 else (f"{', '.join(spoken[:-1])} and {spoken[-1]} have", "them")
-    )
+    together = " and ".join(part for part in (", ".join(spoken[:-1]), spoken[-1]) if part)
+    have, them = ("has", "it") if len(alarms) == 1 else ("have", "them")
     return (
-        f"In '{domain}' {vanished} nearly vanished from the suggestions. Label {it} in two or three frames of "
+        f"In '{domain}' {together} {have} nearly vanished from the suggestions. Label {them} in two or three frames of "
         f"'{domain}', or mark as absent what is not in the picture. ({'; '.join(areas)}.)"
     )
 

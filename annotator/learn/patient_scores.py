@@ -48,7 +48,7 @@ def truth_of(label: PartialLabel, structure: str) -> Mask:
     return np.zeros(label.shape, dtype=np.bool_) if inside is None else inside
 
 
-def frame_score(header: ClipHeader, label: PartialLabel, structure: str, predicted: Mask) -> Score:
+def structure_score(header: ClipHeader, label: PartialLabel, structure: str, predicted: Mask) -> Score:
     """Compare what a model predicts of a structure with a finished outline or absence; unsure pixels count neither way.
 
     Parameters

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from annotator.core.allowed import allowed_bitmap, decided
@@ -13,8 +11,6 @@ from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.packing import Mask
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus
-
-_WHOLE: Final = (LabelStatus.OUTLINED, LabelStatus.ABSENT)
 
 
 def merged(protocol: LabelProtocol, key: FrameKey, ours: PartialLabel, theirs: PartialLabel) -> PartialLabel:
@@ -64,9 +60,9 @@ def _as_claims(label: PartialLabel) -> PartialLabel:
 
 
 def _joined(ours: StructureLabel, theirs: StructureLabel) -> StructureLabel:
-    if theirs.status is LabelStatus.UNKNOWN or ours == theirs or ours.status in _WHOLE:
+    if theirs.status is LabelStatus.UNKNOWN or ours == theirs or ours.status.is_whole:
         return ours
-    if ours.status in (LabelStatus.UNKNOWN, LabelStatus.REJECTED) or theirs.status in _WHOLE:
+    if ours.status in (LabelStatus.UNKNOWN, LabelStatus.REJECTED) or theirs.status.is_whole:
         return theirs
     if theirs.status is LabelStatus.REJECTED or ours.inside is None:
         return ours

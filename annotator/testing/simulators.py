@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording, Simulator
 from annotator.core.protocols import LabelProtocol
-from annotator.core.status import LabelStatus
 
 
 def check_simulator(simulator: Simulator, protocol: LabelProtocol, *, n_frames: int = 3, seed: int = 0) -> None:
@@ -72,7 +71,7 @@ def check_label(label: PartialLabel, protocol: LabelProtocol, *, where: str) -> 
     """
     _demand(set(label.structures) == set(protocol.ids), f"the label of {where} does not speak of every structure")
     for name, said in label.structures.items():
-        is_told = said.status in (LabelStatus.OUTLINED, LabelStatus.ABSENT)
+        is_told = said.status.is_whole
         _demand(is_told, f"'{name}' of {where} is {said.status}, neither outlined nor absent")
         _demand(said.inside is None or bool(said.inside.any()), f"'{name}' of {where} is outlined and empty")
     masks = [said.inside for said in label.structures.values() if said.inside is not None]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from annotator.engine.messages import RunState
 from annotator.engine.priority import waited_s
-from annotator.engine.status import Meter
+from annotator.engine.roles import Plan
+from annotator.engine.status import CROWDED_SENTENCE, Meter, sentence_for
 
 
 class Machine:
@@ -53,3 +55,9 @@ def test_a_pause_begins_anew() -> None:
 def test_waiting_only_grows() -> None:
     before = waited_s()
     assert 0 <= before <= waited_s()
+
+
+@pytest.mark.parametrize(("state", "is_said"), [(RunState.TRAINING, True), (RunState.SLEEPING, False)])
+def test_a_crowd_is_spoken_of_while_it_trains(state: RunState, *, is_said: bool) -> None:
+    assert (CROWDED_SENTENCE in sentence_for(state, Plan(), is_crowded=True)) is is_said
+    assert CROWDED_SENTENCE not in sentence_for(state, Plan())

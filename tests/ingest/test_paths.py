@@ -118,10 +118,13 @@ def test_damaged_files_are_left_out_only_where_asked_and_others_are_there(
     (tmp_path / "1.png").write_bytes(whole.read_bytes()[:40])
     with pytest.raises(BadInput, match=r"1\.png"):
         list(read_paths([tmp_path], readers, SALT))
-    reading = read_paths([tmp_path], readers, SALT, skip_damaged=True)
-    assert [read.path for read in reading] == [whole]
-    assert len(reading.left_out) == 1
-    assert "1.png" in reading.left_out[0]
+    (tmp_path / "notes.txt").write_text("of no known format")
+    damaged, good = read_paths([tmp_path], readers, SALT, skip_damaged=True)
+    assert good.path == whole
+    assert good.recordings
+    assert not damaged.recordings
+    assert "1.png" in damaged.damage
+    assert "notes.txt" in damaged.warnings[0], "said though the first file is left out"
     whole.unlink()
     with pytest.raises(BadInput, match=r"1\.png"):
         list(read_paths([tmp_path], readers, SALT, skip_damaged=True))

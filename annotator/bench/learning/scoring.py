@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from annotator.bench.learning.cases import Case
 from annotator.core.protocols import LabelProtocol
-from annotator.core.status import LabelStatus
 from annotator.learn.metrics import Reliability, dice, expected_calibration_error, reliability
-from annotator.learn.patient_scores import Score, frame_score, summarise, truth_of
+from annotator.learn.patient_scores import Score, structure_score, summarise, truth_of
 
 Probabilities = NDArray[np.float32]
 """(K+1, H, W), native size."""
@@ -46,7 +45,7 @@ def score(cases: Sequence[Case], found: Iterable[Probabilities], protocol: Label
         classes = probabilities.argmax(axis=0)
         for structure in _said(case):
             claimed = np.asarray(classes == protocol.index(structure), dtype=np.bool_)
-            scores.append(frame_score(case.header, case.label, structure, claimed))
+            scores.append(structure_score(case.header, case.label, structure, claimed))
             thin = probabilities[protocol.index(structure), ::_THIN, ::_THIN].ravel()
             truth = truth_of(case.label, structure)[::_THIN, ::_THIN].ravel()
             bins.setdefault(structure, []).append(reliability(thin, truth))
@@ -74,7 +73,7 @@ def dice_only(cases: Sequence[Case], found: Iterable[Probabilities], protocol: L
 def _said(case: Case) -> Iterator[str]:
     """Structures with an outline or an absence to compare with."""
     for structure, said in case.label.structures.items():
-        if said.status in (LabelStatus.OUTLINED, LabelStatus.ABSENT):
+        if said.status.is_whole:
             yield structure
 
 

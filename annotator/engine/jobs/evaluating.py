@@ -11,10 +11,10 @@ import numpy as np
 
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Split
-from annotator.core.status import LabelStatus, Origin
+from annotator.core.status import Origin
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.progress import Progress
-from annotator.learn.patient_scores import Evaluation, Score, frame_score, summarise
+from annotator.learn.patient_scores import Evaluation, Score, structure_score, summarise
 from annotator.project import Project
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _frame_scores(project: Project, key: FrameKey, predictor: Predictor) -> Iter
     label, provenance = project.label(key), project.provenance(key)
     for name in project.protocol.ids:
         said = label[name]
-        if said.status in (LabelStatus.OUTLINED, LabelStatus.ABSENT):
+        if said.status.is_whole:
             predicted = np.asarray(classes == project.protocol.index(name), dtype=np.bool_)
-            score = frame_score(clip.header, label, name, predicted)
+            score = structure_score(clip.header, label, name, predicted)
             yield replace(score, is_from_suggestion=provenance[name].origin in (Origin.ACCEPTED, Origin.CORRECTED))

@@ -67,6 +67,7 @@ class _Stream:
 
     source: Path
     warnings: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     labels: list[Mapping[int, PartialLabel]] = field(default_factory=list)
     documents: Sequence[_Document] = ()
     patients_are_named: bool = False
@@ -116,6 +117,7 @@ class _Stream:
             labels=_finished(keyed, {*brought, *(key for key in keyed if key.clip in new)}),
             clips=tuple(new),
             warnings=tuple(dict.fromkeys([*self.warnings, *doubts, *_twin_sentences(project, new)])),
+            left_out=tuple(self.left_out),
         )
 
 
@@ -161,7 +163,6 @@ def import_paths(
         )
         stream = _Stream(paths[0], documents=documents)
         report = stream.into(project, _recordings(reading, stream, options.split, progress), author)
-        report = replace(report, left_out=tuple(reading.left_out))
     found = _gathered(project, documents)
     brought = project.import_labels(found, author=author).keys if found else ()
     return replace(report, labels=report.labels + _finished(found, brought))
@@ -226,6 +227,7 @@ def _recordings(
     for done, read in enumerate(reading):
         progress.update(done, len(reading), f"Importing {read.path.name}")
         stream.warnings += read.warnings
+        stream.left_out += [read.damage] if read.damage else []
         for recording in read.recordings:
             yield stream.take(recording, split or recording.split or Split.TRAIN)
 
