@@ -6,6 +6,7 @@ import ctypes
 import sys
 
 import pytest
+from vispy.gloo import gl
 from vispy.gloo.gl import gl2
 
 from annotator.app.gl_calls import keep_the_lock
@@ -19,6 +20,8 @@ def test_calls_keep_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     assert keep_the_lock()
     assert isinstance(gl2._lib, ctypes.PyDLL)
     assert keep_the_lock(), "asking twice changes nothing"
+    assert gl.glVertexAttribPointer is gl2.glVertexAttribPointer
+    assert {name for name in vars(gl2) if name.startswith("gl")} <= set(vars(gl))
 
 
 def test_without_a_library_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
