@@ -8,7 +8,7 @@ from typing import Final
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QAbstractItemView, QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit
+from qtpy.QtWidgets import QAbstractItemView, QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QWidget
 
 _HOLD_S: Final = 0.35
 _ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -16,6 +16,9 @@ _ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 class KeyFilter(QObject):
     """Gives text fields and lists their keys before shortcuts take them, and tells a held key from a tapped one.
+
+    It sits on whatever widget has the keyboard, not on the application: there Qt would call into Python for each of
+    the hundreds of events behind every picture, and wait for the interpreter's lock each time.
 
     Parameters
     ----------
@@ -30,6 +33,11 @@ class KeyFilter(QObject):
         self.watched = ""
         self._on_hold_end = on_hold_end
         self._pressed_at: float | None = None
+
+    def follow_focus(self, _before: QWidget | None, now: QWidget | None) -> None:
+        """Sit on the widget that has the keyboard now; Qt keeps one filter of a kind on each."""
+        if now is not None:
+            now.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """See Qt."""

@@ -221,8 +221,8 @@ class MainWindow(QMainWindow):
 
     def _install_keys(self) -> None:
         application = QApplication.instance()
-        if application is not None:
-            application.installEventFilter(self._keys)
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._keys.follow_focus)
 
     def _bind_keys(self) -> None:
         """Make the shortcuts anew for the project that is open, and name them in the tooltips."""
@@ -340,6 +340,6 @@ class MainWindow(QMainWindow):
             return
         self.save_settings()
         application = QApplication.instance()
-        if application is not None:
-            application.removeEventFilter(self._keys)
+        if isinstance(application, QApplication):
+            application.focusChanged.disconnect(self._keys.follow_focus)
         event.accept()
