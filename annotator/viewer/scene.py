@@ -206,7 +206,11 @@ def _push(layer: Image | Labels, array: NDArray[np.uint8]) -> None:
     if np.array_equal(layer.data, array):
         return
     np.copyto(layer.data, array)
-    _redraw(layer)
+    if isinstance(layer, Labels):
+        # As napari's own brush draws: a fifth of the time of a refresh, which computes all transforms anew.
+        layer.events.labels_update(data=layer.data, offset=[0, 0])
+    else:
+        _redraw(layer)
 
 
 def _redraw(layer: Image | Labels) -> None:

@@ -218,3 +218,45 @@ def test_closing_twice_saves_once(qtbot: Any, window: MainWindow, suggesting: An
 def test_nothing_stands_behind_the_brushs_ring(window: MainWindow) -> None:
     # napari fills the box behind an overlay with the background: a black square under the pointer.
     assert not session_of(window).page.viewer.canvas.overlays._brush_circle.box
+
+
+def tint(window: MainWindow, row: float, column: float) -> int:
+    """How far from grey the canvas is at a pixel of the frame, 0..255."""
+    at = place(window, row, column)
+    colour = native(window).grabFramebuffer().pixelColor(at)  # type: ignore[attr-defined]
+    channels: tuple[int, ...] = (colour.red(), colour.green(), colour.blue())
+    return max(channels) - min(channels)
+
+
+def test_the_picture_shows_what_the_layers_hold(qtbot: Any, window: MainWindow) -> None:
+    inside, outside = (20.0, 40.0), (50.0, 5.0)
+    qtbot.waitUntil(lambda: tint(window, *inside) > 10)
+    assert tint(window, *outside) == 0
+    press(qtbot, window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    assert states(window)["lv"] is CellState.ACCEPTED
+    assert tint(window, *inside) > 30
+    drag(qtbot, window, (50.0, 4.0), (50.0, 8.0))
+    assert tint(window, *outside) > 30
+    for _ in range(2):
+        press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert tint(window, *outside) == 0
+    assert tint(window, *inside) > 10
+    press(qtbot, window, Qt.Key.Key_H)
+    assert tint(window, *inside) == 0
+    drag(qtbot, window, (50.0, 4.0), (50.0, 8.0))
+    assert tint(window, *outside) > 30
+    assert tint(window, *inside) == 0
+
+
+def test_a_layer_without_labels_is_not_drawn(qtbot: Any, window: MainWindow) -> None:
+    bench, visuals = session_of(window).bench, session_of(window).page.canvas.canvas.layer_to_visual
+
+    def drawn() -> set[str]:
+        return {layer.name for layer in bench.scene.viewer.layers if visuals[layer].node.visible}
+
+    assert drawn() == {"image", "suggestions"}
+    drag(qtbot, window, (50.0, 4.0), (50.0, 8.0))
+    assert drawn() == {"image", "suggestions", "labels"}
+    bench.use_tool(Tool.UNSURE)
+    drag(qtbot, window, (5.0, 4.0), (5.0, 8.0))
+    assert drawn() == {"image", "suggestions", "labels", "marks"}
