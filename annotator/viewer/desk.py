@@ -57,6 +57,8 @@ class Desk:
     touched: set[str] = field(default_factory=set)
     """Structures painted since the frame came on screen; moving on finishes their drafts."""
     _shown: dict[FrameKey, Shown] = field(default_factory=dict)
+    _unreadable: set[FrameKey] = field(default_factory=set)
+    """Frames that were not resolved ahead of time; whoever goes there is told why."""
 
     @property
     def protocol(self) -> LabelProtocol:
@@ -120,6 +122,19 @@ class Desk:
             self._shown[key] = found
         return found
 
+    def prepare_neighbour(self) -> None:
+        """Resolve one frame next to the one on screen, if there is one that is not; it is then shown sooner."""
+        if self.clip is None:
+            return
+        for by in (1, -1, 2, -2):
+            key = FrameKey(self.clip.name, (self.frame + by) % self.clip.header.n_frames)
+            if key not in self._shown and key not in self._unreadable:
+                try:
+                    self.shown(key)
+                except AnnotatorError:
+                    self._unreadable.add(key)
+                return
+
     def view(self) -> FrameView:
         """The resolved frame on screen; ``Raises`` AnnotatorError as :meth:`shown` does."""
         return self.shown(self.key).view
@@ -128,8 +143,10 @@ class Desk:
         """Resolve these frames anew when they are shown; all frames where none is named."""
         if not keys:
             self._shown.clear()
+            self._unreadable.clear()
         for key in keys:
             self._shown.pop(key, None)
+            self._unreadable.discard(key)
 
     def tell(self, sentence: str) -> None:
         """Say something that happened."""

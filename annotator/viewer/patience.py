@@ -12,7 +12,7 @@ from typing import Final
 
 REST_S: Final = 0.15
 """The hand rests when it has done nothing for so long."""
-AT_LATEST_S: Final = 1.0
+AT_LATEST_S: Final = 3.0
 """Nothing waits for longer, however busy the hand."""
 EVERY_S: Final = 0.25
 """What comes in a stream is shown no more often."""
@@ -36,6 +36,10 @@ class Patience:
         """Note that a person has just done something whose picture must come at once."""
         self._moved_at = self._now()
 
+    def rests(self, *, is_painting: bool) -> bool:
+        """Whether the hand has been still for a while."""
+        return not is_painting and self._now() - self._moved_at >= REST_S
+
     def ask(self, name: str, show: Callable[[], None]) -> None:
         """Show this at rest, in place of what waited under the same name."""
         if not self._waiting:
@@ -47,8 +51,7 @@ class Patience:
         now = self._now()
         if not self._waiting or now - self._shown_at < EVERY_S:
             return
-        rests = not is_painting and now - self._moved_at >= REST_S
-        if rests or now - self._since >= AT_LATEST_S:
+        if self.rests(is_painting=is_painting) or now - self._since >= AT_LATEST_S:
             waiting, self._waiting, self._shown_at = self._waiting, {}, now
             for show in waiting.values():
                 show()

@@ -119,9 +119,13 @@ class Stage:
         wanted = min(max(frame, 0), clip.header.n_frames - 1)
         if wanted == self.desk.frame:
             return
-        self._finish_touched()
-        self.desk.frame = wanted
         self.patience.hand_moved()
+        if self.desk.touched:
+            # The panels show it at the next pump: the picture comes first.
+            self._try(lambda: self.labelling.finish(self.desk.touched))
+            self.desk.touched.clear()
+            self.desk.forget(self.desk.key)
+        self.desk.frame = wanted
         self._show_frame()
         self.panels.push_timeline()
         self.look()

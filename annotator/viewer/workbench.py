@@ -59,6 +59,8 @@ class Workbench(Stage):
             self._is_frame_stale = False
             self._show_frame()
         self.patience.pump(is_painting=self._brush.is_painting)
+        if self.patience.rests(is_painting=self._brush.is_painting):
+            self.desk.prepare_neighbour()
 
     # --- labels ---------------------------------------------------------------------------------------
 

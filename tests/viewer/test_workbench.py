@@ -325,3 +325,25 @@ def test_the_way_round_is_deliberate_ends_with_the_clip_and_leaves_its_mark(
     bench.open_clip("clip0")
     bench.open_clip("clip1")
     assert states(bench)["lv"] is CellState.UNKNOWN
+
+
+def test_frames_next_to_the_one_on_screen_are_made_ready_at_rest(bench: Workbench, monkeypatch: Any) -> None:
+    asked: list[int] = []
+    shown = bench.desk.shown
+
+    def count(key: FrameKey) -> Any:
+        asked.append(key.frame)
+        if key.frame == 3:
+            raise ProjectError("The label of frame 3 cannot be read.")
+        return shown(key)
+
+    bench.go_to(2)
+    monkeypatch.setattr(type(bench.desk), "shown", lambda _desk, key: count(key))
+    heard = messages(bench)
+    bench.pump()
+    assert asked == []
+    time.sleep(REST_S)
+    for _ in range(6):
+        bench.pump()
+    assert asked == [3, 1]
+    assert heard == []
