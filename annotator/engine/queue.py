@@ -22,6 +22,7 @@ NEAR: Final = 0.3
 """Factors on the score for each earlier item of the same clip, of the same patient, and within three frames of one."""
 
 RANDOM_REASON: Final = "chosen at random, since there is no checked model yet"
+UNSEEN_REASON: Final = "chosen at random, until the model has looked at some frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def review_queue(
     structures: Sequence[str],
     limit: int = 30,
     seed: int | None = None,
+    random_reason: str = RANDOM_REASON,
 ) -> tuple[QueueItem, ...]:
     """Order what is worth labelling, best first.
 
@@ -68,12 +70,16 @@ def review_queue(
     limit
         Most items.
     seed
-        Where given, the order is random and scores are not read: the model is too young.
+        Where given, the order is random and scores are not read.
+    random_reason
+        Why, where it is.
     """
     chance = None if seed is None else random.Random(seed)
     labels = _labelled_frames(said)
     open_items = [
-        _item(score, structure, labels[score.key.clip, structure], chance)
+        _item(score, structure, labels[score.key.clip, structure])
+        if chance is None
+        else QueueItem(score.key, structure, chance.uniform(0.01, 1.0), random_reason)
         for score in sorted(scores, key=lambda s: s.key)
         for structure in structures
         if _is_open(said.get(score.key, {}).get(structure, LabelStatus.UNKNOWN))
@@ -95,9 +101,7 @@ def _labelled_frames(said: Mapping[FrameKey, Mapping[str, LabelStatus]]) -> defa
     return found
 
 
-def _item(score: FrameScore, structure: str, labelled: Sequence[int], chance: random.Random | None) -> QueueItem:
-    if chance is not None:
-        return QueueItem(score.key, structure, chance.uniform(0.01, 1.0), RANDOM_REASON)
+def _item(score: FrameScore, structure: str, labelled: Sequence[int]) -> QueueItem:
     unsure = UNCERTAINTY_WEIGHT * score.uncertainty.get(structure, 0.0)
     jumpy = INCONSISTENCY_WEIGHT * score.inconsistency.get(structure, 0.0)
     distance = min((abs(score.key.frame - frame) for frame in labelled), default=None)

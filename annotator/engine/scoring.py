@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.messages import QueueReady
-from annotator.engine.queue import FrameScore, review_queue
+from annotator.engine.queue import RANDOM_REASON, UNSEEN_REASON, FrameScore, review_queue
 from annotator.engine.roles import spread
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import Probabilities, ServedModel
@@ -151,7 +151,8 @@ class Scorer:
         self._has_news = self._is_complete = False
         self._said_at = now
         is_known = len(self._scores) >= min(FEWEST_SCORES, len(self._scores) + len(self._waiting))
-        return True, self._queue(clips, held, is_random=model is None or not is_known)
+        why = RANDOM_REASON if model is None else "" if is_known else UNSEEN_REASON
+        return True, self._queue(clips, held, random_reason=why)
 
     def _score(self, key: FrameKey, clips: Mapping[str, Clip], model: ServedModel) -> None:
         clip = clips.get(key.clip)
@@ -168,14 +169,15 @@ class Scorer:
         self._scores[key] = frame_score(key, clip.header.patient, frames=frames, protocol=self._project.protocol)
         self._also(key, clip, frames[0])
 
-    def _queue(self, clips: Mapping[str, Clip], held: Collection[str], *, is_random: bool) -> QueueReady:
+    def _queue(self, clips: Mapping[str, Clip], held: Collection[str], *, random_reason: str) -> QueueReady:
+        """The queue as the scores have it, or at random where there is a reason for that."""
         said = {k: {s: cell.status for s, cell in cells.items()} for k, cells in self._project.all_statuses().items()}
         wanted = sample_frames(tuple(clips.values()), held=held)
-        scores = self._known(wanted, clips, is_random=is_random)
-        seed = self._seed if is_random else None
-        return QueueReady(review_queue(scores, said, structures=self._project.protocol.ids, seed=seed))
-
-    def _known(self, wanted: Sequence[FrameKey], clips: Mapping[str, Clip], *, is_random: bool) -> list[FrameScore]:
-        if is_random:
-            return [FrameScore(key, clips[key.clip].header.patient) for key in wanted]
-        return [self._scores[key] for key in wanted if key in self._scores]
+        ids = self._project.protocol.ids
+        if random_reason:
+            blank = [FrameScore(key, clips[key.clip].header.patient) for key in wanted]
+            items = review_queue(blank, said, structures=ids, seed=self._seed, random_reason=random_reason)
+        else:
+            known = [self._scores[key] for key in wanted if key in self._scores]
+            items = review_queue(known, said, structures=ids)
+        return QueueReady(items)

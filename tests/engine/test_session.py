@@ -26,6 +26,7 @@ from annotator.engine.messages import (
     UseRecipe,
 )
 from annotator.engine.options import SessionOptions
+from annotator.engine.queue import UNSEEN_REASON
 from annotator.project import Project
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import BrokenTrainer, FakeTrainer
@@ -456,6 +457,22 @@ def test_the_queue_is_random_before_the_first_model_and_scored_after(project: Pr
     driver.session._overview.scorer.note_change(())
     driver.settle()
     assert any("random" not in item.reason for item in of(driver, QueueReady)[-1].items)
+
+
+def test_after_a_restart_the_queue_does_not_deny_the_checked_model(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one", frames=12))
+    before, _ = driven(project)
+    before.run(lambda: has(before, SnapshotPublished))
+    before.session.finish()
+    after, _ = driven(project)
+    after.run(lambda: has(after, QueueReady))
+    assert {item.reason for item in of(after, QueueReady)[0].items} == {UNSEEN_REASON}
+    after.session.handle(Pause())
+    after.settle()
+    after.session._overview.scorer._said_at = float("-inf")
+    after.session._overview.scorer.note_change(())
+    after.settle()
+    assert not any("random" in item.reason for item in of(after, QueueReady)[-1].items)
 
 
 def test_a_headless_run_ends_with_a_snapshot_and_a_checkpoint(project: Project) -> None:
