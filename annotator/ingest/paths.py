@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from annotator.core.errors import BadInput
 from annotator.core.identity import Pseudonymiser, safe_stem
@@ -13,6 +13,9 @@ from annotator.core.plugin_types import Reader, Recording
 from annotator.ingest.readers import reader_of, recognised, refuse_unreadable, stem_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
+MASK_ENDINGS: Final = ("_gt", "_mask", "_masks", "_seg", "_label", "_labels")
+"""A file named like one beside it, with such an ending, is that one's mask."""
+
 FOLDER_SENTENCE = "Files that name no patient count as one patient per folder, by the folder's name."
 
 
@@ -59,13 +62,13 @@ class Reading:
     def __init__(
         self,
         found: Sequence[_Found],
-        passed_over: Sequence[Path],
+        sentences: Sequence[str],
         pseudonymiser: Pseudonymiser,
         overrides: Overrides,
         *,
         skip_damaged: bool,
     ) -> None:
-        self._found, self._passed_over = tuple(found), tuple(passed_over)
+        self._found, self._sentences = tuple(found), tuple(sentences)
         self._pseudonymiser, self._overrides = pseudonymiser, overrides
         self._skip_damaged = skip_damaged
 
@@ -84,7 +87,7 @@ class Reading:
         n_recordings = 0
         first_damage: BadInput | None = None
         for index, found in enumerate(self._found):
-            warnings = _passed_over_sentence(self._passed_over) if index == 0 else []
+            warnings = list(self._sentences) if index == 0 else []
             try:
                 recordings = tuple(found.reader.read(found.path, self._pseudonymiser))
             except BadInput as error:
@@ -142,7 +145,7 @@ def read_paths(
 
     Folders are walked in sorted order, hidden files aside. A file that no reader recognises is an error
     where it was named, and passed over with a sentence where it was found in a folder; the same holds for
-    a DICOM file without image.
+    a DICOM file without image. A mask beside its image (``MASK_ENDINGS``) is passed over too: it is no clip.
 
     Parameters
     ----------
@@ -171,6 +174,7 @@ def read_paths(
         raise BadInput("import", "no file or folder was named", "name at least one")
     found: list[_Found] = []
     passed_over: list[Path] = []
+    masks: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir() and recognised(path, readers) is None:
             here = [(file, recognised(file, readers)) for file in _files(path)]
@@ -178,13 +182,28 @@ def read_paths(
             if not taken:
                 what = "it holds no file of a known format" if here else "it is empty"
                 raise BadInput(path, what, f"name a folder with {', '.join(sorted(readers))} files")
-            found += taken
-            passed_over += [file for file, reader in here if reader is None]
+            names = {entry.path for entry in taken}
+            masks += [file for file in names if _is_mask(file, names)]
+            found += [entry for entry in taken if not _is_mask(entry.path, names)]
+            passed_over += [file for file, reader in here if reader is None and not _is_data(file, names)]
         else:
             found.append(_Found(path, reader_of(path, readers), is_explicit=True))
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
-    return Reading(ordered, passed_over, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)
+    sentences = [
+        *_counted(passed_over, "of no known format", "."),
+        *_counted(sorted(masks), "named as the mask of a file beside it", "; a manifest imports labels."),
+    ]
+    return Reading(ordered, sentences, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)
+
+
+def _is_mask(file: Path, others: Collection[Path]) -> bool:
+    """Whether a file is named as the mask of another."""
+    name = file.name.removesuffix(".gz")
+    suffix = Path(name).suffix + file.name[len(name) :]
+    stem = file.name.removesuffix(suffix)
+    bases = (stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.lower().endswith(ending))
+    return any(file.with_name(base + suffix) in others for base in bases)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -207,9 +226,15 @@ def _files(folder: Path) -> list[Path]:
     ]
 
 
-def _passed_over_sentence(paths: Sequence[Path]) -> list[str]:
+def _is_data(file: Path, headers: Collection[Path]) -> bool:
+    """Whether a file holds the pixels of a MetaImage header that was found."""
+    return file.suffix.lower() in (".raw", ".zraw") and file.with_suffix(".mhd") in headers
+
+
+def _counted(paths: Sequence[Path], what: str, end: str) -> list[str]:
+    """A sentence on files that were passed over, where there are any."""
     if not paths:
         return []
     names = ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
     count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
-    return [f"{count} of no known format passed over: {names}."]
+    return [f"{count} {what} passed over: {names}{end}"]

@@ -66,6 +66,24 @@ def test_what_no_reader_knows_is_passed_over_in_a_folder(tmp_path: Path, readers
     assert any("notes.txt" in sentence for sentence in warnings_of(reads))
 
 
+def test_the_pixels_of_a_header_are_no_file_of_their_own(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    header = "ObjectType = Image\nNDims = 2\nDimSize = 9 8\nElementType = MET_UCHAR\nElementDataFile = a.raw\n"
+    (tmp_path / "a.mhd").write_text(header, encoding="ascii")
+    for name in ("a.raw", "b.raw"):
+        (tmp_path / name).write_bytes(bytes(72))
+    passed_over = [s for s in warnings_of(list(read_paths([tmp_path], readers, SALT))) if "no known format" in s]
+    assert passed_over == ["1 file of no known format passed over: b.raw."]
+
+
+def test_masks_beside_their_images_are_no_clips(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    for name in ("a.png", "a_gt.png", "b.1.png", "b.1_MASK.png", "alone_gt.png", "sub/a_seg.png"):
+        still(tmp_path / name)
+    reads = list(read_paths([tmp_path], readers, SALT))
+    assert [read.path.name for read in reads] == ["a.png", "alone_gt.png", "b.1.png", "a_seg.png"]
+    assert any("2 files named as the mask" in sentence and "a_gt.png" in sentence for sentence in warnings_of(reads))
+    assert [read.path.name for read in read_paths([tmp_path / "a_gt.png"], readers, SALT)] == ["a_gt.png"]
+
+
 def test_a_named_file_that_no_reader_knows_is_refused(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     path = tmp_path / "text.dcm"
     path.write_text("Dear colleague")
