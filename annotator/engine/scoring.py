@@ -150,7 +150,7 @@ class Scorer:
             return False, None
         self._has_news = self._is_complete = False
         self._said_at = now
-        is_known = len(self._scores) >= min(FEWEST_SCORES, len(self._scores) + len(self._waiting))
+        is_known = len(self._scores) >= min(FEWEST_SCORES, len({*self._scores, *self._waiting}))
         why = RANDOM_REASON if model is None else "" if is_known else UNSEEN_REASON
         return True, self._queue(clips, held, random_reason=why)
 

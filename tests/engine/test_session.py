@@ -27,6 +27,7 @@ from annotator.engine.messages import (
 )
 from annotator.engine.options import SessionOptions
 from annotator.engine.queue import UNSEEN_REASON
+from annotator.engine.scoring import PER_CLIP
 from annotator.project import Project
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import BrokenTrainer, FakeTrainer
@@ -457,6 +458,18 @@ def test_the_queue_is_random_before_the_first_model_and_scored_after(project: Pr
     driver.session._overview.scorer.note_change(())
     driver.settle()
     assert any("random" not in item.reason for item in of(driver, QueueReady)[-1].items)
+
+
+def test_a_queue_that_was_scored_is_not_random_again_when_the_next_model_comes(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one", frames=12))
+    driver, _ = driven(project)
+    scorer = driver.session._overview.scorer
+    driver.run(lambda: len(scorer._scores) == PER_CLIP and not scorer._waiting)
+    driver.events.clear()
+    scorer._said_at = float("-inf")
+    scorer.start_over()
+    driver.run(lambda: has(driver, QueueReady))
+    assert not any("random" in item.reason for item in of(driver, QueueReady)[0].items)
 
 
 def test_after_a_restart_the_queue_does_not_deny_the_checked_model(project: Project) -> None:
