@@ -22,7 +22,7 @@ NEAR: Final = 0.3
 """Factors on the score for each earlier item of the same clip, of the same patient, and within three frames of one."""
 
 RANDOM_REASON: Final = "chosen at random, since there is no checked model yet"
-UNSEEN_REASON: Final = "chosen at random, until the model has looked at some frames"
+UNSEEN_REASON: Final = "at random, until the model has seen more frames"
 
 
 @dataclass(frozen=True, slots=True)
