@@ -10,7 +10,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from annotator.ui.controls import ElidedLabel, label, push_button
+from annotator.ui.controls import label, push_button
 from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.ui.warning_list import WarningList
 from annotator.viewer.state import Curve, TrainingView
@@ -93,7 +93,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
 
 
 class TrainingPanel(QWidget):
-    """Headline, facts, curves and buttons.
+    """Headline, facts, curves and buttons; of pausing and resuming the one that is possible.
 
     Signals
     -------
@@ -126,20 +126,18 @@ class TrainingPanel(QWidget):
         self._resume.clicked.connect(self.resume)
         self._retry = push_button("Retry", icon_name="retry", role="primary")
         self._retry.clicked.connect(self.retry)
-        self._recipe = ElidedLabel(role="quiet")
         self._details = push_button("Details…")
         self._details.setToolTip("Curves, confidence, and the recipe, which can be changed there")
         self._details.clicked.connect(self.details)
         self._lay_out()
-        for button in (self._pause, self._resume):
-            button.setEnabled(False)
-        for hidden in (self._retry, self._loss, self._dice):
+        self._pause.setEnabled(False)
+        for hidden in (self._resume, self._retry, self._loss, self._dice):
             hidden.hide()
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.setSpacing(TIGHT)
-        for button in (self._pause, self._resume, self._retry):
+        for button in (self._pause, self._resume, self._retry, self._details):
             buttons.addWidget(button, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GAP, GAP, GAP, GAP)
@@ -147,11 +145,6 @@ class TrainingPanel(QWidget):
         layout.addWidget(self._headline)
         layout.addWidget(self._warnings)
         layout.addLayout(buttons)
-        recipe = QHBoxLayout()
-        recipe.setSpacing(TIGHT)
-        recipe.addWidget(self._recipe, 1)
-        recipe.addWidget(self._details)
-        layout.addLayout(recipe)
         layout.addWidget(self._facts)
         layout.addWidget(self._dice_text)
         layout.addWidget(self._dice, 1)
@@ -166,9 +159,12 @@ class TrainingPanel(QWidget):
         self._view = view
         _set(self._headline, view.headline)
         self._warnings.show_warnings(view.warnings)
-        _set(self._facts, " · ".join(view.facts))
+        recipe = f"Recipe: {view.recipe}" if view.recipe else "Recipe: not chosen yet"
+        _set(self._facts, " · ".join((recipe, *view.facts)))
+        self._facts.setToolTip(view.recipe_summary)
         self._pause.setEnabled(view.can_pause)
-        self._resume.setEnabled(view.can_resume)
+        self._pause.setVisible(not view.can_resume)
+        self._resume.setVisible(view.can_resume)
         self._retry.setVisible(view.can_retry)
         self._choose_plots()
         self.updateGeometry()
@@ -176,8 +172,6 @@ class TrainingPanel(QWidget):
         self._dice.show_shares(view.dice)
         last = view.loss.points[-1].value if view.loss.points else None
         _set(self._loss_text, "Loss: no step yet" if last is None else f"Loss {last:.3f}")
-        _set(self._recipe, f"Recipe: {view.recipe}" if view.recipe else "Recipe: not chosen yet")
-        self._recipe.setToolTip(view.recipe_summary)
         _set(self._dice_text, dice_words(view.dice, title=_title(view.held_patients)))
         self._dice_text.setToolTip(view.held)
 
