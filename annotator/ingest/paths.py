@@ -202,7 +202,7 @@ def _is_mask(file: Path, others: Collection[Path]) -> bool:
     name = file.name.removesuffix(".gz")
     suffix = Path(name).suffix + file.name[len(name) :]
     stem = file.name.removesuffix(suffix)
-    bases = (stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.lower().endswith(ending))
+    bases = (stem[: -len(ending)] for ending in MASK_ENDINGS if stem.lower().endswith(ending))
     return any(file.with_name(base + suffix) in others for base in bases)
 
 

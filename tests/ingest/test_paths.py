@@ -76,10 +76,10 @@ def test_the_pixels_of_a_header_are_no_file_of_their_own(tmp_path: Path, readers
 
 
 def test_masks_beside_their_images_are_no_clips(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
-    for name in ("a.png", "a_gt.png", "b.1.png", "b.1_MASK.png", "alone_gt.png", "sub/a_seg.png"):
+    for name in ("a.png", "a_gt.png", "b.1.png", "b.1_MASK.png", "alone_GT.png", "sub/a_seg.png"):
         still(tmp_path / name)
     reads = list(read_paths([tmp_path], readers, SALT))
-    assert [read.path.name for read in reads] == ["a.png", "alone_gt.png", "b.1.png", "a_seg.png"]
+    assert [read.path.name for read in reads] == ["a.png", "alone_GT.png", "b.1.png", "a_seg.png"]
     assert any("2 files named as the mask" in sentence and "a_gt.png" in sentence for sentence in warnings_of(reads))
     assert [read.path.name for read in read_paths([tmp_path / "a_gt.png"], readers, SALT)] == ["a_gt.png"]
 
