@@ -13,10 +13,9 @@ from annotator.core.plugin_types import Reader, Recording
 from annotator.ingest.readers import reader_of, recognised, refuse_unreadable, stem_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
+FOLDER_SENTENCE = "Files that name no patient count as one patient per folder, by the folder's name."
 MASK_ENDINGS: Final = ("_gt", "_mask", "_masks", "_seg", "_label", "_labels")
 """A file named like one beside it, with such an ending, is that one's mask."""
-
-FOLDER_SENTENCE = "Files that name no patient count as one patient per folder, by the folder's name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,15 @@ class _Found:
     path: Path
     reader: Reader
     is_explicit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """What lies in a folder: files to read, files of no known format, and masks of files beside them."""
+
+    found: list[_Found]
+    unknown: list[Path]
+    masks: list[Path]
 
 
 class Reading:
@@ -173,28 +181,42 @@ def read_paths(
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
     found: list[_Found] = []
-    passed_over: list[Path] = []
+    unknown: list[Path] = []
     masks: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir() and recognised(path, readers) is None:
-            here = [(file, recognised(file, readers)) for file in _files(path)]
-            taken = [_Found(file, reader, is_explicit=False) for file, reader in here if reader is not None]
-            if not taken:
-                what = "it holds no file of a known format" if here else "it is empty"
-                raise BadInput(path, what, f"name a folder with {', '.join(sorted(readers))} files")
-            names = {entry.path for entry in taken}
-            masks += [file for file in names if _is_mask(file, names)]
-            found += [entry for entry in taken if not _is_mask(entry.path, names)]
-            passed_over += [file for file, reader in here if reader is None and not _is_data(file, names)]
+            inside = _searched(path, readers)
+            found += inside.found
+            unknown += inside.unknown
+            masks += inside.masks
         else:
             found.append(_Found(path, reader_of(path, readers), is_explicit=True))
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
     sentences = [
-        *_counted(passed_over, "of no known format", "."),
-        *_counted(sorted(masks), "named as the mask of a file beside it", "; a manifest imports labels."),
+        *_passed_over(unknown, "of no known format", "."),
+        *_passed_over(masks, "named as the mask of a file beside it", "; a manifest imports labels."),
     ]
     return Reading(ordered, sentences, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)
+
+
+def _searched(folder: Path, readers: Mapping[str, Reader]) -> _Folder:
+    """The files below a folder, told apart.
+
+    Raises
+    ------
+    BadInput
+        Where it may not be listed, or holds no file of a known format.
+    """
+    here = {file: recognised(file, readers) for file in _files(folder)}
+    known = {file: reader for file, reader in here.items() if reader is not None}
+    if not known:
+        what = "it holds no file of a known format" if here else "it is empty"
+        raise BadInput(folder, what, f"name a folder with {', '.join(sorted(readers))} files")
+    masks = {file: None for file in known if _is_mask(file, known)}
+    found = [_Found(file, reader, is_explicit=False) for file, reader in known.items() if file not in masks]
+    unknown = [file for file in here if file not in known and not _is_data(file, known)]
+    return _Folder(found, unknown, list(masks))
 
 
 def _is_mask(file: Path, others: Collection[Path]) -> bool:
@@ -231,7 +253,7 @@ def _is_data(file: Path, headers: Collection[Path]) -> bool:
     return file.suffix.lower() in (".raw", ".zraw") and file.with_suffix(".mhd") in headers
 
 
-def _counted(paths: Sequence[Path], what: str, end: str) -> list[str]:
+def _passed_over(paths: Sequence[Path], what: str, end: str) -> list[str]:
     """A sentence on files that were passed over, where there are any."""
     if not paths:
         return []

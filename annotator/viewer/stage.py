@@ -120,11 +120,7 @@ class Stage:
         if wanted == self.desk.frame:
             return
         self.patience.hand_moved()
-        if self.desk.touched:
-            # The panels show it at the next pump: the picture comes first.
-            self._try(lambda: self.labelling.finish(self.desk.touched))
-            self.desk.touched.clear()
-            self.desk.forget(self.desk.key)
+        self._finish_unshown()
         self.desk.frame = wanted
         self._show_frame()
         self.panels.push_timeline()
@@ -358,6 +354,13 @@ class Stage:
         drafts = self.desk.touched - {keep}
         if drafts:
             self._act(lambda: self.labelling.finish(drafts))
+
+    def _finish_unshown(self) -> None:
+        """Finish what was drawn in a frame that is left; the panels show it at the next pump, after the picture."""
+        if self.desk.touched:
+            self._try(lambda: self.labelling.finish(self.desk.touched))
+            self.desk.touched.clear()
+            self.desk.forget(self.desk.key)
 
     def _set_tool(self, tool: ToolState) -> None:
         self.tool = tool
