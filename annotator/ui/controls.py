@@ -25,26 +25,84 @@ class ChoiceBox(QComboBox):
         event.ignore()
 
 
-class ElidedLabel(QLabel):
-    """A line of plain text that gives way to its neighbours: what does not fit becomes '…', whole in the tooltip."""
+class LineLabel(QLabel):
+    """A line of plain text that is painted anew when it changes, and lays nothing out.
 
-    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, *, role: str = "") -> None:
+    Any other label has the whole window laid out at every change of its text, and then composed once more with the
+    OpenGL canvas in it: too much for what changes with every frame.
+    """
+
+    _alignment = Qt.AlignmentFlag.AlignLeft
+    _mode = Qt.TextElideMode.ElideNone
+
+    def __init__(self, *, role: str = "") -> None:
         super().__init__()
-        self._mode = mode
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._line = ""
         if role:
             self.setProperty("role", role)
 
-    def minimumSizeHint(self) -> QSize:
-        """Room for a few letters."""
-        return QSize(self.fontMetrics().horizontalAdvance("mmm…"), super().minimumSizeHint().height())
+    def text(self) -> str:
+        """What is shown, whole."""
+        return self._line
+
+    def setText(self, text: str) -> None:
+        """Show this."""
+        if text != self._line:
+            self._line = text
+            self.setAccessibleName(text)
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Room for the text."""
+        return self._room_for(self._line)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint what fits."""
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        shown = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
+        shown = self.fontMetrics().elidedText(self._line, self._mode, self.width())
+        painter.drawText(self.rect(), int(self._alignment | Qt.AlignmentFlag.AlignVCenter), shown)
+
+    def _room_for(self, text: str) -> QSize:
+        self.ensurePolished()
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(text), metrics.height())
+
+
+class ElidedLabel(LineLabel):
+    """A line that gives way to its neighbours: what does not fit becomes '…', whole in the tooltip."""
+
+    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, *, role: str = "") -> None:
+        super().__init__(role=role)
+        self._mode = mode
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a few letters."""
+        return self._room_for("mmm…")
+
+
+class Readout(LineLabel):
+    """A figure in a place that grows with the widest that it showed and never shrinks."""
+
+    def __init__(self, *, role: str = "", alignment: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft) -> None:
+        super().__init__(role=role)
+        self._alignment = alignment
+        self._widest = ""
+
+    def setText(self, text: str) -> None:
+        """Show this."""
+        super().setText(text)
+        if self._room_for(text).width() > self._room_for(self._widest).width():
+            self._widest = text
+            self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        """Room for the widest text so far."""
+        return self._room_for(self._widest)
+
+    def minimumSizeHint(self) -> QSize:
+        """The same: a figure that is cut off is wrong."""
+        return self.sizeHint()
 
 
 def label(text: str = "", *, role: str = "", is_wrapped: bool = False) -> QLabel:

@@ -7,9 +7,9 @@ from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from annotator.ui.cell_looks import CELL_LOOKS, cell_pixmap
-from annotator.ui.controls import ElidedLabel, label, tool_button
+from annotator.ui.controls import ElidedLabel, Readout, label, tool_button
 from annotator.ui.style import PALETTE, TIGHT, refresh_style
-from annotator.viewer.state import StructureRow
+from annotator.viewer.state import CellState, StructureRow
 
 
 class Swatch(QWidget):
@@ -89,10 +89,11 @@ class StructureLine(QFrame):
         self.setObjectName("structureRow")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._row: StructureRow | None = None
+        self._shown_badge: tuple[CellState, float] | None = None
         self._swatch = Swatch()
         self._key = label(role="key")
         self._name = ElidedLabel()
-        self._area = label(role="quiet")
+        self._area = Readout(role="quiet", alignment=Qt.AlignmentFlag.AlignRight)
         self._badge = label()
         self._word = ElidedLabel(role="quiet")
         self._bar = ConfidenceBar()
@@ -133,7 +134,10 @@ class StructureLine(QFrame):
         self._swatch.set_colour(row.colour)
         self._key.setText(row.key.upper())
         self._name.setText(row.name)
-        self._badge.setPixmap(cell_pixmap(row.state, 16, self.devicePixelRatioF()))
+        badge = (row.state, self.devicePixelRatioF())
+        if badge != self._shown_badge:
+            self._shown_badge = badge
+            self._badge.setPixmap(cell_pixmap(row.state, 16, badge[1]))
         self._area.setText(row.area)
         self._word.setText(look.word)
         self._bar.set_value(row.confidence)

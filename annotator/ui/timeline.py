@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from annotator.ui.cell_looks import CELL_LOOKS, paint_cell
-from annotator.ui.controls import ChoiceBox, label, tool_button
+from annotator.ui.controls import ChoiceBox, Readout, tool_button
 from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.ui.timeline_canvas import TimelineCanvas
 from annotator.viewer.state import CellState, TimelineRow, TimelineState
@@ -96,7 +96,7 @@ class Timeline(QWidget):
         self._speed.addItems(list(_SPEEDS))
         self._speed.setCurrentText("True speed")
         self._speed.activated.connect(self._on_speed)
-        self._number = label()
+        self._number = Readout()
         self._number.setMinimumWidth(self._number.fontMetrics().horizontalAdvance("Frame 8888 of 8888 · 88888 ms"))
         bar = QHBoxLayout()
         bar.setSpacing(GAP)
@@ -121,7 +121,7 @@ class Timeline(QWidget):
             self._legend.show_states(frozenset(cell for row in state.rows for cell in row.cells))
         self._play.setEnabled(state.n_frames > 1)
         if not state.n_frames:
-            self._number.clear()
+            self._number.setText("")
             return
         text = f"Frame {state.current + 1} of {state.n_frames}"
         if len(state.frame_times_ms) == state.n_frames:

@@ -52,9 +52,9 @@ class SuggestingEngine:
 
 def boxes(key: FrameKey) -> Suggestion:
     classes = np.zeros(SHAPE, dtype=np.uint8)
-    classes[10:30, 20:60] = 1
-    classes[35:55, 20:60] = 2
-    return Suggestion(key, 0, classes, np.full(SHAPE, 220, dtype=np.uint8), {"lv": 0.9, "la": 0.5})
+    classes[10:30, 20 : 60 - 5 * key.frame] = 1
+    classes[35:55, 20 : 60 - 5 * key.frame] = 2
+    return Suggestion(key, 0, classes, np.full(SHAPE, 220, dtype=np.uint8), {"lv": 0.9 - key.frame / 10, "la": 0.5})
 
 
 @pytest.fixture

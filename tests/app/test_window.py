@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from qtpy.QtWidgets import QAbstractButton, QApplication, QListWidget, QWidget
 
 from annotator.app.session import Session
@@ -19,6 +19,7 @@ from annotator.core.status import LabelStatus
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
 from annotator.settings import UserSettings
+from annotator.ui.controls import Readout
 from annotator.ui.dialogs import LearnerDialog
 from annotator.viewer.state import CellState, Tool
 
@@ -144,6 +145,41 @@ def test_frames_move_and_the_picture_follows(qtbot: Any, window: MainWindow) -> 
     qtbot.waitUntil(lambda: session.bench.desk.frame != 3)
     press(qtbot, window, Qt.Key.Key_Space)
     assert not session.bench.is_playing
+
+
+def test_a_frame_change_draws_one_picture_and_lays_nothing_out(qtbot: Any, window: MainWindow) -> None:
+    bench = session_of(window).bench
+    shown: list[str] = []
+    for index in (1, 2, 3, 0):
+        press(qtbot, window, Qt.Key.Key_Right)
+        qtbot.waitUntil(lambda: states(window)["lv"] is CellState.SUGGESTED)
+        assert bench.desk.frame == index
+        shown.append(next(row.text() for row in window.findChildren(Readout) if row.text().endswith("cm²")))
+    assert len(set(shown)) == 4
+    qtbot.wait(400)
+    happened: list[str] = []
+    spy, application = Spy(happened), QApplication.instance()
+    assert application is not None
+    application.installEventFilter(spy)
+    native(window).frameSwapped.connect(lambda: happened.append("picture"))  # type: ignore[attr-defined]
+    press(qtbot, window, Qt.Key.Key_Right)
+    qtbot.wait(400)
+    application.removeEventFilter(spy)
+    assert bench.desk.frame == 1
+    assert happened == ["picture"]
+
+
+class Spy(QObject):
+    """Notes whenever a window is laid out."""
+
+    def __init__(self, happened: list[str]) -> None:
+        super().__init__()
+        self._happened = happened
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest and isinstance(watched, MainWindow):
+            self._happened.append("layout")
+        return False
 
 
 def test_napari_keys_change_no_layer(qtbot: Any, window: MainWindow) -> None:

@@ -6,7 +6,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
-from annotator.ui.controls import ChoiceBox, ElidedLabel, push_button, tool_button
+from annotator.ui.controls import ChoiceBox, ElidedLabel, Readout, push_button, tool_button
 
 
 def test_an_elided_label_gives_way_and_keeps_its_text(qtbot: QtBot) -> None:
@@ -17,6 +17,18 @@ def test_an_elided_label_gives_way_and_keeps_its_text(qtbot: QtBot) -> None:
     name.resize(60, 20)
     name.grab()
     assert name.text().endswith("at all")
+
+
+def test_a_readout_keeps_the_room_of_its_widest_text(qtbot: QtBot) -> None:
+    figure = Readout()
+    qtbot.addWidget(figure)
+    figure.setText("1 234.5 cm²")
+    room = figure.sizeHint()
+    figure.setText("1 cm²")
+    assert figure.text() == figure.accessibleName() == "1 cm²"
+    assert figure.sizeHint() == figure.minimumSizeHint() == room
+    figure.setText("123 456.7 cm²")
+    assert figure.sizeHint().width() > room.width()
 
 
 def test_a_click_leaves_the_keyboard_where_it_is(qtbot: QtBot) -> None:
