@@ -82,7 +82,10 @@ def protocol_to_json(protocol: LabelProtocol) -> dict[str, Any]:
     return {
         "name": protocol.name,
         "title": protocol.title,
-        "structures": [{"id": s.id, "name": s.name, "colour": s.colour, "key": s.key} for s in protocol.structures],
+        "structures": [
+            {"id": s.id, "name": s.name, "colour": s.colour, "key": s.key, "connected": s.connected}
+            for s in protocol.structures
+        ],
         "derived": [
             {"id": d.id, "name": d.name, "colour": d.colour, "members": list(d.members)} for d in protocol.derived
         ],
@@ -102,7 +105,10 @@ def protocol_from_json(data: Mapping[str, Any]) -> LabelProtocol:
         return LabelProtocol(
             name=data["name"],
             title=data["title"],
-            structures=tuple(Structure(s["id"], s["name"], s["colour"], s["key"]) for s in data["structures"]),
+            structures=tuple(
+                Structure(s["id"], s["name"], s["colour"], s["key"], connected=bool(s.get("connected", False)))
+                for s in data["structures"]
+            ),
             derived=tuple(
                 DerivedStructure(d["id"], d["name"], d["colour"], tuple(d["members"])) for d in data["derived"]
             ),

@@ -38,6 +38,9 @@ class Structure:
         ``"#rrggbb"``, lower case.
     key
         The single character that selects the structure in the window.
+    connected
+        Whether it is one piece in a picture, so that small pieces apart from it and small holes in it are a model's
+        mistakes; a person may draw what there is.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Structure:
     name: str
     colour: str
     key: str
+    connected: bool = False
 
     def __post_init__(self) -> None:
         if not _ID.match(self.id) or self.id in (UNSURE, "background"):

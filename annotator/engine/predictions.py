@@ -28,10 +28,12 @@ def suggestion(key: FrameKey, snapshot: int, probabilities: Probabilities, proto
     probabilities
         (K+1, H, W) float32 at native size.
     protocol
-        Gives the structures' ids.
+        Gives the structures' ids, and says which are connected.
     """
-    classes = probabilities.argmax(axis=0).astype(np.uint8)
-    certainty = probabilities.max(axis=0)
+    from annotator.learn.pieces import classes_of  # noqa: PLC0415 - OpenCV is imported late
+
+    classes = classes_of(probabilities, protocol)
+    certainty = np.take_along_axis(probabilities, classes[None], axis=0)[0]
     confidence = {}
     for index, structure in enumerate(protocol.ids, start=1):
         pixels = certainty[classes == index]

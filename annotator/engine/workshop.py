@@ -143,9 +143,10 @@ class LearnWorkshop:
 
     def score(self, model: ServedModel, frames: Sequence[TrainingFrame]) -> Validation:
         """Dice of a published model on labelled frames."""
+        from annotator.learn.pieces import classes_of  # noqa: PLC0415 - OpenCV is imported late
         from annotator.learn.validation import score  # noqa: PLC0415
 
-        classes = [model.predict(frame.image[None])[0].argmax(axis=0) for frame in frames]
+        classes = [classes_of(model.predict(frame.image[None])[0], self._protocol) for frame in frames]
         return score(frames, classes, self._protocol)
 
     def image(self, frame: Frame, header: ClipHeader) -> NDArray[np.uint8]:

@@ -92,7 +92,7 @@ class MappedPredictor(Predictor):
 
 
 def adapted(predictor: Predictor, protocol: LabelProtocol, values: Mapping[str, int]) -> Predictor:
-    """The model itself where it has the protocol's structures in its order, else mapped onto them.
+    """The model as it is where it has the protocol's structures in its order, else mapped onto them.
 
     Raises
     ------
@@ -100,5 +100,5 @@ def adapted(predictor: Predictor, protocol: LabelProtocol, values: Mapping[str, 
         Where the two share no structure.
     """
     if predictor.structures == protocol.ids:
-        return predictor
+        return Predictor(replace(predictor.header, protocol=protocol), predictor.network)
     return MappedPredictor(predictor, protocol, values)

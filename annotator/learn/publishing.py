@@ -20,6 +20,7 @@ from annotator.learn.contours import near_contour
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.losses import mask_inactive
 from annotator.learn.networks import head_of, parts_of
+from annotator.learn.pieces import classes_of
 from annotator.learn.recipe import Recipe
 from annotator.learn.recipe_sections import CftSection
 from annotator.learn.validation import Validation, score
@@ -119,7 +120,7 @@ def _predicted(network: nn.Module, material: Material) -> Probabilities:
 
 
 def _scored(found: Probabilities, material: Material) -> Validation:
-    return score(material.validation, list(found.argmax(axis=1)), material.protocol)
+    return score(material.validation, [classes_of(p, material.protocol) for p in found], material.protocol)
 
 
 def _calibrated(
@@ -158,7 +159,8 @@ def _refitted(teacher: nn.Module, material: Material, section: CftSection) -> tu
         classes = []
         for features in kept:
             logits = torch.einsum("bdhw,kd->bkhw", features, head.weight) + head.bias.view(1, -1, 1, 1)
-            classes += list(mask_inactive(logits, material.active).argmax(dim=1).cpu().numpy())
+            masked = mask_inactive(logits, material.active).cpu().numpy()
+            classes += [classes_of(p, material.protocol) for p in masked]
         return score(material.validation, classes, material.protocol)
 
     result = cft.refit(

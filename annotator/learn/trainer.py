@@ -32,6 +32,7 @@ from annotator.learn.dataset import TrainingFrame
 from annotator.learn.descent import Descent
 from annotator.learn.gating import below, gated_consistency
 from annotator.learn.partial_losses import supervised
+from annotator.learn.pieces import classes_of
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
 from annotator.learn.validation import Validation, score
@@ -272,8 +273,8 @@ class Trainer:
         self._descent.check()
         if not self._validation:
             return Validation()
-        classes = self.predict(np.stack([frame.image for frame in self._validation])).argmax(axis=1)
-        return score(self._validation, list(classes), self.protocol)
+        found = self.predict(np.stack([frame.image for frame in self._validation]))
+        return score(self._validation, [classes_of(p, self.protocol) for p in found], self.protocol)
 
     def candidate(self) -> publishing.Candidate:
         """The model as it would be published now, scored: the teacher, refitted and tempered as the recipe says."""

@@ -21,6 +21,7 @@ from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
 from annotator.learn.augment import normalise
 from annotator.learn.calibration import apply_temperatures
 from annotator.learn.losses import mask_inactive
+from annotator.learn.pieces import classes_of
 from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD, Fit
 
 FORMAT_VERSION = 1
@@ -64,14 +65,15 @@ class WeightsHeader:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """Probabilities of one frame at native size, (K+1, H, W) float32."""
+    """Probabilities of one frame at native size, (K+1, H, W) float32, of a protocol's classes."""
 
     probabilities: NDArray[np.float32]
+    protocol: LabelProtocol
 
     @property
     def classes(self) -> NDArray[np.uint8]:
-        """(H, W) uint8, the most probable class."""
-        return np.asarray(self.probabilities.argmax(axis=0), dtype=np.uint8)
+        """(H, W) uint8, the most probable class, without scraps."""
+        return classes_of(self.probabilities, self.protocol)
 
 
 class Predictor:
@@ -118,7 +120,8 @@ class Predictor:
         """
         height, width = frame.shape[:2]
         fit = Fit.of((height, width), self.header.image_size, spacing=spacing)
-        return Prediction(fit.unfit_probabilities(self.predict_fitted(fit.fit_image(frame)[None])[0]))
+        found = fit.unfit_probabilities(self.predict_fitted(fit.fit_image(frame)[None])[0])
+        return Prediction(found, self.header.protocol)
 
     def predict_fitted(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S) uint8 to probabilities (B, K+1, S, S) float32, tempered where the model asks for it."""

@@ -20,6 +20,7 @@ class _StructureText(BaseModel):
     name: str
     colour: str
     key: str
+    connected: bool = False
 
 
 class _DerivedText(BaseModel):

@@ -18,7 +18,7 @@ PROTOCOL = LabelProtocol(
     title="Three structures",
     structures=(
         Structure("one", "One", "#ff0000", "q"),
-        Structure("two", "Two", "#00ff00", "w"),
+        Structure("two", "Two", "#00ff00", "w", connected=True),
         Structure("three", "Three", "#0000ff", "e"),
     ),
 )

@@ -81,7 +81,10 @@ def test_another_view_shares_nothing(predictor: weights.Predictor) -> None:
 
 def test_the_same_structures_in_order_need_no_mapping(predictor: weights.Predictor) -> None:
     same = protocol_of(*IDS)
-    assert adapted(predictor, same, same.default_values()) is predictor
+    found = adapted(predictor, same, same.default_values())
+    assert not isinstance(found, MappedPredictor)
+    assert found.network is predictor.network
+    assert found.header.protocol == same
 
 
 def test_training_starts_from_permuted_rows_and_draws_the_unknown_ones(

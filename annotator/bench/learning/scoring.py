@@ -13,6 +13,7 @@ from annotator.bench.learning.cases import Case
 from annotator.core.protocols import LabelProtocol
 from annotator.learn.metrics import Reliability, dice, expected_calibration_error, reliability
 from annotator.learn.patient_scores import Score, structure_score, summarise, truth_of
+from annotator.learn.pieces import classes_of
 
 Probabilities = NDArray[np.float32]
 """(K+1, H, W), native size."""
@@ -42,7 +43,7 @@ def score(cases: Sequence[Case], found: Iterable[Probabilities], protocol: Label
     scores: list[Score] = []
     bins: dict[str, list[Reliability]] = {}
     for case, probabilities in zip(cases, found, strict=True):
-        classes = probabilities.argmax(axis=0)
+        classes = classes_of(probabilities, protocol)
         for structure in _said(case):
             claimed = np.asarray(classes == protocol.index(structure), dtype=np.bool_)
             scores.append(structure_score(case.header, case.label, structure, claimed))
@@ -63,7 +64,7 @@ def dice_only(cases: Sequence[Case], found: Iterable[Probabilities], protocol: L
     """Dice by structure, for learning curves."""
     scores = []
     for case, probabilities in zip(cases, found, strict=True):
-        classes = probabilities.argmax(axis=0)
+        classes = classes_of(probabilities, protocol)
         for structure in _said(case):
             value = dice(classes == protocol.index(structure), truth_of(case.label, structure))
             scores.append(Score(case.patient, case.header.domain, "", structure, value, math.nan))
