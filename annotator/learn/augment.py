@@ -113,7 +113,7 @@ def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int) -> t
     # A bitmap below 2^16 is exact in float32; zero padding becomes 'everything' through the shift.
     shifted = (bitmaps - everything).unsqueeze(1).float()
     sets = F.grid_sample(shifted, grid, mode="nearest", align_corners=False).squeeze(1)
-    return moved, sets.round().to(torch.int32) + everything
+    return moved, sets.to(torch.int32).add_(everything)
 
 
 def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tensor:
@@ -146,7 +146,7 @@ def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tens
     view += chance.normal(images.shape).mul_(level).mul_(0.3 + view)
     inverted = chance.draw(lambda generator: torch.rand(count, generator=generator) < section.invert)
     view = view.clamp_(0.0, 1.0)
-    return torch.where(inverted.view(-1, 1, 1, 1), 1.0 - view, view)
+    return torch.where(inverted.view(-1, 1, 1, 1), 1.0 - view, view) if section.invert else view
 
 
 def to_input(images: Tensor) -> Tensor:

@@ -39,6 +39,14 @@ def how_many(sets: Tensor) -> Tensor:
     return sets.view(torch.uint8).sum(dim=1, keepdim=True, dtype=torch.uint8)
 
 
+def of_active(sets: Tensor, active: Tensor) -> Tensor:
+    """The active classes of each set, (B, C, H, W) bool and (C,) bool to (B, C, H, W) bool.
+
+    As numbers, since 'and' of bool that broadcasts costs a CPU twenty times as long.
+    """
+    return (sets.view(torch.uint8) & active.view(torch.uint8).view(1, -1, 1, 1)).view(torch.bool)
+
+
 def allowed_sets(bitmaps: Tensor, n_classes: int) -> Tensor:
     """(B, H, W) integer bitmaps to (B, K+1, H, W) bool."""
     narrow = bitmaps.to(torch.uint8) if n_classes <= 8 else bitmaps
@@ -90,7 +98,7 @@ def log_probabilities(logits: Tensor, active: Tensor) -> Tensor:
 
 def informative(allowed: Tensor, active: Tensor) -> Tensor:
     """(B, H, W) bool: where the allowed set leaves some active class out."""
-    return how_many(~allowed & active.view(1, -1, 1, 1)).squeeze(1) > 0
+    return how_many(of_active(~allowed, active)).squeeze(1) > 0
 
 
 def marginal_cross_entropy(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
@@ -150,7 +158,7 @@ def soft_target(logits: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
     active
         (K+1,) bool.
     """
-    return torch.log_softmax(masked(logits.detach(), allowed & active.view(1, -1, 1, 1)), dim=1)
+    return torch.log_softmax(masked(logits.detach(), of_active(allowed, active)), dim=1)
 
 
 def consistency(log_p: Tensor, log_q: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
@@ -170,7 +178,7 @@ def consistency(log_p: Tensor, log_q: Tensor, allowed: Tensor, active: Tensor) -
     active
         (K+1,) bool.
     """
-    undecided = how_many(allowed & active.view(1, -1, 1, 1)).squeeze(1) > 1
+    undecided = how_many(of_active(allowed, active)).squeeze(1) > 1
     count = undecided.sum().clamp(min=1)
     open_target = exponential(log_q) * undecided.unsqueeze(1)
     share = open_target.sum(dim=(0, 2, 3)) / count

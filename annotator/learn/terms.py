@@ -74,7 +74,7 @@ class StepState:
     @property
     def undecided(self) -> Tensor:
         """(B, S, S) bool: more than one active class is left."""
-        return losses.how_many(self.allowed & self.active.view(1, -1, 1, 1)).squeeze(1) > 1
+        return losses.how_many(losses.of_active(self.allowed, self.active)).squeeze(1) > 1
 
 
 class Term(Protocol):
