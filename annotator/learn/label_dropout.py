@@ -95,5 +95,5 @@ def drop_labels(bitmaps: Tensor, known: Tensor, dropped: Tensor) -> Tensor:
     unknown[:, 0] = True
     open_bits = (unknown * bits).sum(dim=1).to(bitmaps.dtype).view(-1, 1, 1)
     was_decided = ((bitmaps & (bitmaps - 1)) == 0) & ((bitmaps & dropped_bits) != 0)
-    widened = bitmaps | (bitmaps & 1) * dropped_bits
-    return torch.where(was_decided, open_bits.expand_as(bitmaps), widened)
+    # Only ever more bits, and so no choosing between two values of each pixel, which costs a CPU ten times as long.
+    return bitmaps | (bitmaps & 1) * dropped_bits | was_decided * open_bits
