@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from annotator import registry
 from annotator.app.background import BackgroundJob
+from annotator.core.words import counted
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
 from annotator.project import Project
@@ -97,9 +98,9 @@ class Transfer:
 
     def _imported(self, report: ImportReport) -> None:
         known = f"; {report.known} were there already" if report.known else ""
-        labels = f" and {report.labels} labels" if report.labels else ""
-        clips = "1 clip" if report.added == 1 else f"{report.added} clips"
-        self._say(Message(f"Imported {clips} with {report.frames} frames{labels}{known}."))
+        labels = f" and {counted(report.labels, 'label')}" if report.labels else ""
+        clips = f"{counted(report.added, 'clip')} with {counted(report.frames, 'frame')}"
+        self._say(Message(f"Imported {clips}{labels}{known}."))
         for warning in dict.fromkeys(report.warnings):
             self._say(Message(warning, MessageLevel.WARNING))
         if report.left_out:
@@ -119,7 +120,7 @@ class Transfer:
         self._start("The export", lambda _progress: _export_weights(project, asked.format, out), self._weights_written)
 
     def _exported(self, report: WriteReport, out: Path) -> None:
-        self._say(Message(f"Exported {len(report.files)} files to {out}."))
+        self._say(Message(f"Exported {counted(len(report.files), 'file')} to {out}."))
         for dropped in report.dropped:
             self._say(Message(dropped, MessageLevel.WARNING))
 

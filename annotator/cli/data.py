@@ -23,6 +23,7 @@ from annotator.cli.output import (
 )
 from annotator.core.errors import CorruptProject
 from annotator.core.identity import Split
+from annotator.core.words import counted
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
 from annotator.engine.jobs.simulating import simulate_clips
@@ -98,7 +99,10 @@ def import_(
 
 
 def _import_sentence(report: ImportReport) -> str:
-    sentence = f"Added {report.added} clips ({report.frames} frames) and {report.labels} labels."
+    sentence = (
+        f"Added {counted(report.added, 'clip')} ({counted(report.frames, 'frame')}) "
+        f"and {counted(report.labels, 'label')}."
+    )
     sentence += f" {report.known} were there already." if report.known else ""
     return f"{sentence} Left out as damaged: {len(report.left_out)}." if report.left_out else sentence
 
@@ -133,8 +137,10 @@ def status(project: ProjectArgument, json: JsonOption = False) -> None:
             "snapshot": snapshot.id if snapshot else None,
         }
     model = f"snapshot {snapshot.id}" if snapshot else "no model yet"
-    head = f"{counts.clips} clips, {counts.frames} frames, revision {result['revision']}, {model}."
-    lines = [head, *_label_table(counts.labels)]
+    head = (
+        f"{counted(counts.clips, 'clip')}, {counted(counts.frames, 'frame')}, revision {result['revision']}, {model}."
+    )
+    lines = [head, *(_label_table(counts.labels) if any(counts.labels.values()) else ["No label yet."])]
     if any(counts.test_labels.values()):
         lines += ["Labels of test clips, which are only evaluated:", *_label_table(counts.test_labels)]
     show(result, as_json=json, lines=lines)
@@ -156,7 +162,7 @@ def export(
         report = export_labels(opened, format, out, progress=progress)
     tell(report.dropped)
     result = {"files": [str(f) for f in report.files], "dropped": list(report.dropped)}
-    show(result, as_json=json, lines=[f"Wrote {len(report.files)} files to {out}."])
+    show(result, as_json=json, lines=[f"Wrote {counted(len(report.files), 'file')} to {out}."])
 
 
 def check(
@@ -194,7 +200,10 @@ def check(
 def _salvage(project: Path, out: Path, *, as_json: bool) -> None:
     salvaged = Project.salvage(project, out)
     tell(salvaged.lost)
-    head = f"Copied {salvaged.clips} clips, {salvaged.labels} label revisions and {salvaged.snapshots} models to {out}."
+    head = (
+        f"Copied {counted(salvaged.clips, 'clip')}, {counted(salvaged.labels, 'label revision')} "
+        f"and {counted(salvaged.snapshots, 'model')} to {out}."
+    )
     show({**asdict(salvaged), "path": str(out)}, as_json=as_json, lines=[head])
 
 
@@ -206,7 +215,10 @@ def remove(
     """Erase a patient's frames, labels and history for good."""
     with writable(project) as opened:
         removed = opened.remove_patient(patient)
-    sentence = f"Removed {len(removed.clips)} clips; {len(removed.tainted_snapshots)} model snapshots had seen them."
+    sentence = (
+        f"Removed {counted(len(removed.clips), 'clip')}; "
+        f"{counted(len(removed.tainted_snapshots), 'model snapshot')} had seen them."
+    )
     show(asdict(removed), as_json=json, lines=[sentence])
 
 
@@ -231,5 +243,5 @@ def simulate(
     show(
         result,
         as_json=json,
-        lines=[f"Wrote {report.clips} clips; import with --manifest {report.manifest} --values {pairs}"],
+        lines=[f"Wrote {counted(report.clips, 'clip')}; import with --manifest {report.manifest} --values {pairs}"],
     )

@@ -11,6 +11,7 @@ from annotator.cli.opening import writable
 from annotator.cli.output import JsonOption, ProjectArgument, progress_bar, show, table, tell
 from annotator.core.errors import BadInput
 from annotator.core.identity import Split
+from annotator.core.words import counted
 from annotator.engine.jobs.evaluating import evaluate as evaluate_job
 from annotator.engine.jobs.predicting import predict_files, predict_project
 from annotator.engine.jobs.queueing import next_up
@@ -93,7 +94,7 @@ def train(
         "warnings": list(report.warnings),
     }
     quality = ", ".join(f"{s} {d:.3f}" for s, d in report.dice.items()) or "not validated"
-    line = f"{report.steps} steps in {report.seconds:.0f} s; snapshot {report.snapshot}: {quality}."
+    line = f"{counted(report.steps, 'step')} in {report.seconds:.0f} s; snapshot {report.snapshot}: {quality}."
     show(result, as_json=json, lines=[line])
 
 
@@ -172,7 +173,8 @@ def _lines(result: Evaluation) -> list[str]:
                     "patients": str(r.patients),
                 }
             )
-    mean = [f"Mean Dice {result.mean_dice:.3f} on {result.frames} frames."] if result.mean_dice is not None else []
+    frames = counted(result.frames, "frame")
+    mean = [] if result.mean_dice is None else [f"Mean Dice {result.mean_dice:.3f} on {frames}."]
     return [*table(rows), *mean, *_caveats(result)]
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from annotator.core.identity import FrameKey
 from annotator.core.status import LabelStatus
+from annotator.core.words import counted
 from annotator.engine.messages import QueueItem
 
 UNCERTAINTY_WEIGHT: Final = 0.7
@@ -114,7 +115,7 @@ def _item(score: FrameScore, structure: str, labelled: Sequence[int]) -> QueueIt
 def _where(distance: int | None) -> str:
     if distance is None:
         return "not labelled in this clip yet"
-    return f"{distance} frame{'s' if distance != 1 else ''} from the nearest label"
+    return f"{counted(distance, 'frame')} from the nearest label"
 
 
 def _spread(items: Sequence[QueueItem], patients: Mapping[str, str], limit: int) -> tuple[QueueItem, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.words import counted
 from annotator.engine.messages import RunState
 from annotator.engine.priority import waited_s
 from annotator.engine.roles import Plan
@@ -159,10 +160,10 @@ def _told(state: RunState, plan: Plan, reason: str) -> str:
         case RunState.IDLE:
             return reason or "Waiting for the first finished label."
         case RunState.LOADING:
-            return f"Loading {_counted(len(plan.labelled), 'labelled frame')}."
+            return f"Loading {counted(len(plan.labelled), 'labelled frame')}."
         case RunState.TRAINING:
-            checked = f"; {_counted(len(plan.held), 'patient')} held aside" if plan.validation else ""
-            frames = f"{len(plan.labelled)} labelled and {_counted(len(plan.unlabelled), 'other frame')}"
+            checked = f"; {counted(len(plan.held), 'patient')} held aside" if plan.validation else ""
+            frames = f"{len(plan.labelled)} labelled and {counted(len(plan.unlabelled), 'other frame')}"
             return f"Learning from {frames}{checked}."
         case RunState.SLEEPING:
             return f"Sleeping, since {reason or 'more steps would not help'}; a new label wakes it."
@@ -172,10 +173,6 @@ def _told(state: RunState, plan: Plan, reason: str) -> str:
             return reason
         case RunState.STOPPED:
             return "Stopped."
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def sentence_of(error: BaseException) -> str:

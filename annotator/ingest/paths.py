@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from annotator.core.errors import BadInput
 from annotator.core.identity import Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
+from annotator.core.words import counted
 from annotator.ingest.readers import reader_of, recognised, refuse_unreadable, stem_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
@@ -258,5 +259,4 @@ def _passed_over(paths: Sequence[Path], what: str, end: str) -> list[str]:
     if not paths:
         return []
     names = ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
-    count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
-    return [f"{count} {what} passed over: {names}{end}"]
+    return [f"{counted(len(paths), 'file')} {what} passed over: {names}{end}"]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.words import counted
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names of two of glibc's options, from its malloc.h."""
@@ -41,8 +42,7 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     if device.type == "cpu":
-        threads = torch.get_num_threads()
-        return f"CPU, {threads} thread{'s' if threads != 1 else ''}"
+        return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
     return device.type.upper()
 
 

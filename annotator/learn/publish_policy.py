@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from annotator.core.words import counted
+
 if TYPE_CHECKING:
     from annotator.learn.validation import Validation
 
@@ -84,7 +86,7 @@ def decide(now: Validation | None, best: Mapping[str, float] | None) -> Decision
             sentence="Published on schedule; not validated, since no patient is held aside yet.",
         )
     mean = sum(now.dice.values()) / len(now.dice)
-    figure = f"mean Dice {mean:.3f} on {now.n_patients} held patient{'s' if now.n_patients != 1 else ''}"
+    figure = f"mean Dice {mean:.3f} on {counted(now.n_patients, 'held patient')}"
     shared = [s for s in now.dice if best and s in best]
     if not best or not shared:
         return Decision(publish=True, is_validated=True, sentence=f"Published: {figure}.")

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from annotator.core.words import counted
 from annotator.ui.clip_model import FILTER_ROLE, ROW_ROLE, ClipModel
 from annotator.ui.controls import label
 from annotator.ui.style import GAP, PALETTE, TIGHT
@@ -165,7 +166,7 @@ class ClipBrowser(QWidget):
             self._select(current)
         done = sum(row.labelled_frames for row in rows)
         frames = sum(row.n_frames for row in rows)
-        words = f"{len(rows):,} clip{'s' if len(rows) != 1 else ''} · {done:,} of {frames:,} frames labelled"
+        words = f"{counted(len(rows), 'clip')} · {done:,} of {counted(frames, 'frame')} labelled"
         self._summary.setText(words if rows else "No clips yet")
 
     def _selected_name(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from qtpy.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from annotator.core.words import counted
 from annotator.viewer.state import ClipRow
 
 ROW_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 1
@@ -132,7 +133,7 @@ class ClipModel(QAbstractItemModel):
                 return patient
             case Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
                 done = sum(row.labelled_frames for row in clips)
-                return f"Patient {patient}: {len(clips)} clips, {done} frames labelled"
+                return f"Patient {patient}: {counted(len(clips), 'clip')}, {counted(done, 'frame')} labelled"
             case _ if role == FILTER_ROLE:
                 return ""
         return None

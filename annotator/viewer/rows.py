@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Spacing, SpacingStatus
 from annotator.core.protocols import LabelProtocol
+from annotator.core.words import counted
 from annotator.engine.messages import QueueItem
 from annotator.project import Cell
 from annotator.viewer.resolve import FrameView, cell_state
@@ -145,7 +146,7 @@ def clip_details(clip: Clip, protocol: LabelProtocol, domains: Iterable[str]) ->
         spacing_status=header.spacing_status,
         proposed_spacing=_spacing_text(header.proposed_spacing),
         frame_rate=_frame_rate(header),
-        size=f"{header.width} x {header.height} px, {header.n_frames} frame{'s' if header.n_frames != 1 else ''}",
+        size=f"{header.width} x {header.height} px, {counted(header.n_frames, 'frame')}",
     )
 
 
