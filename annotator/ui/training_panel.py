@@ -18,10 +18,8 @@ from annotator.viewer.state import Curve, TrainingView
 _WIDTH: Final = 2
 _NAMED: Final = 2
 """Patients that are named in the panel; the others are in its tooltip."""
-_ROOM_FOR_BOTH: Final = 330
-"""Height from which both plots are shown, in pixels; below, the Dice curves alone once there are any."""
-_ROOM_FOR_ONE: Final = 240
-"""Height from which a plot is shown beside a warning, which matters more."""
+_LEAST_PLOT: Final = 64
+"""Height below which a plot says nothing, in pixels."""
 _DASHES: Final = (
     Qt.PenStyle.SolidLine,
     Qt.PenStyle.DashLine,
@@ -38,7 +36,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         super().__init__(background=PALETTE.sunken)
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumHeight(64)
+        self.setMinimumHeight(_LEAST_PLOT)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=False, y=False)
@@ -140,6 +138,8 @@ class TrainingPanel(QWidget):
         for button in (self._pause, self._resume, self._retry, self._details):
             buttons.addWidget(button, 1)
         layout = QVBoxLayout(self)
+        # How low the panel may be is not the layout's to say: plots give way.
+        layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(GAP, GAP, GAP, GAP)
         layout.setSpacing(TIGHT)
         layout.addWidget(self._headline)
@@ -176,26 +176,26 @@ class TrainingPanel(QWidget):
         self._dice_text.setToolTip(view.held)
 
     def _choose_plots(self) -> None:
+        """Show the plots for which words and warnings leave room, the Dice curves first."""
         has_dice = self._view is not None and any(len(curve.points) > 1 for curve in self._view.dice)
         has_loss = self._view is not None and len(self._view.loss.points) > 1
-        warned = self._warnings.room
-        has_room = not warned or self.height() >= _ROOM_FOR_ONE + warned
-        self._dice.setVisible(has_dice and has_room)
-        self._loss.setVisible(has_loss and has_room and (not has_dice or self.height() >= _ROOM_FOR_BOTH + warned))
+        scrolled = max(0, self._warnings.room - self._warnings.minimumSizeHint().height())
+        room = self.height() - self.minimumSizeHint().height() - scrolled
+        both = 2 * (_LEAST_PLOT + TIGHT) + self._loss_text.sizeHint().height() + TIGHT
+        self._dice.setVisible(has_dice and room >= _LEAST_PLOT + TIGHT)
+        self._loss.setVisible(has_loss and room >= (both if has_dice else _LEAST_PLOT + TIGHT))
         self._loss_text.setVisible(self._loss.isVisibleTo(self) or not has_dice)
 
     def minimumSizeHint(self) -> QSize:
-        """Room for one plot, though both may be shown now; for none beside a warning."""
+        """Room for the words; the plots give way to the panels beside this one."""
         least, layout = super().minimumSizeHint(), self.layout()
         height = least.height() if layout is None else layout.minimumHeightForWidth(max(self.width(), least.width()))
-        if self._loss.isVisibleTo(self) and self._dice.isVisibleTo(self):
-            height -= self._loss.minimumHeight() + self._loss_text.height() + 2 * TIGHT
-        if self._warnings.room and self._dice.isVisibleTo(self):
-            height -= self._dice.minimumHeight() + TIGHT
-        return QSize(least.width(), height)
+        is_second = self._dice.isVisibleTo(self) and self._loss.isVisibleTo(self)
+        height -= sum(_LEAST_PLOT + TIGHT for plot in (self._dice, self._loss) if plot.isVisibleTo(self))
+        return QSize(least.width(), height - (self._loss_text.sizeHint().height() + TIGHT if is_second else 0))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Show the second plot where there is room for it."""
+        """Show the plots for which there is room."""
         self._choose_plots()
         super().resizeEvent(event)
 

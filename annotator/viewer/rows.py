@@ -186,7 +186,9 @@ def _spacing_text(spacing: Spacing | None) -> str:
 
 
 def _frame_rate(header: ClipHeader) -> str:
-    if len(header.frame_times_ms) < 2:
-        return "not known"
-    duration = header.frame_times_ms[-1] - header.frame_times_ms[0]
-    return f"{(len(header.frame_times_ms) - 1) * 1000 / duration:.0f} frames/s" if duration > 0 else "not known"
+    """In words; empty for a still image, which has none."""
+    if header.n_frames == 1:
+        return ""
+    times = header.frame_times_ms
+    duration = times[-1] - times[0] if times else 0.0
+    return f"{(len(times) - 1) * 1000 / duration:.0f} frames/s" if duration > 0 else "frame rate not known"

@@ -134,5 +134,6 @@ def _facts(status: TrainingStatus) -> tuple[str, ...]:
     if status.steps_per_s > 0:
         facts[0] += f", {status.steps_per_s:.1f} steps/s"
     if status.device:
-        facts.append(f"{status.device}, {status.memory_mb:.0f} MiB" if status.memory_mb else status.device)
+        memory = f", {status.memory_mb:.0f}\N{NO-BREAK SPACE}MiB" if status.memory_mb else ""
+        facts.append(status.device + memory)
     return tuple(facts)
