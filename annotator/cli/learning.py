@@ -141,8 +141,9 @@ def predict(
             raise typer.BadParameter("--split goes with a project")
         else:
             report = predict_files(source, out, weights=weights, progress=progress)
-    result = {"frames": report.frames, "out": str(report.out), "snapshot": report.snapshot}
-    show(result, as_json=json, lines=[f"Wrote {report.frames} masks to {out}."])
+    tell(report.warnings)
+    result = {"frames": report.frames, "out": str(report.out), "snapshot": report.snapshot, "strange": report.strange}
+    show(result, as_json=json, lines=[f"Wrote {counted(report.frames, 'mask')} to {out}."])
 
 
 def evaluate(

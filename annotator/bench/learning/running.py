@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +114,22 @@ def _start(data: Data, threads: int) -> None:
     global _cases, _data  # noqa: PLW0603 - a worker process has no other place that its calls share
     import torch  # noqa: PLC0415
 
+    end_with_parent()
     torch.set_num_threads(threads)
     _data = data
     _cases = read_cases(data.manifest, registry.protocol(data.protocol), data.values)
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, however that ended; its cell could go nowhere."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_outlive, args=(parent,), daemon=True).start()
+
+
+def _outlive(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _work(cell: Cell) -> dict[str, Any]:

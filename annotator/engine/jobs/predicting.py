@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,15 @@ from annotator.core.errors import BadInput
 from annotator.core.identity import FrameKey, Pseudonymiser, Spacing, Split
 from annotator.core.plugin_types import Frame
 from annotator.core.protocols import LabelProtocol
+from annotator.core.words import counted
 from annotator.engine.jobs.models import ServingModel, load_model, serving_model
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import staged
 from annotator.engine.predictions import suggestion
 from annotator.project import Project
+
+if TYPE_CHECKING:
+    from annotator.learn.weights import Predictor
 
 TABLE: Final = "predictions.csv"
 """Name of the table of confidences."""
@@ -39,11 +43,27 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class PredictReport:
-    """How many frames were predicted, where, and by which snapshot."""
+    """How many frames were predicted, where, and by which snapshot.
+
+    ``strange`` are the file stems of frames that are unlike all that the model knows.
+    """
 
     frames: int
     out: Path
     snapshot: int | None
+    strange: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """In plain sentences."""
+        if not self.strange:
+            return ()
+        who = f"{len(self.strange)} of {counted(self.frames, 'frame')}, such as {self.strange[0]},"
+        are = "is" if len(self.strange) == 1 else "are"
+        return (
+            f"{who} {are} unlike the pictures that these starting weights know; their masks mean nothing. "
+            "Label some such frames in a project and train on them.",
+        )
 
 
 def predict_project(
@@ -128,7 +148,7 @@ def _write(
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(["image", *protocol.ids])
     earlier = _earlier(out)
-    stems: list[str] = []
+    stems, strange = list[str](), list[str]()
     with staged(out, last=TABLE) as aside:
         for item in items:
             progress.update(len(stems), total, f"Predicting {item.stem}")
@@ -137,10 +157,22 @@ def _write(
             _write_png(table[made.classes], palette, aside / f"{item.stem}.png")
             writer.writerow([item.stem, *(f"{made.confidence[s]:.4f}" for s in protocol.ids)])
             stems.append(item.stem)
+            if _is_strange(item, model.predictor):
+                strange.append(item.stem)
         (aside / TABLE).write_text(rows.getvalue(), encoding="utf-8")
     for stem in earlier.difference(stems):
         (out / f"{stem}.png").unlink(missing_ok=True)
-    return PredictReport(len(stems), out, model.snapshot)
+    return PredictReport(len(stems), out, model.snapshot, tuple(strange))
+
+
+def _is_strange(item: _Item, predictor: Predictor) -> bool:
+    """Whether a frame is unlike all that starting weights know; a model that learnt from labels finds nothing so."""
+    from annotator.learn.familiarity import strangeness  # noqa: PLC0415 - torch is imported late
+    from annotator.learn.preprocess import Fit  # noqa: PLC0415
+
+    height, width = item.frame.shape[:2]
+    fit = Fit.of((height, width), predictor.header.image_size, spacing=item.spacing)
+    return bool(strangeness(predictor, fit.fit_image(item.frame)[None])[0] > 1.0)
 
 
 def _earlier(out: Path) -> set[str]:

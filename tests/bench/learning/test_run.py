@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from annotator.bench import learning
@@ -88,3 +91,28 @@ def test_tables_state_mean_and_spread_over_seeds() -> None:
 def test_one_seed_has_no_spread() -> None:
     (entry,) = report.summary([cell(0, 0.5)])
     assert entry["mean_dice"] == {"mean": 0.5, "sd": None, "n": 1}
+
+
+_PARENT = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from annotator.bench.learning.running import end_with_parent
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
+        worker = pool.submit(os.getpid).result()
+        pool.submit(time.sleep, 600)
+        print(worker, flush=True)
+        time.sleep(600)
+"""
+
+
+def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(_PARENT, encoding="utf-8")
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = psutil.Process(int(parent.stdout.readline()))
+        assert worker.is_running()
+        parent.kill()
+        worker.wait(timeout=20)

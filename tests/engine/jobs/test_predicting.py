@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from annotator import registry
 from annotator.core.errors import BadInput, Cancelled, IncompatibleWeights, ProjectError
 from annotator.core.identity import Split
 from annotator.engine.jobs import models
@@ -73,6 +74,24 @@ def test_equal_stems_are_kept_apart(taught: Project, tmp_path: Path) -> None:
     assert (report.frames, report.snapshot) == (2, None)
     assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == ["same.png", "same~2.png"]
     assert np.asarray(Image.open(tmp_path / "out" / "same.png")).shape == (20, 30)
+
+
+def test_frames_unlike_all_that_starting_weights_know_are_named(tmp_path: Path) -> None:
+    simulator = registry.simulator("echo")
+    (heart,) = simulator.simulate(patient=3, domain="varied", seed=7, n_frames=1).frames
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
+    for name, frame in (("heart", np.asarray(heart)), ("noise", noise)):
+        Image.fromarray(frame).save(tmp_path / f"{name}.png")
+    weights = registry.resource("weights") / "apical-simulated.safetensors"
+    paths = [tmp_path / "heart.png", tmp_path / "noise.png"]
+    report = predict_files(paths, tmp_path / "out", weights=weights, progress=Silent())
+    assert report.strange == ("noise",)
+    assert report.warnings[0].startswith("1 of 2 frames, such as noise, is unlike")
+
+
+def test_a_model_that_learnt_from_labels_finds_nothing_strange(taught: Project, tmp_path: Path) -> None:
+    report = predict_project(taught, tmp_path / "out", split=None, weights=None, progress=Silent())
+    assert (report.strange, report.warnings) == ((), ())
 
 
 def test_a_project_without_clips_or_model_says_so(
