@@ -31,8 +31,8 @@ class SessionFacts:
         State of :class:`~annotator.engine.schedule.Schedule` as plain numbers.
     dice, dice_by_domain
         Of the last validation.
-    served_dice
-        Of the model that serves, on the present validation frames; empty where not known.
+    best_dice
+        Of the best model published so far, on the present validation frames; empty where not known.
     start
         Name and SHA-256 of the weights file that training began from; empty where it began from nothing, ``None``
         where nobody noted it.
@@ -44,7 +44,7 @@ class SessionFacts:
     schedule: Mapping[str, float | None] = field(default_factory=dict)
     dice: Mapping[str, float] = field(default_factory=dict)
     dice_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    served_dice: Mapping[str, float] = field(default_factory=dict)
+    best_dice: Mapping[str, float] = field(default_factory=dict)
     start: Mapping[str, str] | None = None
 
 

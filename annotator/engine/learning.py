@@ -58,7 +58,7 @@ class Learning:
         self._schedule = Schedule()
         self._dice: Mapping[str, float] = {}
         self._dice_by_domain: Mapping[str, Mapping[str, float]] = {}
-        self._served_dice: Mapping[str, float] = {}
+        self._best_dice: Mapping[str, float] = {}
         self._troubles: list[Trouble] = []
         self._notes_told = 0
         self._saved_at = time.perf_counter()
@@ -119,7 +119,7 @@ class Learning:
             self._schedule = self._schedule.after_labels()
         self._start = facts.start
         self._dice, self._dice_by_domain = facts.dice, facts.dice_by_domain
-        self._served_dice = facts.served_dice
+        self._best_dice = facts.best_dice
 
     def _start_from_weights(self, trainer: TrainerProtocol) -> None:
         """Start from the newest snapshot that fits, else from the starting weights, else from nothing."""
@@ -151,7 +151,7 @@ class Learning:
         new_labels = self._book.load(trainer, count)
         if self._book.release(trainer):
             self._schedule = self._schedule.after_new_validation()
-            self._served_dice = {}
+            self._best_dice = {}
         self._troubles += [Trouble(sentence, can_retry=False) for sentence in self._book.take_troubles()]
         if had_waiting and not self._book.awaits_labels:
             self._data_revision = self._project.data_revision
@@ -215,15 +215,15 @@ class Learning:
         Exception
             Whatever the trainer or the project raises.
         """
-        from annotator.learn.publish_policy import decide  # noqa: PLC0415  (imports torch)
+        from annotator.learn.publish_policy import best_of, decide  # noqa: PLC0415  (imports torch)
 
-        if self._book.has_validation and not self._served_dice and served is not None:
-            self._served_dice = dict(self._workshop.score(served, self._book.validation_frames).dice)
+        if self._book.has_validation and not self._best_dice and served is not None:
+            self._best_dice = dict(self._workshop.score(served, self._book.validation_frames).dice)
         candidate = self._ready().candidate()
         validation = candidate.validation
         self._dice = dict(validation.dice)
         self._dice_by_domain = {domain: dict(dice) for domain, dice in validation.by_domain.items()}
-        decision = decide(validation, self._served_dice or None)
+        decision = decide(validation, self._best_dice or None)
         self._schedule = self._schedule.after_check(validation.mean_dice if decision.is_validated else None)
         if not decision.publish:
             _LOG.info("%s", decision.sentence)
@@ -240,7 +240,7 @@ class Learning:
             metrics={**metrics, LINEAGE: lineage},
             is_validated=decision.is_validated,
         )
-        self._served_dice, self._reliability = self._dice, reliability_of(lineage)
+        self._best_dice, self._reliability = best_of(self._dice, self._best_dice), reliability_of(lineage)
         sentence = f"Model {snapshot.id} makes the suggestions now. {decision.sentence}"
         event = SnapshotPublished(snapshot.id, self.step, decision.is_validated, dict(self._dice), sentence)
         return snapshot, event
@@ -286,7 +286,7 @@ class Learning:
             schedule=self._schedule.as_numbers(),
             dice=dict(self._dice),
             dice_by_domain={d: dict(v) for d, v in self._dice_by_domain.items()},
-            served_dice=dict(self._served_dice),
+            best_dice=dict(self._best_dice),
             start=None if self._start is None else dict(self._start),
         )
         try:

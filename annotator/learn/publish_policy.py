@@ -77,7 +77,7 @@ def decide(now: Validation | None, best: Mapping[str, float] | None) -> Decision
     now
         Its validation; ``None`` (or one without a figure) where nothing is held aside.
     best
-        Structure to Dice of the model that serves; ``None`` where none is validated yet.
+        Structure to Dice of the best model published so far; ``None`` where none is validated yet.
     """
     if now is None or not now.dice:
         return Decision(
@@ -93,9 +93,25 @@ def decide(now: Validation | None, best: Mapping[str, float] | None) -> Decision
     before = sum(best[s] for s in shared) / len(shared)
     after = sum(now.dice[s] for s in shared) / len(shared)
     if after >= before - TOLERANCE:
-        return Decision(publish=True, is_validated=True, sentence=f"Published: {figure}, {before:.3f} before.")
+        return Decision(publish=True, is_validated=True, sentence=f"Published: {figure}, {before:.3f} at best before.")
     return Decision(
         publish=False,
         is_validated=True,
-        sentence=f"Kept back: {figure}, worse than {before:.3f} of the model that serves.",
+        sentence=f"Kept back: {figure}, worse than the {before:.3f} of the best before.",
     )
+
+
+def best_of(now: Mapping[str, float], best: Mapping[str, float]) -> dict[str, float]:
+    """What the next snapshot is compared with once ``now`` is published.
+
+    Not always the last one: snapshots that are each a little worse than the one before, within its noise, would else
+    lead downhill for as long as one trains.
+
+    Parameters
+    ----------
+    now, best
+        Structure to Dice, of the snapshot just published and of the best before it.
+    """
+    shared = [s for s in now if s in best]
+    is_behind = sum(now[s] for s in shared) < sum(best[s] for s in shared)
+    return {**now, **{s: best[s] for s in shared}} if is_behind else dict(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator.learn.publish_policy import decide, hold_aside
+from annotator.learn.publish_policy import TOLERANCE, best_of, decide, hold_aside
 from annotator.learn.validation import Validation
 
 labelled = st.dictionaries(
@@ -73,6 +73,24 @@ def test_a_snapshot_is_published_when_validation_does_not_get_worse() -> None:
     assert not worse.publish
     assert worse.is_validated
     assert "0.650" in worse.sentence
+
+
+def test_snapshots_that_are_each_a_little_worse_do_not_lead_downhill() -> None:
+    best: dict[str, float] = {"lv": 0.8, "la": 0.6}
+    falling = [_validation(lv=0.8 - k * TOLERANCE, la=0.6) for k in range(1, 10)]
+    published = []
+    for now in falling:
+        if decide(now, best).publish:
+            best = best_of(now.dice, best)
+            published.append(now.mean_dice)
+    assert published == [falling[0].mean_dice, falling[1].mean_dice]
+    assert best == {"lv": 0.8, "la": 0.6}
+
+
+def test_the_best_is_raised_and_learns_of_new_structures() -> None:
+    assert best_of({"lv": 0.9, "la": 0.5}, {"lv": 0.7, "la": 0.6}) == {"lv": 0.9, "la": 0.5}
+    assert best_of({"lv": 0.7, "rv": 0.2}, {"lv": 0.8}) == {"lv": 0.8, "rv": 0.2}
+    assert best_of({"lv": 0.7}, {}) == {"lv": 0.7}
 
 
 def test_a_newly_validated_structure_is_no_reason_to_keep_back() -> None:
