@@ -30,7 +30,7 @@ def suggestion(key: FrameKey, snapshot: int, probabilities: Probabilities, proto
     protocol
         Gives the structures' ids, and says which are connected.
     """
-    from annotator.learn.pieces import classes_of  # noqa: PLC0415 - OpenCV is imported late
+    from annotator.learn.components import classes_of  # noqa: PLC0415 - OpenCV is imported late
 
     classes = classes_of(probabilities, protocol)
     certainty = np.take_along_axis(probabilities, classes[None], axis=0)[0]

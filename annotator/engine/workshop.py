@@ -143,7 +143,7 @@ class LearnWorkshop:
 
     def score(self, model: ServedModel, frames: Sequence[TrainingFrame]) -> Validation:
         """Dice of a published model on labelled frames."""
-        from annotator.learn.pieces import classes_of  # noqa: PLC0415 - OpenCV is imported late
+        from annotator.learn.components import classes_of  # noqa: PLC0415 - OpenCV is imported late
         from annotator.learn.validation import score  # noqa: PLC0415
 
         classes = [classes_of(model.predict(frame.image[None])[0], self._protocol) for frame in frames]

@@ -16,11 +16,11 @@ from annotator.core.allowed import everything_allowed
 from annotator.core.protocols import LabelProtocol
 from annotator.learn import calibration, cft
 from annotator.learn.augment import normalise
+from annotator.learn.components import classes_of
 from annotator.learn.contours import near_contour
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.losses import mask_inactive
 from annotator.learn.networks import head_of, parts_of
-from annotator.learn.pieces import classes_of
 from annotator.learn.recipe import Recipe
 from annotator.learn.recipe_sections import CftSection
 from annotator.learn.validation import Validation, score

@@ -28,11 +28,11 @@ from annotator.learn.backmix import exchange_backgrounds
 from annotator.learn.captured import runner
 from annotator.learn.chance import Chance
 from annotator.learn.checkpoints import load_matching, pack, unpack
+from annotator.learn.components import classes_of
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.descent import Descent
 from annotator.learn.gating import below, gated_consistency
 from annotator.learn.partial_losses import supervised
-from annotator.learn.pieces import classes_of
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
 from annotator.learn.validation import Validation, score

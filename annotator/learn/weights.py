@@ -20,8 +20,8 @@ from annotator.core.plugin_types import NetworkFactory
 from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
 from annotator.learn.augment import normalise
 from annotator.learn.calibration import apply_temperatures
+from annotator.learn.components import classes_of
 from annotator.learn.losses import mask_inactive
-from annotator.learn.pieces import classes_of
 from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD, Fit
 
 FORMAT_VERSION = 1

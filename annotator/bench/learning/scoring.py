@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from annotator.bench.learning.cases import Case
 from annotator.core.protocols import LabelProtocol
+from annotator.learn.components import classes_of
 from annotator.learn.metrics import Reliability, dice, expected_calibration_error, reliability
 from annotator.learn.patient_scores import Score, structure_score, summarise, truth_of
-from annotator.learn.pieces import classes_of
 
 Probabilities = NDArray[np.float32]
 """(K+1, H, W), native size."""

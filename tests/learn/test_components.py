@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from annotator.core.protocols import LabelProtocol, Structure
-from annotator.learn.pieces import SCRAP, classes_of
+from annotator.learn.components import SCRAP, classes_of
 
 ONE, TWO, LOOSE = 1, 2, 3
 PROTOCOL = LabelProtocol(
