@@ -48,7 +48,7 @@ class WorkPage(QWidget):
         whole = QSplitter(Qt.Orientation.Horizontal)
         left = _column(self.clips, self.details, stretch=(1, 0))
         right = _column(self.structures, self.training, self.next_up, stretch=(1, 2, 2))
-        right.setSizes([340, 220, 150])
+        right.setSizes([326, 241, 130])
         for widget, stretch in ((left, 0), (self._centre(), 1), (right, 0)):
             whole.addWidget(widget)
             whole.setStretchFactor(whole.count() - 1, stretch)
