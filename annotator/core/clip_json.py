@@ -102,20 +102,31 @@ def protocol_from_json(data: Mapping[str, Any]) -> LabelProtocol:
         Where a key is missing or a value does not fit the schema.
     """
     try:
-        return LabelProtocol(
-            name=data["name"],
-            title=data["title"],
-            structures=tuple(
-                Structure(s["id"], s["name"], s["colour"], s["key"], connected=bool(s.get("connected", False)))
-                for s in data["structures"]
-            ),
-            derived=tuple(
-                DerivedStructure(d["id"], d["name"], d["colour"], tuple(d["members"])) for d in data["derived"]
-            ),
-            views=tuple(data["views"]),
-        )
+        return protocol_of(data)
     except _DAMAGE as error:
         raise AnnotatorError(f"A stored protocol is damaged ({error}); export it again.") from None
+
+
+def protocol_of(data: Mapping[str, Any]) -> LabelProtocol:
+    """The same, for callers who have a sentence of their own for what is damaged.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, AttributeError
+        Where a key is missing or a value has another form.
+    AnnotatorError
+        Where a value does not fit the schema.
+    """
+    return LabelProtocol(
+        name=data["name"],
+        title=data["title"],
+        structures=tuple(
+            Structure(s["id"], s["name"], s["colour"], s["key"], connected=bool(s.get("connected", False)))
+            for s in data["structures"]
+        ),
+        derived=tuple(DerivedStructure(d["id"], d["name"], d["colour"], tuple(d["members"])) for d in data["derived"]),
+        views=tuple(data["views"]),
+    )
 
 
 def _spacing_to_json(spacing: Spacing | None) -> list[float] | None:

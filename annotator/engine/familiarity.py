@@ -15,6 +15,9 @@ from annotator.engine.trainer_protocol import ServedModel
 JUDGED: Final = 3
 """Frames by which a clip is judged: suggestions that come and go from frame to frame would be worse than none."""
 
+STRANGE_ABOVE: Final = 1.0
+"""Strangeness above which a model's outlines mean nothing."""
+
 STRANGE_SENTENCE: Final = (
     "This clip is unlike the pictures that the starting weights know, so nothing is suggested in it. "
     "Outline one structure in it and press Enter: the learner goes on from your labels."
@@ -57,5 +60,5 @@ class ClipJudge:
         """
         if clip.name not in self._refused:
             images = np.stack([self._shelf.image(key, clip) for key in spread(clip.frame_keys, JUDGED)])
-            self._refused[clip.name] = float(np.median(model.strangeness(images))) > 1.0
+            self._refused[clip.name] = float(np.median(model.strangeness(images))) > STRANGE_ABOVE
         return self._refused[clip.name]

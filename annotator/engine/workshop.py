@@ -143,11 +143,9 @@ class LearnWorkshop:
 
     def score(self, model: ServedModel, frames: Sequence[TrainingFrame]) -> Validation:
         """Dice of a published model on labelled frames."""
-        from annotator.learn.components import classes_of  # noqa: PLC0415 - OpenCV is imported late
-        from annotator.learn.validation import score  # noqa: PLC0415
+        from annotator.learn.validation import score_probabilities  # noqa: PLC0415
 
-        classes = [classes_of(model.predict(frame.image[None])[0], self._protocol) for frame in frames]
-        return score(frames, classes, self._protocol)
+        return score_probabilities(frames, (model.predict(frame.image[None])[0] for frame in frames), self._protocol)
 
     def image(self, frame: Frame, header: ClipHeader) -> NDArray[np.uint8]:
         """(H, W[, 3]) native to (S, S) uint8."""

@@ -16,14 +16,13 @@ from annotator.core.allowed import everything_allowed
 from annotator.core.protocols import LabelProtocol
 from annotator.learn import calibration, cft
 from annotator.learn.augment import normalise
-from annotator.learn.components import classes_of
 from annotator.learn.contours import near_contour
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.losses import mask_inactive
 from annotator.learn.networks import head_of, parts_of
 from annotator.learn.recipe import Recipe
 from annotator.learn.recipe_sections import CftSection
-from annotator.learn.validation import Validation, score
+from annotator.learn.validation import Validation, score_probabilities
 from annotator.learn.weights import WeightsHeader, probabilities, save
 
 _BATCH = 16
@@ -120,7 +119,7 @@ def _predicted(network: nn.Module, material: Material) -> Probabilities:
 
 
 def _scored(found: Probabilities, material: Material) -> Validation:
-    return score(material.validation, [classes_of(p, material.protocol) for p in found], material.protocol)
+    return score_probabilities(material.validation, found, material.protocol)
 
 
 def _calibrated(
@@ -156,12 +155,11 @@ def _refitted(teacher: nn.Module, material: Material, section: CftSection) -> tu
     kept = _validation_features(teacher, material)
 
     def validate(head: cft.Head) -> Validation:
-        classes = []
+        found: list[Probabilities] = []
         for features in kept:
             logits = torch.einsum("bdhw,kd->bkhw", features, head.weight) + head.bias.view(1, -1, 1, 1)
-            masked = mask_inactive(logits, material.active).cpu().numpy()
-            classes += [classes_of(p, material.protocol) for p in masked]
-        return score(material.validation, classes, material.protocol)
+            found += list(mask_inactive(logits, material.active).cpu().numpy())
+        return score_probabilities(material.validation, found, material.protocol)
 
     result = cft.refit(
         pixels,

@@ -28,14 +28,13 @@ from annotator.learn.backmix import exchange_backgrounds
 from annotator.learn.captured import runner
 from annotator.learn.chance import Chance
 from annotator.learn.checkpoints import load_matching, pack, unpack
-from annotator.learn.components import classes_of
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.descent import Descent
 from annotator.learn.gating import below, gated_consistency
 from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
-from annotator.learn.validation import Validation, score
+from annotator.learn.validation import Validation, score_probabilities
 
 _PREDICTION_BATCH = 16
 
@@ -274,7 +273,7 @@ class Trainer:
         if not self._validation:
             return Validation()
         found = self.predict(np.stack([frame.image for frame in self._validation]))
-        return score(self._validation, [classes_of(p, self.protocol) for p in found], self.protocol)
+        return score_probabilities(self._validation, found, self.protocol)
 
     def candidate(self) -> publishing.Candidate:
         """The model as it would be published now, scored: the teacher, refitted and tempered as the recipe says."""

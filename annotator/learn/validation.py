@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annotator.core.protocols import LabelProtocol
+from annotator.learn.components import classes_of
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.label_dropout import known_structures
 
@@ -73,6 +74,13 @@ def score(
     loss = 1.0 - float(np.mean(list(pooled.values()))) if pooled else float("nan")
     by_domain = {domain: _means(scores, protocol.ids, domain=domain) for domain in domains}
     return Validation(pooled, by_domain, loss, len(frames), len({f.patient for f in frames}))
+
+
+def score_probabilities(
+    frames: Sequence[TrainingFrame], found: Iterable[NDArray[np.float32]], protocol: LabelProtocol
+) -> Validation:
+    """The same of what a model shows for its probabilities (or logits), (K+1, S, S) float32 per frame."""
+    return score(frames, [classes_of(probabilities, protocol) for probabilities in found], protocol)
 
 
 def _dice(bitmap: NDArray[np.uint16], predicted: NDArray[np.integer], c: int) -> float:

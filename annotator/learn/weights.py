@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 
+from annotator.core.clip_json import protocol_of
 from annotator.core.errors import AnnotatorError, IncompatibleWeights
 from annotator.core.identity import Spacing
 from annotator.core.plugin_types import NetworkFactory
-from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
+from annotator.core.protocols import LabelProtocol
 from annotator.learn.augment import normalise
 from annotator.learn.calibration import apply_temperatures
 from annotator.learn.components import classes_of
@@ -108,6 +109,11 @@ class Predictor:
         """What a network that is to be trained begins with."""
         return self.network.state_dict()
 
+    def fit(self, frame: NDArray[np.uint8], spacing: Spacing | None = None) -> Fit:
+        """How a native frame, (H, W) or (H, W, 3), fits the network's input."""
+        height, width = frame.shape[:2]
+        return Fit.of((height, width), self.header.image_size, spacing=spacing)
+
     def predict(self, frame: NDArray[np.uint8], spacing: Spacing | None = None) -> Prediction:
         """Segment one frame.
 
@@ -118,8 +124,7 @@ class Predictor:
         spacing
             mm/px, where known and trusted.
         """
-        height, width = frame.shape[:2]
-        fit = Fit.of((height, width), self.header.image_size, spacing=spacing)
+        fit = self.fit(frame, spacing)
         found = fit.unfit_probabilities(self.predict_fitted(fit.fit_image(frame)[None])[0])
         return Prediction(found, self.header.protocol)
 
@@ -222,17 +227,10 @@ def read_header(path: Path) -> WeightsHeader:
 
 def _header(document: dict[str, Any], path: Path) -> WeightsHeader:
     try:
-        said = document["protocol"]
-        protocol = LabelProtocol(
-            name=said["name"],
-            title=said["title"],
-            structures=tuple(Structure(**s) for s in said["structures"]),
-            derived=tuple(DerivedStructure(**{**d, "members": tuple(d["members"])}) for d in said["derived"]),
-            views=tuple(said["views"]),
-        )
+        protocol = protocol_of(document["protocol"])
         names = ("values", "image_size", "network", "options", "recipe", "step", "facts")
         return WeightsHeader(protocol, active=tuple(document["active"]), **{n: document[n] for n in names})
-    except (KeyError, TypeError, AnnotatorError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, AnnotatorError) as error:
         raise IncompatibleWeights(f"{path}: the header of the weights is damaged ({error}); export again.") from None
 
 

@@ -6,9 +6,10 @@ import json
 from dataclasses import asdict, replace
 from typing import Any, Final
 
+from annotator.core.clip_json import protocol_of
 from annotator.core.errors import AnnotatorError, CorruptProject
 from annotator.core.identity import ClipHeader, Spacing, SpacingStatus
-from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
+from annotator.core.protocols import LabelProtocol
 
 EDITABLE: Final = ("view", "domain", "spacing", "spacing_status", "proposed_spacing", "ed_frames", "es_frames")
 """Fields that may change after import; the others describe the pixels or the patient."""
@@ -67,12 +68,6 @@ def parse_protocol_value(value: dict[str, Any]) -> LabelProtocol:
         Where the value is not a protocol.
     """
     try:
-        return LabelProtocol(
-            name=value["name"],
-            title=value["title"],
-            structures=tuple(Structure(**s) for s in value["structures"]),
-            derived=tuple(DerivedStructure(**{**d, "members": tuple(d["members"])}) for d in value["derived"]),
-            views=tuple(value["views"]),
-        )
-    except (TypeError, KeyError, AnnotatorError) as error:
+        return protocol_of(value)
+    except (TypeError, KeyError, ValueError, AttributeError, AnnotatorError) as error:
         raise CorruptProject(f"The protocol stored in the project is damaged ({error}).") from error

@@ -181,18 +181,22 @@ class TrainingPanel(QWidget):
         has_loss = self._view is not None and len(self._view.loss.points) > 1
         scrolled = max(0, self._warnings.room - self._warnings.minimumSizeHint().height())
         room = self.height() - self.minimumSizeHint().height() - scrolled
-        both = 2 * (_LEAST_PLOT + TIGHT) + self._loss_text.sizeHint().height() + TIGHT
-        self._dice.setVisible(has_dice and room >= _LEAST_PLOT + TIGHT)
-        self._loss.setVisible(has_loss and room >= (both if has_dice else _LEAST_PLOT + TIGHT))
+        first, both = self._plot_heights()
+        self._dice.setVisible(has_dice and room >= first)
+        self._loss.setVisible(has_loss and room >= (both if has_dice else first))
         self._loss_text.setVisible(self._loss.isVisibleTo(self) or not has_dice)
 
     def minimumSizeHint(self) -> QSize:
         """Room for the words; the plots give way to the panels beside this one."""
         least, layout = super().minimumSizeHint(), self.layout()
         height = least.height() if layout is None else layout.minimumHeightForWidth(max(self.width(), least.width()))
-        is_second = self._dice.isVisibleTo(self) and self._loss.isVisibleTo(self)
-        height -= sum(_LEAST_PLOT + TIGHT for plot in (self._dice, self._loss) if plot.isVisibleTo(self))
-        return QSize(least.width(), height - (self._loss_text.sizeHint().height() + TIGHT if is_second else 0))
+        shown = self._dice.isVisibleTo(self) + self._loss.isVisibleTo(self)
+        return QSize(least.width(), height - (0, *self._plot_heights())[shown])
+
+    def _plot_heights(self) -> tuple[int, int]:
+        """Least height of the first plot, and of both, of which the second comes with its words."""
+        one = _LEAST_PLOT + TIGHT
+        return one, 2 * one + self._loss_text.sizeHint().height() + TIGHT
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show the plots for which there is room."""

@@ -19,6 +19,7 @@ from annotator.core.identity import FrameKey, Pseudonymiser, Spacing, Split
 from annotator.core.plugin_types import Frame
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
+from annotator.engine.familiarity import STRANGE_ABOVE
 from annotator.engine.jobs.models import ServingModel, load_model, serving_model
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import staged
@@ -168,11 +169,9 @@ def _write(
 def _is_strange(item: _Item, predictor: Predictor) -> bool:
     """Whether a frame is unlike all that starting weights know; a model that learnt from labels finds nothing so."""
     from annotator.learn.familiarity import strangeness  # noqa: PLC0415 - torch is imported late
-    from annotator.learn.preprocess import Fit  # noqa: PLC0415
 
-    height, width = item.frame.shape[:2]
-    fit = Fit.of((height, width), predictor.header.image_size, spacing=item.spacing)
-    return bool(strangeness(predictor, fit.fit_image(item.frame)[None])[0] > 1.0)
+    fitted = predictor.fit(item.frame, item.spacing).fit_image(item.frame)
+    return bool(strangeness(predictor, fitted[None])[0] > STRANGE_ABOVE)
 
 
 def _earlier(out: Path) -> set[str]:
