@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class AnnotatorError(Exception):
-    """Base of every error raised on purpose; ``str(error)`` is one plain sentence."""
+    """Base of every error raised on purpose; ``str(error)`` is one plain sentence.
+
+    It can be pickled whatever its constructor takes, so that it comes back from a process of its own.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The message and the attributes, without the constructor."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[AnnotatorError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AnnotatorError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class BadInput(AnnotatorError):

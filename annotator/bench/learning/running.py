@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -105,19 +106,24 @@ def _write(path: Path, result: Mapping[str, Any]) -> None:
         raise write_failure(error, path) from None
 
 
-_cases: tuple[Case, ...] = ()
 _data: Data | None = None
 
 
 def _start(data: Data, threads: int) -> None:
-    """What each process reads once."""
-    global _cases, _data  # noqa: PLW0603 - a worker process has no other place that its calls share
+    """What each process is told once."""
+    global _data  # noqa: PLW0603 - a worker process has no other place that its calls share
     import torch  # noqa: PLC0415
 
     end_with_parent()
     torch.set_num_threads(threads)
     _data = data
-    _cases = read_cases(data.manifest, registry.protocol(data.protocol), data.values)
+
+
+@cache
+def _cases() -> tuple[Case, ...]:
+    """Read by a process's first cell, so that what is wrong with the manifest is an error of that cell."""
+    assert _data is not None
+    return read_cases(_data.manifest, registry.protocol(_data.protocol), _data.values)
 
 
 def end_with_parent() -> None:
@@ -134,4 +140,4 @@ def _end_after(parent: BaseProcess) -> None:
 
 def _work(cell: Cell) -> dict[str, Any]:
     assert _data is not None
-    return run_cell(cell, _cases, registry.protocol(_data.protocol), _data.values)
+    return run_cell(cell, _cases(), registry.protocol(_data.protocol), _data.values)

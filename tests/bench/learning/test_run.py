@@ -12,7 +12,7 @@ import pytest
 
 from annotator.bench import learning
 from annotator.bench.learning import report, running
-from annotator.core.errors import Cancelled
+from annotator.core.errors import BadInput, Cancelled
 from annotator.engine.jobs.progress import Silent
 
 TINY = "default start=nothing network.options.width=8 data.image_size=32"
@@ -55,6 +55,13 @@ def test_a_run_that_was_cut_off_goes_on(manifest: Path, tmp_path: Path, monkeypa
     # Everything is there now: no process is started any more.
     monkeypatch.setattr(running, "ProcessPoolExecutor", None)
     assert learning.run(design(), data, out, machine=machine, progress=Silent()) == found
+
+
+def test_a_manifest_that_cannot_be_used_is_one_sentence(manifest: Path, tmp_path: Path) -> None:
+    manifest.write_text(manifest.read_text().replace(",test", ",train"))
+    data, machine = learning.Data(manifest, "two-structures"), learning.Machine()
+    with pytest.raises(BadInput, match="no frame of the split 'test' has a label"):
+        learning.run(design(), data, tmp_path / "out", machine=machine, progress=Silent())
 
 
 def cell(seed: int, dice: float) -> dict[str, object]:
