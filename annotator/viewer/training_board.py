@@ -34,7 +34,7 @@ class TrainingBoard:
         self._can_retry = False
         self.view = TrainingView(
             state=RunState.IDLE.value,
-            headline="Training starts by itself once a structure is labelled.",
+            headline="The learner is starting.",
             facts=(),
             loss=Curve("loss", _LOSS_COLOUR, ()),
             dice=(),

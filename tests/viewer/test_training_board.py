@@ -21,6 +21,10 @@ def test_held_patients_are_named_and_their_absence_is_explained() -> None:
     assert board.view.held_patients == ("p1", "p2")
 
 
+def test_before_the_first_report_nothing_is_said_of_labels() -> None:
+    assert TrainingBoard(SAMPLE_PROTOCOL).view.headline == "The learner is starting."
+
+
 def test_confidence_is_read_aloud() -> None:
     board = TrainingBoard(SAMPLE_PROTOCOL)
     before = ReliabilityCurve(0.02, ((0.01, 0.0, 900), (0.5, 0.45, 50), (0.8, 0.74, 50), (0.9, 0.0, 3)))
