@@ -62,8 +62,12 @@ def action_of(edits: Iterable[Edit], origin: Origin) -> str:
 
 
 def sentence(protocol: LabelProtocol, action: str, structures: Iterable[str], keys: tuple[FrameKey, ...]) -> str:
-    """What an edit did, such as ``"Drew LV cavity in frame 3 of 'a4c'"``; frames count from 1, as in the window."""
-    names = ", ".join("unsure pixels" if s == UNSURE else protocol.structure(s).name for s in structures)
+    """What an edit did, such as ``"Drew LV cavity in frame 3 of 'a4c'"``, structures in the order of the protocol.
+
+    Frames count from 1, as in the window.
+    """
+    ordered = sorted(set(structures), key=(*protocol.ids, UNSURE).index)
+    names = ", ".join("unsure pixels" if s == UNSURE else protocol.structure(s).name for s in ordered)
     where = f"in frame {keys[0].frame + 1} of '{keys[0].clip}'" if len(keys) == 1 else f"in {len(keys)} frames"
     return f"{_VERBS.get(action, 'Changed')} {names or 'nothing'} {where}"
 

@@ -275,7 +275,7 @@ class ProjectReader:
         if not cells:
             return "Changed the details of " + ", ".join(f"'{names[i]}'" for i in edited)
         keys = tuple(sorted({FrameKey(names[clip], frame) for clip, frame, _ in cells}))
-        return sentence(self.protocol, str(action), sorted({c.structure for c in cells}), keys)
+        return sentence(self.protocol, str(action), (c.structure for c in cells), keys)
 
 
 def _without_unsure(cells: FrameCells) -> FrameCells:
