@@ -155,10 +155,10 @@ def evaluate(
     """Dice and HD95 (mm) per structure, domain and view, by patient, with bootstrap intervals."""
     with Project.open(project, read_only=True) as opened, progress_bar() as progress:
         result = evaluate_job(opened, split, weights=weights, progress=progress)
-    show(result.as_json(), as_json=json, lines=_lines(result))
+    show(result.as_json(), as_json=json, lines=_lines(result, split))
 
 
-def _lines(result: Evaluation) -> list[str]:
+def _lines(result: Evaluation, split: Split) -> list[str]:
     rows = []
     for group, results in [("all", result.structures), *result.by_domain.items(), *result.by_view.items()]:
         for structure, r in results.items():
@@ -176,11 +176,15 @@ def _lines(result: Evaluation) -> list[str]:
             )
     frames = counted(result.frames, "frame")
     mean = [] if result.mean_dice is None else [f"Mean Dice {result.mean_dice:.3f} on {frames}."]
-    return [*table(rows), *mean, *_caveats(result)]
+    return [*table(rows), *mean, *_caveats(result, split)]
 
 
-def _caveats(result: Evaluation) -> list[str]:
+def _caveats(result: Evaluation, split: Split) -> list[str]:
     said = []
+    if split is Split.TRAIN:
+        said.append("The model learns from this split, which flatters it; patients marked 'test' judge it.")
+    elif split is Split.VALIDATION:
+        said.append("These patients choose the model, which flatters it a little; patients marked 'test' judge it.")
     left_out = {name: r.hd95_missing for name, r in result.structures.items() if r.hd95_missing}
     if left_out:
         each = ", ".join(f"{name} {count}" for name, count in left_out.items())

@@ -174,7 +174,10 @@ def test_evaluate_looks_at_test_clips_by_default(trained: Path) -> None:
     said = command("evaluate", trained, "--json").json
     assert said["frames"] == 1
     assert set(said["by_view"]) == {"a2c"}
-    assert "Mean Dice" in command("evaluate", trained).out
+    tested = command("evaluate", trained).out
+    assert "Mean Dice" in tested
+    assert "flatters" not in tested
+    assert "The model learns from this split" in command("evaluate", trained, "--split", "train").out
 
 
 @pytest.mark.parametrize("name", ["safetensors", "onnx", "torch-export", "monai-bundle"])
