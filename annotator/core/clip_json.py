@@ -13,7 +13,8 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, ClipHeader, Spacing, SpacingStatus, Split
 from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
 
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What reading a stored description raises where a key is missing or a value has another form."""
 
 
 def clip_to_json(clip: Clip) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def clip_from_json(data: Mapping[str, Any]) -> Clip:
             format=fields["format"],
         )
         return Clip(str(data["name"]), header, Split(data["split"]), str(data["content_hash"]))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise AnnotatorError(f"A stored clip description is damaged ({error}); export it again.") from None
 
 
@@ -103,7 +104,7 @@ def protocol_from_json(data: Mapping[str, Any]) -> LabelProtocol:
     """
     try:
         return protocol_of(data)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise AnnotatorError(f"A stored protocol is damaged ({error}); export it again.") from None
 
 
@@ -113,7 +114,7 @@ def protocol_of(data: Mapping[str, Any]) -> LabelProtocol:
     Raises
     ------
     KeyError, TypeError, ValueError, AttributeError
-        Where a key is missing or a value has another form.
+        Where a key is missing or a value has another form (:data:`DAMAGE`).
     AnnotatorError
         Where a value does not fit the schema.
     """

@@ -14,10 +14,10 @@ class AnnotatorError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The message and the attributes, without the constructor."""
-        return _again, (type(self), self.args, self.__dict__)
+        return _unpickled, (type(self), self.args, self.__dict__)
 
 
-def _again(kind: type[AnnotatorError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AnnotatorError:
+def _unpickled(kind: type[AnnotatorError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AnnotatorError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(attributes)
     return error

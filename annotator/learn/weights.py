@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 
-from annotator.core.clip_json import protocol_of
+from annotator.core.clip_json import DAMAGE, protocol_of
 from annotator.core.errors import AnnotatorError, IncompatibleWeights
 from annotator.core.identity import Spacing
 from annotator.core.plugin_types import NetworkFactory
@@ -230,7 +230,7 @@ def _header(document: dict[str, Any], path: Path) -> WeightsHeader:
         protocol = protocol_of(document["protocol"])
         names = ("values", "image_size", "network", "options", "recipe", "step", "facts")
         return WeightsHeader(protocol, active=tuple(document["active"]), **{n: document[n] for n in names})
-    except (KeyError, TypeError, ValueError, AttributeError, AnnotatorError) as error:
+    except (*DAMAGE, AnnotatorError) as error:
         raise IncompatibleWeights(f"{path}: the header of the weights is damaged ({error}); export again.") from None
 
 

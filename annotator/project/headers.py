@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from annotator.core.clip_json import protocol_of
+from annotator.core.clip_json import DAMAGE, protocol_of
 from annotator.core.errors import AnnotatorError, CorruptProject
 from annotator.core.identity import ClipHeader, Spacing, SpacingStatus
 from annotator.core.protocols import LabelProtocol
@@ -69,5 +69,5 @@ def parse_protocol_value(value: dict[str, Any]) -> LabelProtocol:
     """
     try:
         return protocol_of(value)
-    except (TypeError, KeyError, ValueError, AttributeError, AnnotatorError) as error:
+    except (*DAMAGE, AnnotatorError) as error:
         raise CorruptProject(f"The protocol stored in the project is damaged ({error}).") from error
