@@ -142,8 +142,8 @@ def judge(path: Path, truth: DemoTruth, *, seconds: float) -> DemoReport:
         pictures = []
         shown = set(_spread(keys, _PICTURES))
         for key in keys:
-            frame, spacing = project.read_frame(key), project.clip(key.clip).header.spacing
-            classes = predictor.predict(frame, spacing).classes
+            frame, header = project.read_frame(key), project.clip(key.clip).header
+            classes = predictor.predict(frame, header.spacing, header.view).classes
             for structure in wanted[key]:
                 found = classes == project.protocol.index(structure)
                 scores[structure].append(_dice(found, truth.masks[key][structure]))

@@ -18,6 +18,8 @@ Drafts and rejected suggestions say nothing. The set is never empty.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,6 +80,50 @@ def _remove_outside(bitmap: Bitmap, label: PartialLabel, protocol: LabelProtocol
 def everything_allowed(protocol: LabelProtocol) -> int:
     """The bitmap value of a pixel of which nothing is known: bits 0..K set."""
     return (1 << protocol.n_classes) - 1
+
+
+def possible_classes(protocol: LabelProtocol, view: str | None, *, said: Collection[str] = ()) -> int:
+    """The bitmap of the classes that a picture can show at all.
+
+    Parameters
+    ----------
+    protocol
+        Says which views show which structure.
+    view
+        Of the picture; every class is possible where it is not known.
+    said
+        Structures that a person spoke of in this picture, who knows better than the protocol.
+    """
+    possible = 1
+    for name in {*protocol.shown_in(view), *said}:
+        possible |= 1 << protocol.index(name)
+    return possible
+
+
+def conditioned(probabilities: NDArray[np.float32], possible: int) -> NDArray[np.float32]:
+    """Probabilities, given that only some classes are possible: p(c) / sum of p over the possible ones.
+
+    Parameters
+    ----------
+    probabilities
+        (..., K+1, H, W) float32; returned as they are where every class is possible.
+    possible
+        Bitmap of classes, background among them, as :func:`possible_classes` gives it.
+
+    Returns
+    -------
+    (..., K+1, H, W) float32
+        Background where nothing else is left.
+    """
+    n_classes = probabilities.shape[-3]
+    out = [c for c in range(n_classes) if not possible >> c & 1]
+    if not out:
+        return probabilities
+    found = probabilities.copy()
+    found[..., out, :, :] = 0
+    left = found.sum(axis=-3, keepdims=True)
+    found[..., :1, :, :] += left == 0
+    return np.asarray(found / np.where(left == 0, 1, left), dtype=np.float32)
 
 
 def decided(bitmap: Bitmap) -> Mask:

@@ -84,7 +84,14 @@ def protocol_to_json(protocol: LabelProtocol) -> dict[str, Any]:
         "name": protocol.name,
         "title": protocol.title,
         "structures": [
-            {"id": s.id, "name": s.name, "colour": s.colour, "key": s.key, "connected": s.connected}
+            {
+                "id": s.id,
+                "name": s.name,
+                "colour": s.colour,
+                "key": s.key,
+                "connected": s.connected,
+                "views": list(s.views),
+            }
             for s in protocol.structures
         ],
         "derived": [
@@ -121,13 +128,16 @@ def protocol_of(data: Mapping[str, Any]) -> LabelProtocol:
     return LabelProtocol(
         name=data["name"],
         title=data["title"],
-        structures=tuple(
-            Structure(s["id"], s["name"], s["colour"], s["key"], connected=bool(s.get("connected", False)))
-            for s in data["structures"]
-        ),
+        structures=tuple(_structure_of(s) for s in data["structures"]),
         derived=tuple(DerivedStructure(d["id"], d["name"], d["colour"], tuple(d["members"])) for d in data["derived"]),
         views=tuple(data["views"]),
     )
+
+
+def _structure_of(data: Mapping[str, Any]) -> Structure:
+    # The last two came later than the others: a description from before has neither.
+    connected, views = bool(data.get("connected", False)), tuple(data.get("views", ()))
+    return Structure(data["id"], data["name"], data["colour"], data["key"], connected=connected, views=views)
 
 
 def _spacing_to_json(spacing: Spacing | None) -> list[float] | None:

@@ -41,6 +41,8 @@ class Structure:
     connected
         Whether it is one piece in a picture, so that small pieces apart from it and small holes in it are a model's
         mistakes; a person may draw what there is.
+    views
+        Views that can show it, such as ``("a4c",)``; every view of the protocol where none is named.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Structure:
     colour: str
     key: str
     connected: bool = False
+    views: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _ID.match(self.id) or self.id in (UNSURE, "background"):
@@ -91,8 +94,8 @@ class LabelProtocol:
     Raises
     ------
     AnnotatorError
-        Where ids or keys repeat, there is no structure or more than :data:`MAX_STRUCTURES`, or a
-        derived structure names an unknown member.
+        Where ids or keys repeat, there is no structure or more than :data:`MAX_STRUCTURES`, a derived
+        structure names an unknown member, or a structure an unknown view.
     """
 
     name: str
@@ -117,6 +120,12 @@ class LabelProtocol:
             if missing:
                 raise AnnotatorError(
                     f"Protocol '{self.name}' derives '{derived.id}' from '{missing[0]}', which it does not have."
+                )
+        for structure in self.structures:
+            strange = [v for v in structure.views if v not in self.views]
+            if strange:
+                raise AnnotatorError(
+                    f"Protocol '{self.name}' shows '{structure.id}' in the view '{strange[0]}', which it does not have."
                 )
 
     @property
@@ -151,6 +160,12 @@ class LabelProtocol:
             Where the protocol has no such structure.
         """
         return self.structures[self.index(structure) - 1]
+
+    def shown_in(self, view: str | None) -> tuple[str, ...]:
+        """Ids of the structures that a picture of a view can show; all where the view is not known or not its own."""
+        if view not in self.views:
+            return self.ids
+        return tuple(s.id for s in self.structures if not s.views or view in s.views)
 
     def default_values(self) -> dict[str, int]:
         """Value of each structure in an indexed mask where the project names none: protocol order from 1."""

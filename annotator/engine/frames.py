@@ -284,7 +284,8 @@ class FrameBook:
             self._unreadable.add(key)
             self._troubles.append(f"A frame was left out of training: {error}")
             return None
-        return self._workshop.training_frame(key, clip.header, image=image, allowed=allowed)
+        said = self._finished.get(key, frozenset())
+        return self._workshop.training_frame(key, clip.header, image=image, allowed=allowed, said=said)
 
     def start_over(self) -> None:
         """Everything must be loaded again, since the trainer is a new one."""

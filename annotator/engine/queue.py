@@ -36,12 +36,15 @@ class FrameScore:
         The frame.
     patient
         Its pseudonym.
+    structures
+        Ids of those that its view can show.
     uncertainty, inconsistency
         Structure id to 0..1; empty where there is no model.
     """
 
     key: FrameKey
     patient: str
+    structures: tuple[str, ...]
     uncertainty: Mapping[str, float] = field(default_factory=dict)
     inconsistency: Mapping[str, float] = field(default_factory=dict)
 
@@ -50,7 +53,6 @@ def review_queue(
     scores: Sequence[FrameScore],
     said: Mapping[FrameKey, Mapping[str, LabelStatus]],
     *,
-    structures: Sequence[str],
     limit: int = 30,
     seed: int | None = None,
     random_reason: str = RANDOM_REASON,
@@ -66,8 +68,6 @@ def review_queue(
         A sample of frames; test clips must not be in it.
     said
         Frame to structure to status, of all frames that anything was said of.
-    structures
-        Structure ids of the protocol.
     limit
         Most items.
     seed
@@ -82,7 +82,7 @@ def review_queue(
         if chance is None
         else QueueItem(score.key, structure, chance.uniform(0.01, 1.0), random_reason)
         for score in sorted(scores, key=lambda s: s.key)
-        for structure in structures
+        for structure in score.structures
         if _is_open(said.get(score.key, {}).get(structure, LabelStatus.UNKNOWN))
     ]
     patients = {score.key.clip: score.patient for score in scores}

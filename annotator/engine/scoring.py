@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import Clip, FrameKey, Split
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.messages import QueueReady
 from annotator.engine.queue import RANDOM_REASON, UNSEEN_REASON, FrameScore, review_queue
@@ -52,22 +52,22 @@ def sample_frames(clips: Collection[Clip], *, held: Collection[str] = ()) -> tup
     return tuple(row[i] for i in range(columns) for row in rows if i < len(row))[:SAMPLE]
 
 
-def frame_score(key: FrameKey, patient: str, *, frames: Probabilities, protocol: LabelProtocol) -> FrameScore:
+def frame_score(key: FrameKey, header: ClipHeader, *, frames: Probabilities, protocol: LabelProtocol) -> FrameScore:
     """Score one frame.
 
     Parameters
     ----------
-    key, patient
-        The frame.
+    key, header
+        The frame, and its clip's patient and view.
     frames
         (1 or 2, K+1, S, S) float32: its probabilities, and those of a neighbouring frame where there is one.
     protocol
-        Gives the structures' ids.
+        Gives the structures' ids, and says which a view can show.
     """
     from annotator.learn.acquisition import temporal_inconsistency, uncertainty  # noqa: PLC0415
 
     jumps = temporal_inconsistency(frames[0], frames[-1], protocol.ids)
-    return FrameScore(key, patient, uncertainty(frames[0], protocol.ids), jumps)
+    return FrameScore(key, header.patient, protocol.shown_in(header.view), uncertainty(frames[0], protocol.ids), jumps)
 
 
 class Scorer:
@@ -165,19 +165,20 @@ class Scorer:
         except AnnotatorError:
             return
         self._fresh.add(key)
-        frames = model.predict(images)
-        self._scores[key] = frame_score(key, clip.header.patient, frames=frames, protocol=self._project.protocol)
+        frames = model.predict(images, clip.header.view)
+        self._scores[key] = frame_score(key, clip.header, frames=frames, protocol=self._project.protocol)
         self._also(key, clip, frames[0])
 
     def _queue(self, clips: Mapping[str, Clip], held: Collection[str], *, random_reason: str) -> QueueReady:
         """The queue as the scores have it, or at random where there is a reason for that."""
         said = {k: {s: cell.status for s, cell in cells.items()} for k, cells in self._project.all_statuses().items()}
         wanted = sample_frames(tuple(clips.values()), held=held)
-        ids = self._project.protocol.ids
         if random_reason:
-            blank = [FrameScore(key, clips[key.clip].header.patient) for key in wanted]
-            items = review_queue(blank, said, structures=ids, seed=self._seed, random_reason=random_reason)
+            shown_in = self._project.protocol.shown_in
+            headers = {key: clips[key.clip].header for key in wanted}
+            blank = [FrameScore(key, header.patient, shown_in(header.view)) for key, header in headers.items()]
+            items = review_queue(blank, said, seed=self._seed, random_reason=random_reason)
         else:
             known = [self._scores[key] for key in wanted if key in self._scores]
-            items = review_queue(known, said, structures=ids)
+            items = review_queue(known, said)
         return QueueReady(items)

@@ -178,7 +178,7 @@ class Server:
         missing = [key for key, made in kept.items() if made is None]
         if missing:
             images = np.stack([self._shelf.image(key, clip) for key in missing])
-            for key, fitted in zip(missing, self._model.predict(images), strict=True):
+            for key, fitted in zip(missing, self._model.predict(images, clip.header.view), strict=True):
                 native = self._workshop.native(fitted, clip.header)
                 kept[key] = suggestion(key, self._snapshot, native, self._protocol)
         made = tuple(found for found in kept.values() if found is not None)

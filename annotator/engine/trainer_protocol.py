@@ -6,7 +6,7 @@ takes no time or always breaks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -139,8 +139,8 @@ class ServedModel(Protocol):
     Contract: ``predict`` and ``strangeness`` are pure, and take any batch size.
     """
 
-    def predict(self, images: FittedImages) -> Probabilities:
-        """(B, S, S) uint8 to (B, K+1, S, S) float32."""
+    def predict(self, images: FittedImages, view: str | None = None) -> Probabilities:
+        """(B, S, S) uint8 of one view to (B, K+1, S, S) float32; 0 for what the protocol says it cannot show."""
         ...
 
     def strangeness(self, images: FittedImages) -> NDArray[np.float64]:
@@ -200,9 +200,18 @@ class Workshop(Protocol):
         ...
 
     def training_frame(
-        self, key: FrameKey, header: ClipHeader, *, image: NDArray[np.uint8], allowed: Bitmap | None
+        self,
+        key: FrameKey,
+        header: ClipHeader,
+        *,
+        image: NDArray[np.uint8],
+        allowed: Bitmap | None,
+        said: Collection[str] = (),
     ) -> TrainingFrame:
-        """A training frame from a fitted (S, S) image and the native (H, W) bitmap; ``None`` is unlabelled."""
+        """A training frame from a fitted (S, S) image and the native (H, W) bitmap; ``None`` is unlabelled.
+
+        ``said`` are the structures that the labels speak of.
+        """
         ...
 
     def native(self, probabilities: Probabilities, header: ClipHeader) -> Probabilities:

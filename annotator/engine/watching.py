@@ -76,7 +76,8 @@ class AreaWatch:
         classes = probabilities.argmax(axis=0)
         pixels = np.bincount(classes.ravel(), minlength=self._protocol.n_classes)
         whole = classes.size * _filled(clip.header)
-        shares = {s: float(pixels[self._protocol.index(s)] / whole) for s in self._protocol.ids}
+        visible = self._protocol.shown_in(clip.header.view)
+        shares = {s: float(pixels[self._protocol.index(s)] / whole) for s in visible}
         self._areas[key] = FrameAreas(domain, shares)
         self._counts[domain] += 1
 
@@ -132,7 +133,7 @@ class AreaWatch:
             image = self._shelf.image(key, clip)
         except AnnotatorError:
             return
-        self.take(key, clip, model.predict(image[None])[0])
+        self.take(key, clip, model.predict(image[None], clip.header.view)[0])
 
     def _decide(self, labelled: Pairs) -> None:
         before = {(a.domain, a.structure) for a in self._alarms}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from annotator.core.allowed import Bitmap, everything_allowed
+from annotator.core.allowed import Bitmap, everything_allowed, possible_classes
 from annotator.core.identity import ClipHeader, FrameKey, SpacingStatus
 from annotator.core.plugin_types import Frame, NetworkFactory
 from annotator.core.protocols import LabelProtocol
@@ -152,14 +152,21 @@ class LearnWorkshop:
         return self._fit(header).fit_image(frame)
 
     def training_frame(
-        self, key: FrameKey, header: ClipHeader, *, image: NDArray[np.uint8], allowed: Bitmap | None
+        self,
+        key: FrameKey,
+        header: ClipHeader,
+        *,
+        image: NDArray[np.uint8],
+        allowed: Bitmap | None,
+        said: Collection[str] = (),
     ) -> TrainingFrame:
-        """A training frame from a fitted image and the native bitmap; ``None`` is unlabelled."""
+        """A training frame from a fitted image, the native bitmap and the structures that it speaks of."""
         from annotator.learn.dataset import TrainingFrame  # noqa: PLC0415
 
         everything = everything_allowed(self._protocol)
         bitmap = None if allowed is None else self._fit(header).fit_bitmap(allowed, everything)
-        return TrainingFrame(key, header.patient, header.domain, image, bitmap)
+        possible = possible_classes(self._protocol, header.view, said=said)
+        return TrainingFrame(key, header.patient, header.domain, image, bitmap, possible)
 
     def native(self, probabilities: Probabilities, header: ClipHeader) -> Probabilities:
         """(K+1, S, S) to native (K+1, H, W)."""
@@ -185,10 +192,10 @@ class FittedModel:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
 
-    def predict(self, images: FittedImages) -> Probabilities:
-        """(B, S, S) uint8 to (B, K+1, S, S) float32."""
+    def predict(self, images: FittedImages, view: str | None = None) -> Probabilities:
+        """(B, S, S) uint8 of one view to (B, K+1, S, S) float32; 0 for what the protocol says it cannot show."""
         own, given = self._predictor.header.image_size, images.shape[-1]
-        found = self._predictor.predict_fitted(self._sized(images))
+        found = self._predictor.predict_fitted(self._sized(images), view)
         if own == given:
             return found
         return np.stack([np.stack([_resized(plane, given) for plane in planes]) for planes in found])

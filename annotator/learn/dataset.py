@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from annotator.core.identity import FrameKey
+
+ANY_CLASS: Final = -1
+"""A set of classes with every bit set: what a picture of an unknown view can show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +29,8 @@ class TrainingFrame:
         (S, S) uint8, letterboxed by :class:`~annotator.learn.preprocess.Fit`.
     bitmap
         (S, S) uint16 allowed sets; ``None`` where the frame has no finished label.
+    possible
+        Bitmap of the classes that its view can show at all, background among them.
     """
 
     key: FrameKey
@@ -32,6 +38,7 @@ class TrainingFrame:
     domain: str
     image: NDArray[np.uint8]
     bitmap: NDArray[np.uint16] | None = None
+    possible: int = ANY_CLASS
 
 
 class ResidentFrames:
@@ -59,6 +66,7 @@ class ResidentFrames:
         self._images = torch.empty((0, size, size), dtype=torch.uint8, device=device)
         self._bitmaps = torch.empty((0, size, size), dtype=torch.int32, device=device) if has_bitmaps else None
         self._rows: dict[FrameKey, int] = {}
+        self._possible: dict[FrameKey, int] = {}
         self._free: list[int] = []
         self._sorted: tuple[FrameKey, ...] | None = None
 
@@ -92,6 +100,7 @@ class ResidentFrames:
             self._rows[frame.key] = self._new_row()
             self._sorted = None
         row = self._rows[frame.key]
+        self._possible[frame.key] = frame.possible
         self._images[row] = torch.from_numpy(np.array(frame.image, dtype=np.uint8)).to(self._device)
         if self._bitmaps is not None:
             assert frame.bitmap is not None
@@ -100,6 +109,7 @@ class ResidentFrames:
     def forget(self, key: FrameKey) -> None:
         """Free a frame's row; nothing happens where it is not held."""
         row = self._rows.pop(key, None)
+        self._possible.pop(key, None)
         if row is not None:
             self._free.append(row)
             self._sorted = None
@@ -111,6 +121,10 @@ class ResidentFrames:
         rows = torch.tensor([self._rows[self.keys[p]] for p in positions.tolist()], pin_memory=is_cuda)
         rows = rows.to(self._device, non_blocking=True)
         return self._images[rows], None if self._bitmaps is None else self._bitmaps[rows]
+
+    def possible(self, positions: Tensor) -> Tensor:
+        """(B,) int32 on the CPU, bitmaps of the classes that the frames at positions of :attr:`keys` can show."""
+        return torch.tensor([self._possible[self.keys[p]] for p in positions.tolist()], dtype=torch.int32)
 
     def _new_row(self) -> int:
         if self._free:

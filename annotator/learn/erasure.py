@@ -38,7 +38,7 @@ class FrameAreas:
     domain
         Of its clip.
     shares
-        Structure id to its predicted share of the picture, 0..1.
+        Structure id to its predicted share of the picture, 0..1; without those that its view cannot show.
     """
 
     domain: str
@@ -131,9 +131,9 @@ def erasures(
     for domain in sorted(medians):
         for structure in sorted({s for _, s in labelled}):
             reference = _reference(medians, labelled, structure, beside=domain)
-            if (domain, structure) in labelled or reference is None or reference < LEAST_SHARE:
+            share = medians[domain].get(structure)
+            if (domain, structure) in labelled or share is None or reference is None or reference < LEAST_SHARE:
                 continue
-            share = medians[domain].get(structure, 0.0)
             part = share / (reference * _scale(medians, labelled, domain))
             if part < (CALM_ABOVE if (domain, structure) in before else ALARM_BELOW):
                 found.append(Erasure(domain, structure, share, reference))
@@ -141,14 +141,14 @@ def erasures(
 
 
 def _medians(frames: Sequence[FrameAreas]) -> dict[str, dict[str, float]]:
-    """Domain to structure to median share, where there are enough frames."""
-    by_domain: defaultdict[str, list[Mapping[str, float]]] = defaultdict(list)
+    """Domain to structure to median share, where enough frames can show it."""
+    found: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for frame in frames:
-        by_domain[frame.domain].append(frame.shares)
+        for structure, share in frame.shares.items():
+            found[frame.domain][structure].append(share)
     return {
-        domain: {s: median(of.get(s, 0.0) for of in shares) for s in {s for of in shares for s in of}}
-        for domain, shares in by_domain.items()
-        if len(shares) >= FEWEST_FRAMES
+        domain: {s: median(shares) for s, shares in of.items() if len(shares) >= FEWEST_FRAMES}
+        for domain, of in found.items()
     }
 
 
@@ -156,7 +156,8 @@ def _reference(
     medians: Mapping[str, Mapping[str, float]], labelled: Collection[tuple[str, str]], structure: str, *, beside: str
 ) -> float | None:
     """Median share of a structure over the other domains that label it; ``None`` where there is none."""
-    shares = [of.get(structure, 0.0) for d, of in medians.items() if d != beside and (d, structure) in labelled]
+    others = [of for d, of in medians.items() if d != beside and (d, structure) in labelled]
+    shares = [of[structure] for of in others if structure in of]
     return median(shares) if shares else None
 
 
@@ -164,9 +165,9 @@ def _scale(medians: Mapping[str, Mapping[str, float]], labelled: Collection[tupl
     """How much smaller than elsewhere a domain shows what it labels itself; 1 where that is not known."""
     ratios = []
     for structure in {s for d, s in labelled if d == domain}:
-        reference = _reference(medians, labelled, structure, beside=domain)
-        if reference is not None and reference >= LEAST_SHARE:
-            ratios.append(medians[domain].get(structure, 0.0) / reference)
+        reference, share = _reference(medians, labelled, structure, beside=domain), medians[domain].get(structure)
+        if share is not None and reference is not None and reference >= LEAST_SHARE:
+            ratios.append(share / reference)
     return min(1.0, max(SMALLEST_SCALE, median(ratios))) if ratios else 1.0
 
 

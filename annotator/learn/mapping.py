@@ -58,9 +58,9 @@ class MappedPredictor(Predictor):
         self._source = predictor
         self._shared = {protocol.index(s): predictor.header.protocol.index(s) for s in shared}
 
-    def predict_fitted(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict_any_view(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, S, S) uint8 to probabilities (B, K+1, S, S) float32 of the new protocol's classes."""
-        found = self._source.predict_fitted(images)
+        found = self._source.predict_any_view(images)
         batch, _, height, width = found.shape
         mapped = np.zeros((batch, self.header.protocol.n_classes, height, width), dtype=np.float32)
         for ours, theirs in self._shared.items():

@@ -30,6 +30,8 @@ class Batch:
         (B, S, S) int32 on the device; everything allowed for unlabelled frames.
     known
         (B, K+1) bool on the CPU; no entry for unlabelled frames.
+    possible
+        (B,) int32 on the CPU, bitmaps of the classes that each frame's view can show.
     triples
         (N, 3) int64 on the device: rows of neighbouring frames in order of time; ``None`` where there are none.
     """
@@ -37,6 +39,7 @@ class Batch:
     images: Tensor
     bitmaps: Tensor
     known: Tensor
+    possible: Tensor
     triples: Tensor | None = None
 
 
@@ -140,16 +143,19 @@ class FramePool:
         images, bitmaps = self._labelled.gather(positions)
         assert bitmaps is not None
         known_batch = torch.from_numpy(known)[positions]
+        possible = self._labelled.possible(positions)
         triples = None
         if n_unlabelled:
             near, triples = self._neighbours(positions, n_unlabelled, generator)
             rest = draw_unlabelled(self.n_unlabelled, n_unlabelled - len(near), generator=generator)
-            more, _ = self._unlabelled.gather(torch.cat([near, rest]))
+            others = torch.cat([near, rest])
+            more, _ = self._unlabelled.gather(others)
             images = torch.cat([images, more])
             nothing = torch.full_like(more, 0, dtype=bitmaps.dtype) + ((1 << self._n_classes) - 1)
             bitmaps = torch.cat([bitmaps, nothing])
             known_batch = torch.cat([known_batch, torch.zeros((n_unlabelled, self._n_classes), dtype=torch.bool)])
-        return Batch(images, bitmaps, known_batch, triples)
+            possible = torch.cat([possible, self._unlabelled.possible(others)])
+        return Batch(images, bitmaps, known_batch, possible, triples)
 
     def _neighbours(
         self, positions: Tensor, n_unlabelled: int, generator: torch.Generator

@@ -29,14 +29,15 @@ def drawn(pool: FramePool, section: LossSection, shrink: int, generator: torch.G
     -------
     tuple
         Images (B, S, S) uint8 and allowed sets (B, S, S) int32 on the device; which structures are known and which of
-        them are dropped, (B, K+1) bool; rows of neighbouring frames, (N, 3) int64.
+        them are dropped, (B, K+1) bool; which classes each frame can show at all, (B,) int32; rows of neighbouring
+        frames, (N, 3) int64.
     """
     batch = pool.draw(shrink, generator)
     dropped = torch.zeros_like(batch.known)
     if section.unknown != "background":
         dropped = choose_dropped(batch.known, pool.partial, section.label_dropout, generator)
     triples = torch.zeros((0, 3), dtype=torch.int64) if batch.triples is None else batch.triples
-    return batch.images, batch.bitmaps, batch.known, dropped, triples
+    return batch.images, batch.bitmaps, batch.known, dropped, batch.possible, triples
 
 
 def allowed(section: LossSection, bitmaps: Tensor, known: Tensor, *, dropped: Tensor) -> Tensor:

@@ -186,12 +186,14 @@ class Trainer:
         # Nothing here waits for the device; what differs between steps comes from `chance`: CUDA replays the rest.
         recipe, chance = self.recipe, self._chance
         drawn = partial(supervision.drawn, self._pool, recipe.loss, self._shrink)
-        images, bitmaps, known, dropped, triples = chance.draw_all(drawn)
+        images, bitmaps, known, dropped, possible, triples = chance.draw_all(drawn)
         near = triples if len(triples) else None
         bitmaps = supervision.allowed(recipe.loss, bitmaps, known, dropped=dropped)
         images = exchange_backgrounds(images, recipe.augment.backmix, chance)
         grid = augment.random_grid(len(images), images.shape[-1], recipe.augment, chance)
         plain, bitmaps = augment.warp(images, bitmaps, augment.shared(grid, near), everything=self._everything)
+        # Behind label dropout: what a view cannot show is the protocol's knowledge, not a label.
+        bitmaps = bitmaps & possible.view(-1, 1, 1)
         strong = augment.strong_view(plain, recipe.augment, chance)
         allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)
         active, gated = self._active, self._gated

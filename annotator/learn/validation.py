@@ -79,8 +79,17 @@ def score(
 def score_probabilities(
     frames: Sequence[TrainingFrame], found: Iterable[NDArray[np.float32]], protocol: LabelProtocol
 ) -> Validation:
-    """The same of what a model shows for its probabilities (or logits), (K+1, S, S) float32 per frame."""
-    return score(frames, [classes_of(probabilities, protocol) for probabilities in found], protocol)
+    """The same of what a model shows in each frame's view for its probabilities (or logits), (K+1, S, S) float32."""
+    classes = [
+        classes_of(_masked(probabilities, frame.possible), protocol)
+        for frame, probabilities in zip(frames, found, strict=True)
+    ]
+    return score(frames, classes, protocol)
+
+
+def _masked(found: NDArray[np.float32], possible: int) -> NDArray[np.float32]:
+    is_possible = np.array([possible >> c & 1 for c in range(len(found))], dtype=np.bool_)
+    return found if is_possible.all() else np.where(is_possible[:, None, None], found, np.float32(-np.inf))
 
 
 def _dice(bitmap: NDArray[np.uint16], predicted: NDArray[np.integer], c: int) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 
+from annotator.core.allowed import conditioned, possible_classes
 from annotator.core.clip_json import DAMAGE, protocol_of
 from annotator.core.errors import AnnotatorError, IncompatibleWeights
 from annotator.core.identity import Spacing
@@ -114,7 +115,7 @@ class Predictor:
         height, width = frame.shape[:2]
         return Fit.of((height, width), self.header.image_size, spacing=spacing)
 
-    def predict(self, frame: NDArray[np.uint8], spacing: Spacing | None = None) -> Prediction:
+    def predict(self, frame: NDArray[np.uint8], spacing: Spacing | None = None, view: str | None = None) -> Prediction:
         """Segment one frame.
 
         Parameters
@@ -123,13 +124,19 @@ class Predictor:
             (H, W) or (H, W, 3) uint8.
         spacing
             mm/px, where known and trusted.
+        view
+            Where known; what the protocol says it cannot show is not found.
         """
         fit = self.fit(frame, spacing)
-        found = fit.unfit_probabilities(self.predict_fitted(fit.fit_image(frame)[None])[0])
+        found = fit.unfit_probabilities(self.predict_fitted(fit.fit_image(frame)[None], view)[0])
         return Prediction(found, self.header.protocol)
 
-    def predict_fitted(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(B, S, S) uint8 to probabilities (B, K+1, S, S) float32, tempered where the model asks for it."""
+    def predict_fitted(self, images: NDArray[np.uint8], view: str | None = None) -> NDArray[np.float32]:
+        """(B, S, S) uint8 of one view to probabilities (B, K+1, S, S) float32, tempered where the model asks for it."""
+        return conditioned(self.predict_any_view(images), possible_classes(self.header.protocol, view))
+
+    def predict_any_view(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same, whatever the view."""
         found = probabilities(self.network, torch.from_numpy(images).to(self._device), self.active)
         return apply_temperatures(found, self.temperatures) if self.temperatures else found
 

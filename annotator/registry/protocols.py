@@ -21,6 +21,7 @@ class _StructureText(BaseModel):
     colour: str
     key: str
     connected: bool = False
+    views: tuple[str, ...] = ()
 
 
 class _DerivedText(BaseModel):

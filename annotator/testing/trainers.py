@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,8 +170,8 @@ class FakeModel:
         self.is_strange = False
         self.predicted = 0
 
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(B, S, S) uint8 to (B, K+1, S, S) float32."""
+    def predict(self, images: NDArray[np.uint8], view: str | None = None) -> NDArray[np.float32]:
+        """(B, S, S) uint8 to (B, K+1, S, S) float32, the same for every view."""
         self.predicted += len(images)
         result = np.zeros((len(images), self._n_classes, *images.shape[1:]), dtype=np.float32)
         result[:, 1] = images / np.float32(255)
@@ -251,7 +251,13 @@ class FakeWorkshop:
         return np.asarray(cv2.resize(grey, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
 
     def training_frame(
-        self, key: FrameKey, header: ClipHeader, *, image: NDArray[np.uint8], allowed: Bitmap | None
+        self,
+        key: FrameKey,
+        header: ClipHeader,
+        *,
+        image: NDArray[np.uint8],
+        allowed: Bitmap | None,
+        said: Collection[str] = (),
     ) -> TrainingFrame:
         """A training frame."""
         from annotator.learn.dataset import TrainingFrame  # noqa: PLC0415

@@ -53,6 +53,9 @@ _WHOLE: Final = ((0.0, 1.0),)
 
 CELL_LOOKS: Final = {
     CellState.UNKNOWN: CellLook("unknown", "nobody has said anything yet", "", "#8a929b", ()),
+    CellState.NOT_IN_VIEW: CellLook(
+        "not in this view", "this view does not show it; if it does here, draw it", "/", "#565d66", ((0.46, 0.54),)
+    ),
     CellState.SUGGESTED: CellLook("suggested", "the model's suggestion, not a label", "?", "#56b4e9", ((0.38, 0.62),)),
     CellState.DRAFT: CellLook("draft", "saved strokes, not finished yet", "…", "#f0e442", ((0.5, 1.0),)),
     CellState.ACCEPTED: CellLook("accepted", "the model's suggestion, accepted", "✓", "#2fc796", _WHOLE),
@@ -109,7 +112,7 @@ def cell_pixmap(state: CellState, side: int, ratio: float = 1.0) -> QPixmap:
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     area = QRectF(1, 1, side - 2, side - 2)
-    is_label = look.bands not in ((), CELL_LOOKS[CellState.SUGGESTED].bands)
+    is_label = state not in (CellState.UNKNOWN, CellState.NOT_IN_VIEW, CellState.SUGGESTED)
     painter.setPen(QColor(look.colour))
     painter.setBrush(QColor(look.colour) if is_label else Qt.BrushStyle.NoBrush)
     painter.drawEllipse(area)

@@ -155,7 +155,8 @@ class StructurePanel(QWidget):
         allowed = allowed_actions(row.state) if row is not None else frozenset()
         for action, button in self._buttons.items():
             button.setEnabled(action in allowed)
-        word = "Draw" if row is not None and row.state is CellState.UNKNOWN else "Correct"
+        is_blank = row is not None and row.state in (CellState.UNKNOWN, CellState.NOT_IN_VIEW)
+        word = "Draw" if is_blank else "Correct"
         self._buttons[LabelAction.CORRECT].setText(word)
         self._chosen.setText(row.name if row is not None else "Select a structure")
         has_suggestion = any(r.state is CellState.SUGGESTED for r in self._rows)

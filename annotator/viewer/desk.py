@@ -115,8 +115,10 @@ class Desk:
             origins = {s: cell.origin for s, cell in cells.items()}
             suggestion = self.offer(key)
             label = self.ledger.label(key)
-            view = resolve(label, suggestion, self.protocol, hidden=self.hidden, origins=origins)
-            found = Shown(view, suggestion_codes(view.suggestions, view.confidence, self.protocol))
+            view = self.clip.header.view if self.clip is not None else None
+            resolved = resolve(label, suggestion, self.protocol, view=view, hidden=self.hidden, origins=origins)
+            codes = suggestion_codes(resolved.suggestions, resolved.confidence, self.protocol)
+            found = Shown(resolved, codes)
             while len(self._shown) >= _VIEWS_KEPT:
                 self._shown.pop(next(iter(self._shown)))
             self._shown[key] = found

@@ -76,6 +76,7 @@ def resolve(
     suggestion: Suggestion | None,
     protocol: LabelProtocol,
     *,
+    view: str | None = None,
     hidden: Set[str] = frozenset(),
     origins: Mapping[str, Origin] | None = None,
 ) -> FrameView:
@@ -88,18 +89,21 @@ def resolve(
     suggestion
         What the model says, or ``None``; one of another size is not shown.
     protocol
-        Structures and their class indices.
+        Structures, their class indices, and which of them a view can show.
+    view
+        Of the clip, where it is known; what it cannot show is not offered.
     hidden
         Structures that are not drawn; their states are reported all the same.
     origins
         Structure id to origin, which tells accepted, corrected, drawn and imported labels apart.
     """
     labels = label_array(label, protocol)
-    offered = _offered(label, suggestion, protocol)
+    offered = _offered(label, suggestion, protocol, view)
     free = labels == 0 if label.unsure is None else (labels == 0) & ~label.unsure
     suggestions = _suggestion_array(suggestion, free, offered, protocol)
     counts, offers = _counts(labels, protocol), _counts(suggestions, protocol)
     states = {s: cell_state(label.status(s), (origins or {}).get(s)) for s in protocol.ids}
+    states |= {s: CellState.NOT_IN_VIEW for s in _unsaid(label, protocol) if s not in protocol.shown_in(view)}
     states |= {s: CellState.SUGGESTED for s in offered if offers[s]}
     pixels = {s: offers[s] if states[s] is CellState.SUGGESTED else counts[s] for s in protocol.ids}
     for structure in hidden & set(protocol.ids):
@@ -136,10 +140,16 @@ def suggestion_mask(view: FrameView, structure: str, protocol: LabelProtocol) ->
     return np.asarray(view.suggestions == protocol.index(structure), dtype=np.bool_)
 
 
-def _offered(label: PartialLabel, suggestion: Suggestion | None, protocol: LabelProtocol) -> tuple[str, ...]:
+def _unsaid(label: PartialLabel, protocol: LabelProtocol) -> tuple[str, ...]:
+    return tuple(s for s in protocol.ids if label.status(s) is LabelStatus.UNKNOWN)
+
+
+def _offered(
+    label: PartialLabel, suggestion: Suggestion | None, protocol: LabelProtocol, view: str | None
+) -> tuple[str, ...]:
     if suggestion is None or suggestion.classes.shape != label.shape:
         return ()
-    return tuple(s for s in protocol.ids if label.status(s) is LabelStatus.UNKNOWN)
+    return tuple(s for s in _unsaid(label, protocol) if s in protocol.shown_in(view))
 
 
 def _suggestion_array(

@@ -77,10 +77,14 @@ def provenance_text(cell: Cell | None, view: FrameView, structure: str) -> str:
     return "the model sees none here" if structure in view.confidence else ""
 
 
-def timeline_cell(cell: Cell | None, structure: str, found: Set[str]) -> CellState:
-    """State of one structure in one frame; ``found`` are the structures that the model sees there."""
+def timeline_cell(cell: Cell | None, *, is_in_view: bool, is_found: bool) -> CellState:
+    """State of one structure in one frame: of the label, or else of whether the view and the model show it there."""
     state = CellState.UNKNOWN if cell is None else cell_state(cell.status, cell.origin)
-    return CellState.SUGGESTED if state is CellState.UNKNOWN and structure in found else state
+    if state is not CellState.UNKNOWN:
+        return state
+    if not is_in_view:
+        return CellState.NOT_IN_VIEW
+    return CellState.SUGGESTED if is_found else state
 
 
 def timeline_rows(
@@ -102,13 +106,18 @@ def timeline_rows(
     """
     nothing: frozenset[str] = frozenset()
     no_cells: Mapping[str, Cell] = {}
+    in_view = protocol.shown_in(clip.header.view)
     return tuple(
         TimelineRow(
             s.id,
             s.name,
             s.colour,
             tuple(
-                timeline_cell(cells.get(i, no_cells).get(s.id), s.id, found.get(i, nothing))
+                timeline_cell(
+                    cells.get(i, no_cells).get(s.id),
+                    is_in_view=s.id in in_view,
+                    is_found=s.id in found.get(i, nothing),
+                )
                 for i in range(clip.header.n_frames)
             ),
         )

@@ -13,6 +13,7 @@ class CellState(StrEnum):
     """State of one structure in one frame as the timeline and the structure panel show it."""
 
     UNKNOWN = "unknown"
+    NOT_IN_VIEW = "not_in_view"
     SUGGESTED = "suggested"
     DRAFT = "draft"
     ACCEPTED = "accepted"
@@ -204,7 +205,7 @@ _LABEL_ACTIONS: Final = frozenset({LabelAction.CORRECT, LabelAction.ABSENT, Labe
 def allowed_actions(state: CellState) -> frozenset[LabelAction]:
     """Actions that make sense for a structure in this state; the panel enables these buttons only."""
     match state:
-        case CellState.UNKNOWN:
+        case CellState.UNKNOWN | CellState.NOT_IN_VIEW:
             return frozenset({LabelAction.CORRECT, LabelAction.ABSENT})
         case CellState.SUGGESTED:
             return _SUGGESTED_ACTIONS

@@ -19,8 +19,9 @@ PROTOCOL = LabelProtocol(
     structures=(
         Structure("one", "One", "#ff0000", "q"),
         Structure("two", "Two", "#00ff00", "w", connected=True),
-        Structure("three", "Three", "#0000ff", "e"),
+        Structure("three", "Three", "#0000ff", "e", views=("side",)),
     ),
+    views=("front", "side"),
 )
 
 masks: st.SearchStrategy[Mask] = arrays(np.bool_, SHAPE)

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.allowed import allowed_bitmap, decided, decided_class, everything_allowed
+from annotator.core.allowed import (
+    allowed_bitmap,
+    conditioned,
+    decided,
+    decided_class,
+    everything_allowed,
+    possible_classes,
+)
 from annotator.core.edits import Assign, apply
 from annotator.core.errors import UnknownName
 from annotator.core.labels import PartialLabel, StructureLabel
@@ -102,3 +109,33 @@ def test_a_structure_of_another_protocol_is_refused() -> None:
     label = PartialLabel(SHAPE, {"lung": StructureLabel(LabelStatus.ABSENT)})
     with pytest.raises(UnknownName, match="lung"):
         allowed_bitmap(label, PROTOCOL)
+
+
+@given(st.sampled_from([None, "front", "side", "elsewhere"]), st.sets(names))
+def test_background_and_what_was_said_are_always_possible(view: str | None, said: set[str]) -> None:
+    possible = possible_classes(PROTOCOL, view, said=said)
+    assert possible & 1
+    assert all(possible >> PROTOCOL.index(name) & 1 for name in said)
+    assert (possible == EVERYTHING) == (view != "front" or "three" in said)
+
+
+@given(labels(), st.sampled_from([None, "front", "side"]))
+def test_a_view_leaves_something_possible_in_every_pixel(label: PartialLabel, view: str | None) -> None:
+    said = [name for name, of in label.structures.items() if of.status.is_finished]
+    possible = possible_classes(PROTOCOL, view, said=said)
+    assert (allowed_bitmap(label, PROTOCOL) & np.uint16(possible)).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 7))
+def test_conditioned_probabilities_keep_their_proportions(seed: int, others: int) -> None:
+    raw = np.random.default_rng(seed).random((4, 3, 5)).astype(np.float32) ** 3
+    raw[:, 0, 0] = (0, 0, 0, 1)
+    before, possible = raw / raw.sum(axis=0), 1 | others << 1
+    after = conditioned(before, possible)
+    np.testing.assert_allclose(after.sum(axis=0), 1.0, atol=1e-5)
+    kept = [c for c in range(4) if possible >> c & 1]
+    assert not after[[c for c in range(4) if c not in kept]].any()
+    total = before[kept].sum(axis=0)
+    np.testing.assert_allclose(after[kept] * total, before[kept], atol=1e-5)
+    assert after[0, 0, 0] == (0 if 3 in kept else 1), "background where nothing else is left"
+    assert conditioned(before, EVERYTHING) is before

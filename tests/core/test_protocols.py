@@ -43,3 +43,13 @@ def test_inconsistent_protocols_are_refused() -> None:
         LabelProtocol("p", "P", (LV, Structure("x", "X", "#000000", "q")))
     with pytest.raises(AnnotatorError, match="does not have"):
         LabelProtocol("p", "P", (LV,), (DerivedStructure("d", "D", "#000000", ("lv", "ra")),))
+    with pytest.raises(AnnotatorError, match="shows 'rv' in the view 'a4c', which it does not have"):
+        LabelProtocol("p", "P", (LV, Structure("rv", "RV", "#000000", "x", views=("a4c",))), views=("a2c",))
+
+
+def test_a_view_shows_what_names_it_and_what_names_none() -> None:
+    rv = Structure("rv", "RV", "#000000", "x", views=("a4c",))
+    protocol = LabelProtocol("p", "P", (LV, rv, LA), views=("a4c", "a2c"))
+    assert protocol.shown_in("a4c") == ("lv", "rv", "la")
+    assert protocol.shown_in("a2c") == ("lv", "la")
+    assert protocol.shown_in(None) == protocol.shown_in("subcostal") == protocol.ids

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,9 +12,21 @@ from annotator.engine.scoring import SAMPLE, sample_frames
 STRUCTURES = ("lv", "la")
 
 
-def score(clip: str, frame: int, value: float = 0.5, *, patient: str = "", jumps: float = 0.0) -> FrameScore:
+def score(
+    clip: str,
+    frame: int,
+    value: float = 0.5,
+    *,
+    patient: str = "",
+    jumps: float = 0.0,
+    shown: tuple[str, ...] = STRUCTURES,
+) -> FrameScore:
     return FrameScore(
-        FrameKey(clip, frame), patient or clip, dict.fromkeys(STRUCTURES, value), dict.fromkeys(STRUCTURES, jumps)
+        FrameKey(clip, frame),
+        patient or clip,
+        shown,
+        dict.fromkeys(shown, value),
+        dict.fromkeys(shown, jumps),
     )
 
 
@@ -25,7 +38,7 @@ said_of = st.dictionaries(keys, st.dictionaries(st.sampled_from(STRUCTURES), st.
 def test_what_is_finished_or_rejected_never_comes_and_nothing_twice(
     frames: list[FrameKey], said: dict[FrameKey, dict[str, LabelStatus]], seed: int | None
 ) -> None:
-    items = review_queue([score(k.clip, k.frame) for k in frames], said, structures=STRUCTURES, seed=seed)
+    items = review_queue([score(k.clip, k.frame) for k in frames], said, seed=seed)
     places = [(item.key, item.structure) for item in items]
     assert len(set(places)) == len(places)
     for key, structure in places:
@@ -39,28 +52,34 @@ def test_the_order_of_the_scores_does_not_matter(
     frames: list[FrameKey], said: dict[FrameKey, dict[str, LabelStatus]]
 ) -> None:
     scores = [score(k.clip, k.frame, 0.1 + k.frame / 10) for k in frames]
-    assert review_queue(scores, said, structures=STRUCTURES) == review_queue(scores[::-1], said, structures=STRUCTURES)
+    assert review_queue(scores, said) == review_queue(scores[::-1], said)
 
 
 def test_the_most_uncertain_comes_first_and_says_why() -> None:
     said = {FrameKey("a", 0): {"lv": LabelStatus.OUTLINED}}
-    items = review_queue([score("a", 8, 0.9), score("b", 0, 0.2, jumps=0.9)], said, structures=("lv",))
+    items = review_queue([score("a", 8, 0.9, shown=("lv",)), score("b", 0, 0.2, jumps=0.9, shown=("lv",))], said)
     assert [item.key.clip for item in items] == ["a", "b"]
     assert items[0].reason == "outline uncertain, 8 frames from the nearest label"
     assert items[1].reason == "outline jumps to the next frame, not labelled in this clip yet"
 
 
 def test_it_is_spread_over_patients_and_clips() -> None:
-    scores = [score("a", i, 0.6) for i in range(8)] + [score("b", i, 0.5) for i in range(8)]
-    first = review_queue(scores, {}, structures=("lv",))[:4]
+    scores = [score("a", i, 0.6, shown=("lv",)) for i in range(8)] + [score("b", i, shown=("lv",)) for i in range(8)]
+    first = review_queue(scores, {})[:4]
     assert {item.key.clip for item in first} == {"a", "b"}
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_what_a_view_cannot_show_is_not_asked_for(seed: int | None) -> None:
+    items = review_queue([score("a", 0), score("b", 0, shown=("lv",))], {}, seed=seed)
+    assert {(item.key.clip, item.structure) for item in items} == {("a", "lv"), ("a", "la"), ("b", "lv")}
 
 
 def test_a_random_order_is_that_of_its_seed() -> None:
     scores = [score("a", i) for i in range(6)]
-    one = review_queue(scores, {}, structures=STRUCTURES, seed=1)
-    assert one == review_queue(scores, {}, structures=STRUCTURES, seed=1)
-    assert one != review_queue(scores, {}, structures=STRUCTURES, seed=2)
+    one = review_queue(scores, {}, seed=1)
+    assert one == review_queue(scores, {}, seed=1)
+    assert one != review_queue(scores, {}, seed=2)
     assert all("random" in item.reason for item in one)
 
 

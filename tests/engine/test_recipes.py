@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,18 @@ def test_a_model_of_another_recipes_size_serves_at_this_ones() -> None:
     larger = served.predict(images.repeat(2, axis=1).repeat(2, axis=2))
     assert larger.shape == (2, protocol.n_classes, 64, 64)
     np.testing.assert_allclose(larger.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_a_model_finds_nothing_that_the_view_cannot_show() -> None:
+    first, *others = SAMPLE_PROTOCOL.structures
+    structures = (first, *(replace(structure, views=("side",)) for structure in others))
+    protocol = replace(SAMPLE_PROTOCOL, structures=structures, views=("front", "side"))
+    network = registry.network("unet").build(in_channels=1, n_classes=protocol.n_classes, options={"width": 8})
+    header = WeightsHeader(protocol, protocol.default_values(), 32, "unet", {"width": 8}, protocol.ids)
+    served = FittedModel(Predictor(header, network))
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32), dtype=np.uint8)
+    assert np.array_equal(served.predict(images, "side"), served.predict(images))
+    assert served.predict(images)[:, 2:].all()
+    found = served.predict(images, "front")
+    assert not found[:, 2:].any()
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-5)

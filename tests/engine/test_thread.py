@@ -5,8 +5,10 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -35,14 +37,20 @@ PATIENCE_S = 60.0
 """Longest wait of a test that is about to fail; passing ones wait for the event alone."""
 
 
+_unheard: WeakKeyDictionary[SessionThread, deque[Event]] = WeakKeyDictionary()
+"""What came together with a wanted event, after it."""
+
+
 def wait_for(engine: SessionThread, wanted: Callable[[Event], bool]) -> list[Event]:
     """Everything that the engine said up to a wanted event."""
     events: list[Event] = []
+    waiting = _unheard.setdefault(engine, deque())
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        for event in engine.drain():
-            events.append(event)
-            if wanted(event):
+        waiting.extend(engine.drain())
+        while waiting:
+            events.append(waiting.popleft())
+            if wanted(events[-1]):
                 return events
         time.sleep(0.002)
     raise AssertionError(f"It was never said; the last was {events[-1] if events else 'nothing'}.")

@@ -43,8 +43,8 @@ class DarkBlind(FakeModel):
         super().__init__(n_classes)
         self._blind_to = blind_to
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        found = super().predict(images)
+    def predict(self, images: np.ndarray, view: str | None = None) -> np.ndarray:
+        found = super().predict(images, view)
         for i, image in enumerate(images):
             if any(np.array_equal(image, other) for other in self._blind_to):
                 found[i, 0], found[i, 1:] = 1, 0

@@ -37,6 +37,12 @@ def test_what_vanished_from_one_domain_is_one_sentence() -> None:
     assert other.startswith("In 'c' the left atrium has")
 
 
+def test_a_domain_whose_views_cannot_show_it_has_lost_nothing() -> None:
+    elsewhere = [FrameAreas("b", {"lv": 0.08}) for _ in range(6)]
+    assert not erasures([*frames("a"), *elsewhere], LABELLED)
+    assert erasures([*frames("a"), *elsewhere, *frames("b", la=0.0, n=FEWEST_FRAMES)], LABELLED)
+
+
 def test_one_label_there_ends_it_and_absent_is_one() -> None:
     seen = [*frames("a"), *frames("b", la=0.0)]
     assert erasures(seen, LABELLED)

@@ -28,6 +28,11 @@ def test_a_batch_has_labelled_frames_first(frames: list[TrainingFrame]) -> None:
     assert bool((batch.bitmaps[6:] == 0b1111).all())
 
 
+def test_a_batch_knows_what_each_view_can_show(frames: list[TrainingFrame]) -> None:
+    pool = _pool([replace(frame, possible=0b0111 if frame.bitmap is None else 0b1111) for frame in frames])
+    assert pool.draw(1, torch.Generator().manual_seed(0)).possible.tolist() == [0b1111] * 6 + [0b0111] * 3
+
+
 def test_all_labelled_where_nothing_is_unlabelled(frames: list[TrainingFrame]) -> None:
     pool = _pool(frames[:12])
     assert pool.batch_size() == 9

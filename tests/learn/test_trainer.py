@@ -61,6 +61,23 @@ def test_naive_reading_loses_what_is_rarely_labelled(
     assert scores["marginal"] > scores["background"]
 
 
+def test_what_a_view_cannot_show_is_unlearnt_there_without_a_label(
+    make_trainer: TrainerMaker, make_frame: FrameMaker
+) -> None:
+    both = [make_frame(i, ("disc", "bar")) for i in range(6)]
+    elsewhere = [make_frame(10 + i, ()) for i in range(6)]
+    images = np.stack([255 - frame.image for frame in elsewhere])
+    areas = {}
+    for possible in (0b1111, 0b1011):
+        trainer = make_trainer()
+        trainer.put(both)
+        trainer.put(replace(f, image=255 - f.image, possible=possible) for f in elsewhere)
+        for _ in range(60):
+            trainer.step()
+        areas[possible] = float(trainer.predict(images)[:, 2].mean())
+    assert areas[0b1011] < 0.5 * areas[0b1111]
+
+
 def test_the_same_seed_trains_alike(make_trainer: TrainerMaker, frames: list[TrainingFrame]) -> None:
     states = []
     for seed, order in ((0, 1), (0, -1), (1, 1)):

@@ -10,7 +10,7 @@ import pytest
 from annotator.core.identity import FrameKey
 from annotator.core.protocols import LabelProtocol
 from annotator.learn.dataset import TrainingFrame
-from annotator.learn.validation import score
+from annotator.learn.validation import score, score_probabilities
 
 
 def _frame(patient: str, bitmap: np.ndarray, *, frame: int = 0, domain: str = "default") -> TrainingFrame:
@@ -63,3 +63,13 @@ def test_a_structure_found_where_it_is_absent_costs(protocol: LabelProtocol) -> 
 def test_unknown_structures_are_not_scored(protocol: LabelProtocol, frames: list[TrainingFrame]) -> None:
     predicted = np.full((32, 32), 2)
     assert set(score([replace(frames[0])], [predicted], protocol).dice) == {"disc"}
+
+
+def test_what_the_view_cannot_show_is_not_claimed(protocol: LabelProtocol) -> None:
+    bitmap, _ = _disc(4)
+    found = np.zeros((4, 4, 4), dtype=np.float32)
+    found[1], found[2] = 0.4, 0.6
+    frame = _frame("a", bitmap)
+    assert score_probabilities([frame], [found], protocol).dice["disc"] == 0.0
+    claimed = score_probabilities([replace(frame, possible=0b1011)], [found], protocol).dice["disc"]
+    assert claimed == pytest.approx(2 * 4 / (4 + 16))

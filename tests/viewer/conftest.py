@@ -25,7 +25,7 @@ PROTOCOL = LabelProtocol(
     (
         Structure("lv", "LV cavity", "#e4572e", "1"),
         Structure("myo", "LV myocardium", "#17bebb", "2"),
-        Structure("la", "Left atrium", "#ffc914", "3"),
+        Structure("la", "Left atrium", "#ffc914", "3", views=("a4c",)),
     ),
     views=("a4c", "a2c"),
 )

@@ -17,7 +17,14 @@ from annotator.viewer.state import CellState
 
 SHAPE = (6, 7)
 PROTOCOL = LabelProtocol(
-    "laws", "Laws", tuple(Structure(s, s, "#ff0000", str(i)) for i, s in enumerate(("a", "b", "c"), start=1))
+    "laws",
+    "Laws",
+    (
+        Structure("a", "a", "#ff0000", "1"),
+        Structure("b", "b", "#ff0000", "2"),
+        Structure("c", "c", "#ff0000", "3", views=("side",)),
+    ),
+    views=("front", "side"),
 )
 WITH_PIXELS = (LabelStatus.DRAFT, LabelStatus.OUTLINED, LabelStatus.PARTIAL)
 
@@ -82,6 +89,22 @@ def test_hiding_changes_pixels_and_no_state(label: PartialLabel, made: Suggestio
     for structure in hidden:
         assert not (view.labels == PROTOCOL.index(structure)).any()
         assert not (view.suggestions == PROTOCOL.index(structure)).any()
+
+
+@given(labels(), suggestions())
+def test_what_the_view_cannot_show_is_not_offered_and_a_label_of_it_stays(
+    label: PartialLabel, made: Suggestion
+) -> None:
+    side, front = (resolve(label, made, PROTOCOL, view=view) for view in ("side", "front"))
+    assert np.array_equal(side.labels, front.labels)
+    assert not (front.suggestions == PROTOCOL.index("c")).any()
+    if label.status("c") is LabelStatus.UNKNOWN:
+        assert front.states["c"] is CellState.NOT_IN_VIEW
+        assert "c" not in front.confidence
+    else:
+        assert front.states["c"] is side.states["c"]
+    assert {s: front.states[s] for s in "ab"} == {s: side.states[s] for s in "ab"}
+    assert CellState.NOT_IN_VIEW not in side.states.values()
 
 
 def test_a_suggestion_of_another_size_is_not_shown() -> None:

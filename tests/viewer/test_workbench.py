@@ -236,6 +236,22 @@ def test_panels_follow(bench: Workbench, draw: Draw, suggest: Suggest) -> None:
     assert clips == [("clip0", 1, True), ("clip1", 0, False)]
 
 
+def test_what_the_view_cannot_show_is_offered_no_more(bench: Workbench, suggest: Suggest) -> None:
+    seen: dict[str, Any] = {}
+    bench.signals.timeline.connect(lambda state: seen.update(timeline=state))
+    suggest(1, lv=LEFT, la=RIGHT)
+    assert states(bench)["la"] is CellState.SUGGESTED
+    bench.set_view("a2c")
+    suggest(1, lv=LEFT)
+    time.sleep(REST_S)
+    bench.pump()
+    assert states(bench) == {"lv": CellState.SUGGESTED, "myo": CellState.UNKNOWN, "la": CellState.NOT_IN_VIEW}
+    cells = {row.id: set(row.cells) for row in seen["timeline"].rows}
+    assert cells["la"] == {CellState.NOT_IN_VIEW}
+    bench.mark_absent("la")
+    assert states(bench)["la"] is CellState.ABSENT, "a person may speak of it all the same"
+
+
 def test_clip_facts_are_undoable(bench: Workbench, project: Project) -> None:
     bench.set_view("a4c")
     bench.toggle_mark("ed")

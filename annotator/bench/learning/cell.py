@@ -118,6 +118,7 @@ class _Run:
                 case.header,
                 image=self._workshop.image(case.image, case.header),
                 allowed=None if label is None else allowed_bitmap(label, self._protocol),
+                said=() if label is None else tuple(label.structures),
             )
             (validation if case.patient in held else training).append(frame)
         self._trainer.put(training)

@@ -57,7 +57,7 @@ def evaluate(project: Project, split: Split, *, weights: Path | None, progress: 
 
 def _frame_scores(project: Project, key: FrameKey, predictor: Predictor) -> Iterable[Score]:
     clip = project.clip(key.clip)
-    classes = predictor.predict(project.read_frame(key), spacing=clip.header.spacing).classes
+    classes = predictor.predict(project.read_frame(key), clip.header.spacing, clip.header.view).classes
     label, provenance = project.label(key), project.provenance(key)
     for name in project.protocol.ids:
         said = label[name]

@@ -35,11 +35,12 @@ TABLE: Final = "predictions.csv"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Item:
-    """One frame to predict: its file stem, pixels and mm/px."""
+    """One frame to predict: its file stem, pixels, mm/px and view."""
 
     stem: str
     frame: Frame
     spacing: Spacing | None
+    view: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def predict_project(
     model = serving_model(project, weights)
     total = sum(c.header.n_frames for c in clips)
     items = (
-        _Item(_stem(key, clip.header.n_frames), project.read_frame(key), clip.header.spacing)
+        _Item(_stem(key, clip.header.n_frames), project.read_frame(key), clip.header.spacing, clip.header.view)
         for clip in clips
         for key in clip.frame_keys
     )
@@ -130,7 +131,8 @@ def _read_files(paths: Sequence[Path], pseudonymiser: Pseudonymiser) -> Iterator
             name = stem if taken[stem] == 1 else f"{stem}~{taken[stem]}"
             for index, frame in enumerate(recording.frames):
                 key = FrameKey(name, index)
-                yield _Item(_stem(key, recording.header.n_frames), frame, recording.header.spacing)
+                header = recording.header
+                yield _Item(_stem(key, header.n_frames), frame, header.spacing, header.view)
 
 
 def _write(
@@ -153,7 +155,7 @@ def _write(
     with staged(out, last=TABLE) as aside:
         for item in items:
             progress.update(len(stems), total, f"Predicting {item.stem}")
-            prediction = model.predictor.predict(item.frame, spacing=item.spacing)
+            prediction = model.predictor.predict(item.frame, item.spacing, item.view)
             made = suggestion(FrameKey(item.stem, 0), model.snapshot or 0, prediction.probabilities, protocol)
             _write_png(table[made.classes], palette, aside / f"{item.stem}.png")
             writer.writerow([item.stem, *(f"{made.confidence[s]:.4f}" for s in protocol.ids)])

@@ -25,7 +25,7 @@ class Constant:
     def __init__(self, classes: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> None:
         self.classes = classes
 
-    def predict(self, frame: object, spacing: object) -> Constant:
+    def predict(self, frame: object, spacing: object, view: object) -> Constant:
         return self
 
 
