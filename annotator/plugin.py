@@ -50,6 +50,7 @@ from annotator.core.plugin_types import (
 )
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.core.status import LabelStatus, Origin, Provenance
+from annotator.core.views import view_named
 
 __all__ = [
     "MAX_SIDE",
@@ -105,5 +106,6 @@ __all__ = [
     "run_lengths",
     "safe_stem",
     "to_indexed",
+    "view_named",
     "write_failure",
 ]

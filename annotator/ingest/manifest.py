@@ -15,6 +15,7 @@ from annotator.core.identity import Pseudonymiser, SpacingStatus, Split, safe_st
 from annotator.core.indexed import complete_values
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.protocols import LabelProtocol
+from annotator.core.views import view_in_stem
 from annotator.ingest.manifest_labels import LabelSource, labels_of, merged
 from annotator.ingest.manifest_rows import Row, read_rows
 from annotator.ingest.paths import STEM_SENTENCE
@@ -118,9 +119,8 @@ class Manifest:
         changes: dict[str, Any] = {
             "stem": stem_of(clip.image),
             "patient": self._pseudonymiser.key(clip.patient),
+            "view": clip.said("view") or recording.header.view or view_in_stem(clip.image.stem),
         }
-        if (view := clip.said("view")) is not None:
-            changes["view"] = view
         if (domain := clip.said("domain")) is not None:
             changes["domain"] = safe_stem(domain)
         if (spacing := clip.said("spacing")) is not None:

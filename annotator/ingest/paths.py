@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from annotator.core.errors import BadInput
 from annotator.core.identity import Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
+from annotator.core.views import view_in_stem
 from annotator.core.words import counted
 from annotator.ingest.readers import reader_of, recognised, refuse_unreadable, stem_of
 
@@ -26,7 +27,7 @@ class Overrides:
     Parameters
     ----------
     view, domain
-        In place of what the files say; None leaves it to them.
+        In place of what the files say; None leaves it to them, and a view that they do not say to their names.
     patient_from
         What tells the patient: the file's own word, its folder's name, or its stem.
     """
@@ -127,9 +128,7 @@ class Reading:
 
     def _named(self, path: Path, recording: Recording) -> Recording:
         chosen = self._overrides
-        changes: dict[str, Any] = {}
-        if chosen.view is not None:
-            changes["view"] = chosen.view
+        changes: dict[str, Any] = {"view": chosen.view or recording.header.view or view_in_stem(path.stem)}
         if chosen.domain is not None:
             changes["domain"] = safe_stem(chosen.domain)
         match chosen.patient_from:
@@ -139,7 +138,7 @@ class Reading:
                 changes["patient"] = self._pseudonymiser.key(stem_of(path))
             case "file":
                 pass
-        return replace(recording, header=replace(recording.header, **changes)) if changes else recording
+        return replace(recording, header=replace(recording.header, **changes))
 
 
 def read_paths(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import pydicom
+
+from annotator.plugin import view_named
 
 _CODES: Final = {
     "399214001": "a4c", "G-A19C": "a4c", "130681": "a4c", "130682": "a4c",
@@ -18,14 +19,6 @@ _CODES: Final = {
     "399271003": "psax-mid", "G-039B": "psax-mid",
 }  # fmt: skip
 
-_NAMES: Final = {
-    "a4c": "a4c", "4ch": "a4c", "4c": "a4c", "ap4": "a4c", "apical4chamber": "a4c", "apicalfourchamber": "a4c",
-    "a2c": "a2c", "2ch": "a2c", "2c": "a2c", "ap2": "a2c", "apical2chamber": "a2c", "apicaltwochamber": "a2c",
-    "a3c": "a3c", "3ch": "a3c", "aplax": "a3c", "apical3chamber": "a3c", "apicallongaxis": "a3c",
-    "a5c": "a5c", "5ch": "a5c", "apical5chamber": "a5c", "apicalfivechamber": "a5c",
-    "plax": "plax", "parasternallongaxis": "plax",
-}  # fmt: skip
-
 
 def view_of(dataset: pydicom.Dataset) -> str | None:
     """Id of the coded or named view where it is one of a closed set; never the file's own words."""
@@ -35,5 +28,4 @@ def view_of(dataset: pydicom.Dataset) -> str | None:
             found = _CODES.get(str(item.get("CodeValue", "")).strip())
             if found:
                 return found
-    name = re.sub(r"[^a-z0-9]", "", str(dataset.get("ViewName", "")).lower())
-    return _NAMES.get(name)
+    return view_named(str(dataset.get("ViewName", "")))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
@@ -47,6 +48,25 @@ def test_a_folder_is_walked_in_order_without_hidden_files(tmp_path: Path, reader
     reading = read_paths([tmp_path], readers, SALT)
     assert [read.path.name for read in reading] == ["1.png", "2.png", "ü 1.png"]
     assert len(reading) == 3
+
+
+def test_a_view_is_the_user_s_word_else_the_file_s_else_its_name_s(
+    tmp_path: Path, readers: Mapping[str, Reader]
+) -> None:
+    dicom = bundled("examples_ybr_color.dcm", tmp_path / "x_4CH_y.dcm")
+    named = still(tmp_path / "p1_4CH_ED.png")
+    plain = still(tmp_path / "plain.png")
+    assert [view_of(path, readers) for path in (dicom, named, plain)] == ["a4c", "a4c", None]
+    assert view_of(named, readers, Overrides(view="plax")) == "plax"
+    dataset = pydicom.dcmread(dicom)
+    dataset.ViewName = "Apical 2-chamber"
+    dataset.save_as(dicom)
+    assert view_of(dicom, readers) == "a2c"
+
+
+def view_of(path: Path, readers: Mapping[str, Reader], overrides: Overrides | None = None) -> str | None:
+    (read,) = read_paths([path], readers, SALT, overrides=overrides)
+    return read.recordings[0].header.view
 
 
 def test_names_are_warned_of_once(tmp_path: Path, readers: Mapping[str, Reader]) -> None:

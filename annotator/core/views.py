@@ -1,0 +1,29 @@
+"""Echocardiographic views: their ids, and the names that files give them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_NAMES: Final = {
+    "a4c": "a4c", "4ch": "a4c", "4c": "a4c", "ap4": "a4c", "apical4chamber": "a4c", "apicalfourchamber": "a4c",
+    "a2c": "a2c", "2ch": "a2c", "2c": "a2c", "ap2": "a2c", "apical2chamber": "a2c", "apicaltwochamber": "a2c",
+    "a3c": "a3c", "3ch": "a3c", "aplax": "a3c", "apical3chamber": "a3c", "apicallongaxis": "a3c",
+    "a5c": "a5c", "5ch": "a5c", "apical5chamber": "a5c", "apicalfivechamber": "a5c",
+    "plax": "plax", "parasternallongaxis": "plax",
+}  # fmt: skip
+
+_SHORTEST: Final = 3
+"""Letters of a word in a file name; shorter ones mean too many other things."""
+
+
+def view_named(name: str) -> str | None:
+    """Id of the view with this name, such as ``"a4c"`` of ``"Apical 4-chamber"``; ``None`` where it is no view's."""
+    return _NAMES.get(re.sub(r"[^a-z0-9]", "", name.lower()))
+
+
+def view_in_stem(stem: str) -> str | None:
+    """Id of the view that a file's name speaks of, as ``patient0001_2CH_ED`` does; ``None`` for none or several."""
+    words = re.split(r"[^a-z0-9]+", stem.lower())
+    found = {view_named(word) for word in words if len(word) >= _SHORTEST} - {None}
+    return found.pop() if len(found) == 1 else None
