@@ -170,7 +170,7 @@ class TrainingSession:
             before = self._book.clips
             self._book.note_change(keys, clips)
             changed = {n for n in {*before, *self._book.clips} if before.get(n) != self._book.clips.get(n)}
-            self._suggester.forget_clips(changed)
+            self._suggester.note_change(changed, self._book.clips)
             self._overview.note_change(changed)
             if before.keys() - self._book.clips.keys():
                 # What a removed patient taught goes too: the next trainer and model never saw them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,9 +82,20 @@ class Suggester:
             return
         self.server.look(key, clip, at=at)
 
-    def forget_clips(self, clips: Collection[str]) -> None:
-        """Clips changed or went."""
-        self.server.forget_clips(clips)
+    def note_change(self, changed: Collection[str], clips: Mapping[str, Clip]) -> None:
+        """Clips changed or went: what was predicted of them is forgotten, and the one on screen looked at again.
+
+        Parameters
+        ----------
+        changed
+            Their names.
+        clips
+            All clips by name, as they are now.
+        """
+        current = self.server.current
+        self.server.forget_clips(changed)
+        if current is not None and current.clip in changed and current.clip in clips:
+            self.look(current, clips, at=time.perf_counter())
 
     def serve_first(self) -> list[Event] | None:
         """Tell of the frame on screen; ``None`` where nothing is awaited."""

@@ -268,7 +268,7 @@ class Stage:
             self._replace_lost_clip(next(iter(known), None))
         elif clip.name in names:
             self.desk.clip = known[clip.name]
-            if known[clip.name].split is not clip.split:
+            if (known[clip.name].split, known[clip.name].header.view) != (clip.split, clip.header.view):
                 self.desk.forget()
             self._make_room()
             self._show_frame()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -209,6 +210,20 @@ def test_suggestions_have_the_frame_s_size_and_come_again_from_a_new_model(proje
     assert {s.classes.shape for s in made} == {(SIDE, SIDE)}
     assert sorted(s.key.frame for s in made if s.snapshot == 2) == [0, 1, 2, 3, 4]
     assert len(of(driver, SuggestionsReady)[0].suggestions) == 1
+
+
+def test_the_clip_on_screen_is_suggested_anew_when_its_facts_change(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    frame = outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session.handle(Look(frame))
+    driver.run(lambda: has(driver, SuggestionsReady))
+    driver.events.clear()
+    project.update_clip(clip, replace(project.clip(clip).header, view="a2c"), author="tester")
+    driver.session.handle(DataChanged((), (clip,)))
+    driver.run(lambda: has(driver, SuggestionsReady))
+    assert of(driver, SuggestionsReady)[0].suggestions[0].key == frame
 
 
 def test_a_look_is_served_before_the_next_step_and_its_wait_is_known(project: Project) -> None:

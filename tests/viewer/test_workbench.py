@@ -242,7 +242,6 @@ def test_what_the_view_cannot_show_is_offered_no_more(bench: Workbench, suggest:
     suggest(1, lv=LEFT, la=RIGHT)
     assert states(bench)["la"] is CellState.SUGGESTED
     bench.set_view("a2c")
-    suggest(1, lv=LEFT)
     time.sleep(REST_S)
     bench.pump()
     assert states(bench) == {"lv": CellState.SUGGESTED, "myo": CellState.UNKNOWN, "la": CellState.NOT_IN_VIEW}
