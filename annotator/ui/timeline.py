@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from qtpy.QtCore import QRect, QSize, Qt, Signal
@@ -13,6 +14,10 @@ from annotator.ui.controls import ChoiceBox, Readout, tool_button
 from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.ui.timeline_canvas import TimelineCanvas
 from annotator.viewer.state import CellState, TimelineRow, TimelineState
+
+_LEGEND_LINE: Final = 14
+_LEGEND_CELL: Final = 14
+"""Height of a line; width of a cell with the gap behind it, in pixels."""
 
 _SPEEDS: Final = {"¼ speed": 0.25, "½ speed": 0.5, "True speed": 1.0, "2× speed": 2.0}
 
@@ -35,31 +40,54 @@ class Legend(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
-        """One line."""
-        return QSize(200, 20)
+        """Two lines."""
+        return QSize(200, 2 * _LEGEND_LINE)
 
     def minimumSizeHint(self) -> QSize:
-        """May shrink; words that do not fit are left out whole, and '…' says so."""
-        return QSize(40, 20)
+        """May shrink; words that do not fit on two lines are left out whole, and '…' says so."""
+        return QSize(40, 2 * _LEGEND_LINE)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint cells and words while they fit."""
+        """Paint cells and words, on one line where they fit on it."""
         painter = QPainter(self)
         font = painter.font()
         font.setPixelSize(11)
         painter.setFont(font)
-        x = 0
         painter.setPen(QColor(PALETTE.quiet))
-        for i, state in enumerate(self._states):
-            look = CELL_LOOKS[state]
-            width = painter.fontMetrics().horizontalAdvance(look.word)
-            if x + 14 + width + (16 if i + 1 < len(self._states) else 0) > self.width():
-                painter.drawText(QRect(x, 0, 16, 20), int(Qt.AlignmentFlag.AlignVCenter), "…")
-                break
-            paint_cell(painter, QRect(x, 4, 10, 12), state)
-            area = QRect(x + 14, 0, width + 2, 20)
-            painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), look.word)
-            x += 14 + width + GAP + 2
+        advance = painter.fontMetrics().horizontalAdvance
+        places = in_lines([_LEGEND_CELL + advance(CELL_LOOKS[state].word) for state in self._states], self.width())
+        top = 0 if any(line for _, line in places) else _LEGEND_LINE // 2
+        for state, (x, line) in zip(self._states, places, strict=False):
+            y = top + line * _LEGEND_LINE
+            paint_cell(painter, QRect(x, y + 1, 10, 12), state)
+            area = QRect(x + _LEGEND_CELL, y, self.width() - x, _LEGEND_LINE)
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), CELL_LOOKS[state].word)
+        if len(places) < len(self._states):
+            area = QRect(0, _LEGEND_LINE, self.width(), _LEGEND_LINE)
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), "…")
+
+
+def in_lines(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """Left edge and line of each item on at most two lines; those that do not fit are missing.
+
+    Parameters
+    ----------
+    widths
+        Of the items, in pixels.
+    room
+        Width of a line, in pixels; the end of the second stays free for '…' where an item is missing.
+    """
+    places: list[tuple[int, int]] = []
+    x, line = 0, 0
+    for i, width in enumerate(widths):
+        is_last = i + 1 == len(widths)
+        if x and x + width > room and line == 0:
+            x, line = 0, 1
+        if x + width + (_LEGEND_CELL if line and not is_last else 0) > room:
+            break
+        places.append((x, line))
+        x += width + GAP + 2
+    return places
 
 
 class Timeline(QWidget):

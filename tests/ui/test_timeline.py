@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
+from hypothesis import given
+from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QWheelEvent
@@ -9,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QWidget
 
 from annotator.ui.cell_looks import CELL_LOOKS
-from annotator.ui.timeline import Timeline
+from annotator.ui.timeline import Timeline, in_lines
 from annotator.ui.timeline_canvas import EMPTY
 from annotator.viewer.state import CellState, TimelineState
 
@@ -139,3 +142,18 @@ def test_it_says_in_words_where_the_cursor_is(qtbot: QtBot, timeline_state: Make
     timeline = shown(qtbot, timeline_state)
     timeline.show_state(timeline_state(30, current=15))
     assert timeline.canvas.accessibleDescription() == "Frame 16 of 30, 600 ms, end-systole"
+
+
+@given(st.lists(st.integers(20, 120), max_size=14), st.integers(0, 700))
+def test_the_legend_s_words_keep_their_order_and_their_room(widths: list[int], room: int) -> None:
+    places = in_lines(widths, room)
+    assert len(places) <= len(widths)
+    ends = [(line, x, x + width) for (x, line), width in zip(places, widths, strict=False)]
+    assert all(line in (0, 1) and x >= 0 and end <= room for line, x, end in ends)
+    for (line, _, end), (next_line, x, _) in itertools.pairwise(ends):
+        assert (next_line, x) > (line, end) if next_line == line else (next_line, x) == (1, 0)
+    assert len(places) == len(widths) or sum(widths) > room / 2
+
+
+def test_eleven_states_are_all_explained_in_a_small_window() -> None:
+    assert len(in_lines([75] * 11, 530)) == 11
