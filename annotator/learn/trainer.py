@@ -192,7 +192,7 @@ class Trainer:
         images = exchange_backgrounds(images, recipe.augment.backmix, chance)
         grid = augment.random_grid(len(images), images.shape[-1], recipe.augment, chance)
         plain, bitmaps = augment.warp(images, bitmaps, augment.shared(grid, near), everything=self._everything)
-        # Behind label dropout: what a view cannot show is the protocol's knowledge, not a label.
+        # After label dropout: what a view cannot show is the protocol's knowledge, not a label.
         bitmaps = bitmaps & possible.view(-1, 1, 1)
         strong = augment.strong_view(plain, recipe.augment, chance)
         allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)

@@ -31,7 +31,7 @@ from annotator.viewer.clip_facts import ClipFacts
 from annotator.viewer.engine_port import EnginePort
 from annotator.viewer.rows import row_key
 from annotator.viewer.stage import Stage
-from annotator.viewer.state import Message, MessageAction, MessageLevel, QueueRow, Tool
+from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, QueueRow, Tool
 
 
 class Workbench(Stage):
@@ -73,7 +73,7 @@ class Workbench(Stage):
         """Take the suggestion of a structure (the selected one by default) as a label."""
         wanted = structure or self.desk.structure
         if self._act(lambda: self.labelling.accept((wanted,))) == 0:
-            self._tell_none(f"{self._name(wanted)} has no suggestion to accept in this frame.")
+            self._tell_none(self._none_of(wanted, "accept"))
 
     def accept_all(self) -> None:
         """Take all suggestions of the frame as labels, in one undo step."""
@@ -84,7 +84,7 @@ class Workbench(Stage):
         """Refuse the suggestion of a structure; it is not offered again in this frame."""
         wanted = structure or self.desk.structure
         if self._act(lambda: self.labelling.reject((wanted,))) == 0:
-            self._tell_none(f"{self._name(wanted)} has no suggestion to reject in this frame.")
+            self._tell_none(self._none_of(wanted, "reject"))
 
     def reject_all(self) -> None:
         """Refuse all suggestions of the frame, in one undo step."""
@@ -189,6 +189,12 @@ class Workbench(Stage):
             self.explain_blind()
         else:
             self.desk.tell(sentence)
+
+    def _none_of(self, structure: str, to: str) -> str:
+        name = self._name(structure)
+        if self.desk.view().states[structure] is CellState.NOT_IN_VIEW:
+            return f"{name}: this view does not show it. Draw it if this picture does, or correct the clip's view."
+        return f"{name} has no suggestion to {to} in this frame."
 
     def _name(self, structure: str) -> str:
         return self.desk.protocol.structure(structure).name

@@ -247,6 +247,9 @@ def test_what_the_view_cannot_show_is_offered_no_more(bench: Workbench, suggest:
     assert states(bench) == {"lv": CellState.SUGGESTED, "myo": CellState.UNKNOWN, "la": CellState.NOT_IN_VIEW}
     cells = {row.id: set(row.cells) for row in seen["timeline"].rows}
     assert cells["la"] == {CellState.NOT_IN_VIEW}
+    heard = messages(bench)
+    bench.accept("la")
+    assert heard[-1].sentence.startswith("Left atrium: this view does not show it.")
     bench.mark_absent("la")
     assert states(bench)["la"] is CellState.ABSENT, "a person may speak of it all the same"
 
