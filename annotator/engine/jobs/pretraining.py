@@ -66,8 +66,8 @@ class PretrainOptions:
     held_out: str | None = None
     recipe: str = "pretrain"
     overrides: Mapping[str, str] = field(default_factory=dict)
-    pool: int = 160
-    refresh_every: int = 2
+    pool: int = 300
+    refresh_every: int = 1
     seed: int = 0
 
 

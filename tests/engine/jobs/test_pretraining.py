@@ -89,5 +89,5 @@ def test_the_command_says_how_to_make_the_file_again(tmp_path: Path) -> None:
     said = command("pretrain", "--steps", 1, *words, "--seed", 2, "--out", tmp_path / "w.safetensors", "--json").json
     assert said["patients"] == 1
     card = (tmp_path / "w.md").read_text(encoding="utf-8")
-    assert "--steps 1 --domains varied --pool 1 --refresh-every 2 --recipe pretrain --set data.image_size=32" in card
+    assert "--steps 1 --domains varied --pool 1 --refresh-every 1 --recipe pretrain --set data.image_size=32" in card
     assert command("pretrain", "--steps", 1, "--out", tmp_path / "w.pt").status == 1
