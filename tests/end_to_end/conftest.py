@@ -203,6 +203,8 @@ class Person:
 
     def colours_spread(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(N,): how far the screen is from grey at each pixel of a mask, 0 to 255; the cine itself is grey."""
+        # Into a corner with the brush's white ring.
+        QTest.mouseMove(self._system_window, self._place(2.0, 2.0))
         self.settle()
         image = self._screen().convertToFormat(QImage.Format.Format_RGB888)
         ratio = image.width() / self._system_window.width()
