@@ -52,7 +52,7 @@ def plot_curves(entries: Sequence[Mapping[str, Any]], path: Path, *, unit: str) 
     plot.showGrid(x=True, y=True, alpha=0.25)
     plot.addLegend(offset=(-10, -10))
     for number, entry in enumerate(drawn):
-        _draw(pg, plot, entry, pg.intColor(number, hues=max(9, len(drawn)), maxValue=190))
+        _draw(pg, plot, entry, pg.intColor(number, hues=max(6, len(drawn)), maxValue=190))
     canvas.show()
     application.processEvents()
     canvas.grab().save(str(path))
