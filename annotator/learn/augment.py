@@ -88,7 +88,7 @@ def shared(grid: Tensor, triples: Tensor | None) -> Tensor:
     return grid[leader]
 
 
-def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int) -> tuple[Tensor, Tensor]:
+def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int | Tensor) -> tuple[Tensor, Tensor]:
     """Move images (bilinear) and allowed sets (nearest) alike.
 
     Parameters
@@ -100,7 +100,7 @@ def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int) -> t
     grid
         (B, S, S, 2) float32 on the device, from :func:`random_grid`.
     everything
-        The allowed set of what comes in from outside, where nothing is known.
+        The allowed set of what comes in from outside, where nothing is known: one for all frames, or (B, 1, 1) int32.
 
     Returns
     -------

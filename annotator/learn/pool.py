@@ -139,6 +139,7 @@ class FramePool:
         """
         known, shown = self._known_and_shown()
         n_labelled, n_unlabelled = self._counts(shrink)
+        everything = (1 << self._n_classes) - 1
         positions = draw_labelled(known, shown, n_labelled, generator=generator)
         images, bitmaps = self._labelled.gather(positions)
         assert bitmaps is not None
@@ -151,11 +152,11 @@ class FramePool:
             others = torch.cat([near, rest])
             more, _ = self._unlabelled.gather(others)
             images = torch.cat([images, more])
-            nothing = torch.full_like(more, 0, dtype=bitmaps.dtype) + ((1 << self._n_classes) - 1)
+            nothing = torch.full_like(more, everything, dtype=bitmaps.dtype)
             bitmaps = torch.cat([bitmaps, nothing])
             known_batch = torch.cat([known_batch, torch.zeros((n_unlabelled, self._n_classes), dtype=torch.bool)])
             possible = torch.cat([possible, self._unlabelled.possible(others)])
-        return Batch(images, bitmaps, known_batch, possible, triples)
+        return Batch(images, bitmaps, known_batch, possible & everything, triples)
 
     def _neighbours(
         self, positions: Tensor, n_unlabelled: int, generator: torch.Generator

@@ -29,7 +29,7 @@ def drawn(pool: FramePool, section: LossSection, shrink: int, generator: torch.G
     -------
     tuple
         Images (B, S, S) uint8 and allowed sets (B, S, S) int32 on the device; which structures are known and which of
-        them are dropped, (B, K+1) bool; which classes each frame can show at all, (B,) int32; rows of neighbouring
+        them are dropped, (B, K+1) bool; which classes each frame can show at all, (B, 1, 1) int32; rows of neighbouring
         frames, (N, 3) int64.
     """
     batch = pool.draw(shrink, generator)
@@ -37,11 +37,13 @@ def drawn(pool: FramePool, section: LossSection, shrink: int, generator: torch.G
     if section.unknown != "background":
         dropped = choose_dropped(batch.known, pool.partial, section.label_dropout, generator)
     triples = torch.zeros((0, 3), dtype=torch.int64) if batch.triples is None else batch.triples
-    return batch.images, batch.bitmaps, batch.known, dropped, batch.possible, triples
+    return batch.images, batch.bitmaps, batch.known, dropped, batch.possible.view(-1, 1, 1), triples
 
 
-def allowed(section: LossSection, bitmaps: Tensor, known: Tensor, *, dropped: Tensor) -> Tensor:
+def allowed(section: LossSection, bitmaps: Tensor, known: Tensor, *, dropped: Tensor, possible: Tensor) -> Tensor:
     """Allowed sets as the losses see them: with dropped labels, or with the naive reading for comparison.
+
+    What a view cannot show is the protocol's knowledge, not a label, and so is not dropped.
 
     Parameters
     ----------
@@ -51,7 +53,9 @@ def allowed(section: LossSection, bitmaps: Tensor, known: Tensor, *, dropped: Te
         (B, S, S) int32.
     known, dropped
         (B, K+1) bool on the same device.
+    possible
+        (B, 1, 1) int32, bitmaps of the classes that each frame can show at all.
     """
     if section.unknown != "background":
-        return drop_labels(bitmaps, known, dropped)
-    return torch.where(known.any(dim=1).view(-1, 1, 1), unknown_as_background(bitmaps), bitmaps)
+        return drop_labels(bitmaps, known, dropped) & possible
+    return torch.where(known.any(dim=1).view(-1, 1, 1), unknown_as_background(bitmaps), bitmaps) & possible

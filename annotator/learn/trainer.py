@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from annotator.core.allowed import everything_allowed
 from annotator.core.errors import AnnotatorError, TrainingFailed
 from annotator.core.identity import FrameKey
 from annotator.core.plugin_types import NetworkFactory
@@ -97,7 +96,6 @@ class Trainer:
         self._factory_name = factory.name
         self._device = devices.choose_device(device)
         devices.keep_freed_memory()
-        self._everything = everything_allowed(protocol)
         self._pool = FramePool(protocol.n_classes, recipe.data, device=self._device, temporal=recipe.temporal)
         self._validation: tuple[TrainingFrame, ...] = ()
         self._notes: list[str] = []
@@ -188,12 +186,10 @@ class Trainer:
         drawn = partial(supervision.drawn, self._pool, recipe.loss, self._shrink)
         images, bitmaps, known, dropped, possible, triples = chance.draw_all(drawn)
         near = triples if len(triples) else None
-        bitmaps = supervision.allowed(recipe.loss, bitmaps, known, dropped=dropped)
+        bitmaps = supervision.allowed(recipe.loss, bitmaps, known, dropped=dropped, possible=possible)
         images = exchange_backgrounds(images, recipe.augment.backmix, chance)
         grid = augment.random_grid(len(images), images.shape[-1], recipe.augment, chance)
-        plain, bitmaps = augment.warp(images, bitmaps, augment.shared(grid, near), everything=self._everything)
-        # After label dropout: what a view cannot show is the protocol's knowledge, not a label.
-        bitmaps = bitmaps & possible.view(-1, 1, 1)
+        plain, bitmaps = augment.warp(images, bitmaps, augment.shared(grid, near), everything=possible)
         strong = augment.strong_view(plain, recipe.augment, chance)
         allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)
         active, gated = self._active, self._gated

@@ -98,12 +98,15 @@ def resolve(
         Structure id to origin, which tells accepted, corrected, drawn and imported labels apart.
     """
     labels = label_array(label, protocol)
-    offered = _offered(label, suggestion, protocol, view)
+    in_view = protocol.shown_in(view)
+    unsaid = tuple(s for s in protocol.ids if label.status(s) is LabelStatus.UNKNOWN)
+    can_offer = suggestion is not None and suggestion.classes.shape == label.shape
+    offered = tuple(s for s in unsaid if s in in_view) if can_offer else ()
     free = labels == 0 if label.unsure is None else (labels == 0) & ~label.unsure
     suggestions = _suggestion_array(suggestion, free, offered, protocol)
     counts, offers = _counts(labels, protocol), _counts(suggestions, protocol)
     states = {s: cell_state(label.status(s), (origins or {}).get(s)) for s in protocol.ids}
-    states |= {s: CellState.NOT_IN_VIEW for s in _unsaid(label, protocol) if s not in protocol.shown_in(view)}
+    states |= {s: CellState.NOT_IN_VIEW for s in unsaid if s not in in_view}
     states |= {s: CellState.SUGGESTED for s in offered if offers[s]}
     pixels = {s: offers[s] if states[s] is CellState.SUGGESTED else counts[s] for s in protocol.ids}
     for structure in hidden & set(protocol.ids):
@@ -138,18 +141,6 @@ def mark_array(label: PartialLabel, structure: str) -> NDArray[np.uint8]:
 def suggestion_mask(view: FrameView, structure: str, protocol: LabelProtocol) -> Mask:
     """(H, W) bool of the pixels that are offered for a structure."""
     return np.asarray(view.suggestions == protocol.index(structure), dtype=np.bool_)
-
-
-def _unsaid(label: PartialLabel, protocol: LabelProtocol) -> tuple[str, ...]:
-    return tuple(s for s in protocol.ids if label.status(s) is LabelStatus.UNKNOWN)
-
-
-def _offered(
-    label: PartialLabel, suggestion: Suggestion | None, protocol: LabelProtocol, view: str | None
-) -> tuple[str, ...]:
-    if suggestion is None or suggestion.classes.shape != label.shape:
-        return ()
-    return tuple(s for s in _unsaid(label, protocol) if s in protocol.shown_in(view))
 
 
 def _suggestion_array(
