@@ -89,7 +89,7 @@ def shared(grid: Tensor, triples: Tensor | None) -> Tensor:
 
 
 def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int | Tensor) -> tuple[Tensor, Tensor]:
-    """Move images (bilinear) and allowed sets (nearest) alike.
+    """Move images (bilinear) and allowed sets (nearest) alike; what comes in from outside is an image's ground.
 
     Parameters
     ----------
@@ -109,15 +109,26 @@ def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int | Ten
     bitmaps
         (B, S, S) int32.
     """
-    moved = F.grid_sample(images.unsqueeze(1).float().div_(255.0), grid, mode="bilinear", align_corners=False)
+    light = images.unsqueeze(1).float().div_(255.0)
+    ground = _ground(light)
+    moved = F.grid_sample(light.sub_(ground), grid, mode="bilinear", align_corners=False).add_(ground)
     # A bitmap below 2^16 is exact in float32; zero padding becomes 'everything' through the shift.
     shifted = (bitmaps - everything).unsqueeze(1).float()
     sets = F.grid_sample(shifted, grid, mode="nearest", align_corners=False).squeeze(1)
     return moved, sets.to(torch.int32).add_(everything)
 
 
+def _ground(images: Tensor) -> Tensor:
+    """(B, 1, S, S) float32 in 0..1 to (B, 1, 1, 1): 1 where an image's edge is light, as in an inverted one, else 0."""
+    edge = torch.cat([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], dim=-1)
+    return (edge.mean(dim=-1) > 0.5).to(images.dtype).view(-1, 1, 1, 1)
+
+
 def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tensor:
-    """The student's view: gamma, gain, time-gain, blur or sharpening, speckle and noise, seldom inverted contrast.
+    """The student's view: gamma, gain, time-gain, blur or sharpening, speckle and noise, at times inverted contrast.
+
+    Where some frames of the batch have light grounds and some dark ones, what is known of the ones teaches the others:
+    a frame's contrast may become that of the frame before it in the batch.
 
     Parameters
     ----------
@@ -144,9 +155,11 @@ def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tens
     view = torch.lerp(view, _blurred(view), per_frame(section.blur))
     level = per_frame(section.noise).abs()
     view += chance.normal(images.shape).mul_(level).mul_(0.3 + view)
-    inverted = chance.draw(lambda generator: torch.rand(count, generator=generator) < section.invert)
+    drawn = chance.draw(lambda generator: torch.rand(count, generator=generator)).view(-1, 1, 1, 1)
+    ground = _ground(images)
+    inverted = (drawn < section.invert) | ((drawn >= 1 - section.exchange_contrast) & (ground != ground.roll(1, 0)))
     view = view.clamp_(0.0, 1.0)
-    return torch.where(inverted.view(-1, 1, 1, 1), 1.0 - view, view) if section.invert else view
+    return torch.where(inverted, 1.0 - view, view)
 
 
 def to_input(images: Tensor) -> Tensor:

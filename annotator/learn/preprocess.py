@@ -22,6 +22,12 @@ def to_grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
+def ground(grey: NDArray[np.uint8]) -> int:
+    """The grey around the sector: 255 where the edge of an (H, W) uint8 frame is light (inverted contrast), else 0."""
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return 255 if edge.mean() > 127.5 else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """Where a native frame lies in the (size, size) input: centred, square in mm.
@@ -56,12 +62,13 @@ class Fit:
         return slice(top, top + self.inner[0]), slice(left, left + self.inner[1])
 
     def fit_image(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W[, 3]) uint8 to (size, size) uint8 grey; 0 outside the frame."""
-        image = np.zeros((self.size, self.size), dtype=np.uint8)
+        """(H, W[, 3]) uint8 to (size, size) uint8 grey; its :func:`ground` outside the frame."""
+        grey = to_grey(frame)
+        image = np.full((self.size, self.size), ground(grey), dtype=np.uint8)
         height, width = self.inner
         shrinks = height <= self.shape[0] and width <= self.shape[1]
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image[self.window] = cv2.resize(to_grey(frame), (width, height), interpolation=how)
+        image[self.window] = cv2.resize(grey, (width, height), interpolation=how)
         return image
 
     def fit_bitmap(self, bitmap: NDArray[np.uint16], everything: int) -> NDArray[np.uint16]:

@@ -265,6 +265,9 @@ class AugmentSection(Section):
         Relative strengths of the intensity changes.
     invert
         Probability of inverted contrast.
+    exchange_contrast
+        Probability that a frame takes the contrast, usual or inverted, of another of the batch; ``invert`` and it share
+        one draw.
     backmix
         Probability that what lies outside the sector comes from another frame.
     """
@@ -280,6 +283,7 @@ class AugmentSection(Section):
     blur: float = Field(default=0.6, ge=0, le=1)
     noise: float = Field(default=0.08, ge=0, le=1)
     invert: float = Field(default=0.0, ge=0, le=1)
+    exchange_contrast: float = Field(default=0.5, ge=0, le=1)
     backmix: float = Field(default=0.0, ge=0, le=1)
 
 

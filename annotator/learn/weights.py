@@ -187,7 +187,8 @@ def save(header: WeightsHeader, network: torch.nn.Module) -> bytes:
         "format_version": FORMAT_VERSION,
         "preprocessing": {
             "image_size": header.image_size,
-            "letterbox": "centred, zero padding, square in mm where the pixel size is known, else square pixels",
+            "letterbox": "centred, square in mm where the pixel size is known, else square pixels",
+            "padding": "0, or 255 where the mean of the frame's edge is above 127.5",
             "grey": "ITU-R BT.601 luminance",
             "mean": INPUT_MEAN,
             "std": INPUT_STD,

@@ -48,6 +48,14 @@ def test_outside_nothing_is_known() -> None:
     assert set(sets.flatten().tolist()) <= {1, 2, EVERYTHING}
 
 
+def test_an_inverted_image_moves_as_the_image_does() -> None:
+    images, bitmaps = _batch()
+    grid = augment.random_grid(6, 48, AugmentSection(shift=0.3, scale=0.3), _chance(2))
+    moved, _ = augment.warp(images, bitmaps, grid, everything=EVERYTHING)
+    inverted, _ = augment.warp(255 - images, bitmaps, grid, everything=EVERYTHING)
+    torch.testing.assert_close(inverted, 1.0 - moved, atol=1e-5, rtol=0)
+
+
 def test_all_sixteen_bits_survive_the_warp() -> None:
     images, _ = _batch(1)
     bitmaps = torch.randint(1, 1 << 16, (1, 48, 48), dtype=torch.int32)
@@ -61,6 +69,19 @@ def test_no_strength_changes_nothing() -> None:
     grid = augment.random_grid(6, 48, STILL, _chance())
     moved, _ = augment.warp(images, bitmaps, grid, everything=EVERYTHING)
     torch.testing.assert_close(augment.strong_view(moved, STILL, _chance()), moved, atol=1e-3, rtol=0)
+
+
+def test_contrast_is_exchanged_only_between_frames_that_differ_in_it() -> None:
+    section = STILL.model_copy(update={"exchange_contrast": 1.0})
+    images, _ = _batch(4)
+    usual = images.unsqueeze(1).float().clamp(min=1) / 255
+    torch.testing.assert_close(augment.strong_view(usual, section, _chance()), usual, atol=1e-3, rtol=0)
+    mixed = usual.clone()
+    mixed[1] = 1.0 - mixed[1]
+    view = augment.strong_view(mixed, section, _chance())
+    # Row 1 follows a usual frame and becomes one; row 2 follows the inverted one.
+    expected = torch.stack([usual[0], usual[1], 1.0 - usual[2], usual[3]])
+    torch.testing.assert_close(view, expected, atol=1e-3, rtol=0)
 
 
 def test_strong_views_differ_per_frame_and_stay_in_range() -> None:

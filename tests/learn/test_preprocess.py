@@ -69,6 +69,21 @@ def test_image_and_bitmap_fall_on_the_same_pixels() -> None:
     assert _dice(image, bitmap) > 0.97
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 60), st.integers(2, 60), st.integers(0, 127), st.integers(0, 100))
+def test_an_inverted_frame_becomes_the_inverted_input(height: int, width: int, edge: int, seed: int) -> None:
+    frame = np.full((height, width), edge, dtype=np.uint8)
+    inside = frame[1:-1, 1:-1]
+    inside[:] = np.random.default_rng(seed).integers(0, 256, inside.shape)
+    fit = Fit.of((height, width), 32)
+    usual, inverted = fit.fit_image(frame), fit.fit_image(255 - frame)
+    # Resizing rounds either way.
+    np.testing.assert_allclose(inverted.astype(int), 255 - usual.astype(int), atol=1)
+    outside = np.ones((32, 32), dtype=bool)
+    outside[fit.window] = False
+    assert not usual[outside].any()
+
+
 def test_colour_becomes_luminance() -> None:
     frame = np.zeros((4, 4, 3), dtype=np.uint8)
     frame[..., 1] = 100

@@ -77,6 +77,7 @@ def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> Model
         network=f"{header.network} {dict(header.options)}" if header.options else header.network,
         preprocessing={
             "size": f"{header.image_size} px square, letterboxed, square in mm where the spacing is known",
+            "padding": "black, or white where the frame's edge is light (inverted contrast)",
             "grey": "ITU-R BT.601 luminance",
         },
         recipe=_flat(header.recipe),
