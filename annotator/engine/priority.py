@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import platform
@@ -68,9 +67,13 @@ def leave_a_core() -> int:
 
 
 def preload_torch() -> None:
-    """Import torch, and what its first optimiser imports, now; under the splash, since it freezes other threads."""
-    # Before torch, whose threads it makes wait without spinning.
-    importlib.import_module("annotator.learn")
+    """Import torch, and what its first optimiser imports, now; under the splash, since it freezes other threads.
+
+    Call it before anything else imports torch. Its threads then wait for each other without spinning, which would take
+    the cores from the window; without a window they may, since that nearly halves a step.
+    """
+    # OpenMP reads it when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch  # noqa: PLC0415
 
     weight = torch.nn.Parameter(torch.zeros(1))
