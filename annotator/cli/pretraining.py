@@ -28,7 +28,7 @@ def pretrain(
         str | None, typer.Option(help="Comma-separated simulated scanners, in turn; a name may come twice.")
     ] = None,
     held_out: Annotated[str | None, typer.Option(help="The simulated scanner that only measures.")] = None,
-    pool: Annotated[int, typer.Option(min=1, help="Simulated patients held at a time.")] = 300,
+    pool: Annotated[int, typer.Option(min=1, help="Simulated patients held at a time.")] = 400,
     refresh_every: Annotated[int, typer.Option(min=1, help="Steps between two new patients.")] = 1,
     recipe: Annotated[str, typer.Option(help="Name of a shipped recipe, or a path to a TOML file.")] = "pretrain",
     set_: Annotated[list[str] | None, typer.Option("--set", help="path=value; changes the recipe.")] = None,

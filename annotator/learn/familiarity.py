@@ -34,7 +34,7 @@ QUARTERS: Final = 2
 
 FARTHEST: Final = 2.0
 """Distance of pictures that are still taken for known. Simulated pictures that were not used for the statistics reach
-about 1.6 (99 of 100); real ones lie a little farther out."""
+about 1.8 (99 of 100); real ones lie a little farther out."""
 
 STEADIEST_GUESS: Final = 0.75
 """Overlap under small movements below which outlines are guesses."""

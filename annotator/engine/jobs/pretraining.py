@@ -66,7 +66,7 @@ class PretrainOptions:
     held_out: str | None = None
     recipe: str = "pretrain"
     overrides: Mapping[str, str] = field(default_factory=dict)
-    pool: int = 300
+    pool: int = 400
     refresh_every: int = 1
     seed: int = 0
 
