@@ -70,7 +70,7 @@ def preload_torch() -> None:
     """Import torch, and what its first optimiser imports, now; under the splash, since it freezes other threads.
 
     Call it before anything else imports torch. Its threads then wait for each other without spinning, which would take
-    the cores from the window; without a window they may, since that nearly halves a step.
+    the cores from the window; without a window they may, since that takes a third or more off a step of two threads.
     """
     # OpenMP reads it when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -109,19 +109,19 @@ def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int | Ten
     bitmaps
         (B, S, S) int32.
     """
-    light = images.unsqueeze(1).float().div_(255.0)
-    ground = _ground(light)
-    moved = F.grid_sample(light.sub_(ground), grid, mode="bilinear", align_corners=False).add_(ground)
+    whole = images.unsqueeze(1)
+    ground = _ground(whole, white=255)
+    moved = F.grid_sample((whole - ground).div_(255.0), grid, mode="bilinear", align_corners=False).add_(ground / 255)
     # A bitmap below 2^16 is exact in float32; zero padding becomes 'everything' through the shift.
     shifted = (bitmaps - everything).unsqueeze(1).float()
     sets = F.grid_sample(shifted, grid, mode="nearest", align_corners=False).squeeze(1)
     return moved, sets.to(torch.int32).add_(everything)
 
 
-def _ground(images: Tensor) -> Tensor:
-    """(B, 1, S, S) float32 in 0..1 to (B, 1, 1, 1): 1 where an image's edge is light, as in an inverted one, else 0."""
+def _ground(images: Tensor, *, white: float) -> Tensor:
+    """(B, 1, S, S) in 0..white to (B, 1, 1, 1) float32: white where an image's edge is light, else 0."""
     edge = torch.cat([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], dim=-1)
-    return (edge.mean(dim=-1) > 0.5).to(images.dtype).view(-1, 1, 1, 1)
+    return (edge.mean(dim=-1, dtype=torch.float32) > white / 2).float().mul_(white).view(-1, 1, 1, 1)
 
 
 def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tensor:
@@ -156,10 +156,10 @@ def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tens
     level = per_frame(section.noise).abs()
     view += chance.normal(images.shape).mul_(level).mul_(0.3 + view)
     drawn = chance.draw(lambda generator: torch.rand(count, generator=generator)).view(-1, 1, 1, 1)
-    ground = _ground(images)
+    ground = _ground(images, white=1)
     inverted = (drawn < section.invert) | ((drawn >= 1 - section.exchange_contrast) & (ground != ground.roll(1, 0)))
-    view = view.clamp_(0.0, 1.0)
-    return torch.where(inverted, 1.0 - view, view)
+    # |v - 1| is 1 - v, and |v - 0| is v.
+    return view.clamp_(0.0, 1.0).sub_(inverted.float()).abs_()
 
 
 def to_input(images: Tensor) -> Tensor:
