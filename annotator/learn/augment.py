@@ -110,7 +110,7 @@ def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int | Ten
         (B, S, S) int32.
     """
     whole = images.unsqueeze(1)
-    ground = _ground(whole, white=255)
+    ground = 255.0 * _has_light_edge(whole, white=255)
     moved = F.grid_sample((whole - ground).div_(255.0), grid, mode="bilinear", align_corners=False).add_(ground / 255)
     # A bitmap below 2^16 is exact in float32; zero padding becomes 'everything' through the shift.
     shifted = (bitmaps - everything).unsqueeze(1).float()
@@ -118,10 +118,10 @@ def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int | Ten
     return moved, sets.to(torch.int32).add_(everything)
 
 
-def _ground(images: Tensor, *, white: float) -> Tensor:
-    """(B, 1, S, S) in 0..white to (B, 1, 1, 1) float32: white where an image's edge is light, else 0."""
+def _has_light_edge(images: Tensor, *, white: float) -> Tensor:
+    """(B, 1, S, S) in 0..white to (B, 1, 1, 1) bool: whether an image's ground is white, as in inverted contrast."""
     edge = torch.cat([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], dim=-1)
-    return (edge.mean(dim=-1, dtype=torch.float32) > white / 2).float().mul_(white).view(-1, 1, 1, 1)
+    return (edge.mean(dim=-1, dtype=torch.float32) > white / 2).view(-1, 1, 1, 1)
 
 
 def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tensor:
@@ -156,8 +156,9 @@ def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tens
     level = per_frame(section.noise).abs()
     view += chance.normal(images.shape).mul_(level).mul_(0.3 + view)
     drawn = chance.draw(lambda generator: torch.rand(count, generator=generator)).view(-1, 1, 1, 1)
-    ground = _ground(images, white=1)
-    inverted = (drawn < section.invert) | ((drawn >= 1 - section.exchange_contrast) & (ground != ground.roll(1, 0)))
+    is_light = _has_light_edge(images, white=1)
+    differs = is_light != is_light.roll(1, dims=0)
+    inverted = (drawn < section.invert) | (differs & (drawn >= 1 - section.exchange_contrast))
     # |v - 1| is 1 - v, and |v - 0| is v.
     return view.clamp_(0.0, 1.0).sub_(inverted.float()).abs_()
 
