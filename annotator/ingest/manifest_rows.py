@@ -32,6 +32,7 @@ COLUMNS: Final = (
 
 _REMEDY: Final = "correct the manifest"
 _VIEW: Final = re.compile(r"^[\w.\-]{1,32}$")
+_BETWEEN_NAMES: Final = re.compile(r"[\s,;]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def _row(cells: _Cells, protocol: LabelProtocol, starred: tuple[str, ...]) -> Ro
 
 
 def _structures(cells: _Cells, column: str, protocol: LabelProtocol) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(cells[column].split()))
+    names = tuple(dict.fromkeys(filter(None, _BETWEEN_NAMES.split(cells[column]))))
     for name in names:
         if name not in protocol.ids:
             ids = ", ".join(protocol.ids)

@@ -114,6 +114,14 @@ def test_only_the_image_is_required(tmp_path: Path) -> None:
     assert any("folder's name" in sentence for sentence in found.warnings)
 
 
+@pytest.mark.parametrize("known", ["lv la", "lv, la", "lv;la", " lv ,la; "])
+def test_structures_are_told_apart_by_blanks_commas_or_semicolons(tmp_path: Path, known: str) -> None:
+    still(tmp_path / "a.png")
+    save(tmp_path / "m.png", mask_of(LV))
+    recording, _ = only(write(tmp_path, {"image": "a.png", "labels": "m.png", "known": known}))
+    assert statuses(recording.labels[0]) == {"lv": "outlined", "la": "absent"}
+
+
 def test_a_known_structure_without_a_pixel_is_absent(tmp_path: Path) -> None:
     still(tmp_path / "a.png")
     save(tmp_path / "m.png", mask_of(LV, MYO))

@@ -87,8 +87,12 @@ def read_cases(manifest: Path, protocol: LabelProtocol, values: Mapping[str, int
         for index, image in enumerate(recording.frames):
             label = recording.labels.get(index, PartialLabel(header.shape))
             cases.append(Case(FrameKey(f"{number:05d}-{header.stem}", index), header, split, np.asarray(image), label))
-    if not any(c.split is Split.TEST and c.known for c in cases):
-        raise BadInput(manifest, "no frame of the split 'test' has a label", "mark whole patients as 'test'")
+    tested = [c for c in cases if c.split is Split.TEST]
+    if not tested:
+        raise BadInput(manifest, "no frame is of the split 'test'", "mark whole patients as 'test'")
+    if not any(c.known for c in tested):
+        remedy = "name the structures that each mask speaks of in the column 'known'"
+        raise BadInput(manifest, "no frame of the split 'test' has a label", remedy)
     return _without_twins(cases)
 
 

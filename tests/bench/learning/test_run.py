@@ -57,10 +57,20 @@ def test_a_run_that_was_cut_off_goes_on(manifest: Path, tmp_path: Path, monkeypa
     assert learning.run(design(), data, out, machine=machine, progress=Silent()) == found
 
 
-def test_a_manifest_that_cannot_be_used_is_one_sentence(manifest: Path, tmp_path: Path) -> None:
-    manifest.write_text(manifest.read_text().replace(",test", ",train"))
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (",test", ",train", "no frame is of the split 'test'; mark whole patients"),
+        (",*,", ",,", "no frame of the split 'test' has a label; .* in the column 'known'"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_one_sentence(
+    manifest: Path, tmp_path: Path, before: str, after: str, sentence: str
+) -> None:
+    assert before in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(before, after))
     data, machine = learning.Data(manifest, "two-structures"), learning.Machine()
-    with pytest.raises(BadInput, match="no frame of the split 'test' has a label"):
+    with pytest.raises(BadInput, match=sentence):
         learning.run(design(), data, tmp_path / "out", machine=machine, progress=Silent())
 
 
