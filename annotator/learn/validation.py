@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +32,8 @@ class Validation:
         1 - mean Dice, so that less is better; NaN where nothing could be measured.
     n_frames, n_patients
         What it was measured on.
+    patients_of
+        Structure id to the number of patients behind its figure.
     """
 
     dice: Mapping[str, float] = field(default_factory=dict)
@@ -39,6 +41,7 @@ class Validation:
     loss: float = float("nan")
     n_frames: int = 0
     n_patients: int = 0
+    patients_of: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def mean_dice(self) -> float:
@@ -73,7 +76,8 @@ def score(
     domains = sorted({domain for domain, _, _ in scores})
     loss = 1.0 - float(np.mean(list(pooled.values()))) if pooled else float("nan")
     by_domain = {domain: _means(scores, protocol.ids, domain=domain) for domain in domains}
-    return Validation(pooled, by_domain, loss, len(frames), len({f.patient for f in frames}))
+    patients_of = Counter(structure for structure, _ in {(of, patient) for _, of, patient in scores})
+    return Validation(pooled, by_domain, loss, len(frames), len({f.patient for f in frames}), patients_of)
 
 
 def score_probabilities(

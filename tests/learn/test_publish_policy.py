@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotator.learn.publish_policy import TOLERANCE, best_of, decide, hold_aside
+from annotator.learn.publish_policy import PATIENT_NOISE, TOLERANCE, best_of, decide, hold_aside, tolerance
 from annotator.learn.validation import Validation
 
 labelled = st.dictionaries(
@@ -13,8 +14,8 @@ labelled = st.dictionaries(
 )
 
 
-def _validation(**dice: float) -> Validation:
-    return Validation(dice, {}, 1 - sum(dice.values()) / len(dice), 2, 1)
+def _validation(patients: int = 100, **dice: float) -> Validation:
+    return Validation(dice, {}, 1 - sum(dice.values()) / len(dice), 2, patients, dict.fromkeys(dice, patients))
 
 
 @settings(max_examples=80, deadline=None)
@@ -73,6 +74,23 @@ def test_a_snapshot_is_published_when_validation_does_not_get_worse() -> None:
     assert not worse.publish
     assert worse.is_validated
     assert "0.650" in worse.sentence
+
+
+def test_few_patients_keep_nothing_back_for_what_they_cannot_tell() -> None:
+    best = {"lv": 0.8, "la": 0.6}
+    assert decide(_validation(patients=1, lv=0.79, la=0.59), best).publish
+    assert not decide(_validation(patients=20, lv=0.79, la=0.59), best).publish
+    assert not decide(_validation(patients=1, lv=0.77, la=0.57), best).publish
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(st.sampled_from("abcd"), st.integers(1, 200), min_size=1), st.sampled_from("abcd"))
+def test_more_patients_are_never_trusted_less(patients: dict[str, int], structure: str) -> None:
+    structures = sorted(patients)
+    before = tolerance(Validation(patients_of=patients), structures)
+    more = {**patients, structure: patients.get(structure, 0) + 10}
+    assert TOLERANCE <= tolerance(Validation(patients_of=more), structures) <= before <= PATIENT_NOISE
+    assert tolerance(Validation(), structures) == pytest.approx(PATIENT_NOISE / len(structures) ** 0.5)
 
 
 def test_snapshots_that_are_each_a_little_worse_do_not_lead_downhill() -> None:

@@ -34,6 +34,7 @@ def test_means_run_over_patients_not_frames(protocol: LabelProtocol) -> None:
     assert result.dice == {"disc": pytest.approx(0.5)}
     assert result.loss == pytest.approx(0.5)
     assert (result.n_frames, result.n_patients) == (4, 2)
+    assert result.patients_of == {"disc": 2}
 
 
 def test_domains_stand_apart(protocol: LabelProtocol) -> None:
