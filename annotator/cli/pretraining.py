@@ -33,6 +33,9 @@ def pretrain(
     recipe: Annotated[str, typer.Option(help="Name of a shipped recipe, or a path to a TOML file.")] = "pretrain",
     set_: Annotated[list[str] | None, typer.Option("--set", help="path=value; changes the recipe.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="Weights of an earlier run to go on from; other patients by --seed.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Train a network on simulated clips alone: starting weights, with a card."""
@@ -46,12 +49,14 @@ def pretrain(
         pool=pool,
         refresh_every=refresh_every,
         seed=seed,
+        begin=from_,
     )
     told = ["annotator", "pretrain", "--simulator", simulator, "--network", network, "--steps", str(steps)]
     told += ["--domains", domains] if domains else []
     told += ["--held-out", held_out] if held_out else []
     told += ["--pool", str(pool), "--refresh-every", str(refresh_every), "--recipe", recipe]
     told += [word for pair in set_ or [] for word in ("--set", pair)]
+    told += ["--from", from_.name] if from_ else []
     told += ["--seed", str(seed), "--out", out.name]
     with progress_bar() as progress:
         report = pretrain_job(options, steps, out, command=shlex.join(told), progress=progress)

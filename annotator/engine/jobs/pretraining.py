@@ -58,6 +58,8 @@ class PretrainOptions:
         Steps between two new patients.
     seed
         Of simulation and training.
+    begin
+        Weights of an earlier run, to go on from.
     """
 
     simulator: str = "echo"
@@ -69,11 +71,12 @@ class PretrainOptions:
     pool: int = 400
     refresh_every: int = 1
     seed: int = 0
+    begin: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainReport:
-    """What was written, from how many simulated patients, and Dice on the held-out simulated scanner."""
+    """What was written, from how many simulated patients in this run, and Dice on the held-out simulated scanner."""
 
     weights: Path
     card: Path
@@ -105,14 +108,16 @@ def pretrain(
     UnknownName
         Where simulator, network, scanner or recipe do not exist.
     BadInput
-        Where ``out`` has another suffix, or no scanner is left to train on.
+        Where ``out`` has another suffix, no scanner is left to train on, or the weights to go on from were not made
+        here, so that the card could not say what they have seen.
     AnnotatorError
-        Where the weights cannot be written or exceed what ships.
+        Where the weights to go on from do not fit, or those made cannot be written or exceed what ships.
     """
     if out.suffix != ".safetensors":
         raise BadInput(out, "weights are a '.safetensors' file", "choose such a name")
     from annotator.learn.familiarity import FACT  # noqa: PLC0415 - torch is imported late
 
+    earlier = _runs_before(options.begin)
     ward, trainer = _made(options)
     _train(trainer, ward, options, steps, progress)
     dice = dict(trainer.validate().dice)
@@ -121,6 +126,7 @@ def pretrain(
         "licence": "Apache-2.0",
         "command": command,
         "simulated_patients": ward.n_patients,
+        "earlier": earlier,
         "scanners": list(ward.domains),
         "held_out_scanner": ward.held_out,
         "held_out_dice": dice,
@@ -135,9 +141,24 @@ def pretrain(
     return PretrainReport(out, card, steps, ward.n_patients, dice)
 
 
+def _runs_before(begin: Path | None) -> list[dict[str, Any]]:
+    """What the weights to go on from have seen, run after run."""
+    if begin is None:
+        return []
+    from annotator.learn.weights import read_header  # noqa: PLC0415 - torch is imported late
+
+    header = read_header(begin)
+    if "simulated_patients" not in header.facts:
+        what = "these weights were not made by 'annotator pretrain', so the card could not say what they have seen"
+        raise BadInput(begin, what, "give weights that were")
+    kept = {name: header.facts[name] for name in ("simulated_patients", "command")}
+    return [*header.facts.get("earlier", []), {"steps": header.step, "image_size": header.image_size, **kept}]
+
+
 def _made(options: PretrainOptions) -> tuple[_Ward, Trainer]:
     from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - torch is imported late
     from annotator.learn.trainer import Trainer  # noqa: PLC0415
+    from annotator.learn.weights import load  # noqa: PLC0415
 
     overrides = {"network.name": f'"{options.network}"', **options.overrides}
     recipe = read_recipe(find_recipe(options.recipe), overrides)
@@ -145,6 +166,8 @@ def _made(options: PretrainOptions) -> tuple[_Ward, Trainer]:
     factory = registry.network(recipe.network.name)
     # On the CPU whatever the machine has, since the same seed shall give the same file.
     trainer = Trainer(protocol=ward.protocol, recipe=recipe, factory=factory, device="cpu", seed=options.seed)
+    if options.begin is not None:
+        trainer.start_from(load(options.begin, registry.networks(), protocol=ward.protocol))
     trainer.set_validation(list(ward.held_out_frames()))
     return ward, trainer
 

@@ -21,10 +21,14 @@ def card_text(protocol: LabelProtocol, recipe: Recipe, steps: int, facts: Mappin
     recipe
         Of the training.
     steps
-        Fixed beforehand.
+        Of the last run; fixed beforehand.
     facts
         Of the weights' header.
     """
+    runs = [*facts["earlier"], {**facts, "steps": steps, "image_size": recipe.data.image_size}]
+    patients = sum(run["simulated_patients"] for run in runs)
+    steps_text = ", then ".join(f"{run['steps']} at {run['image_size']} px" for run in runs)
+    commands = "\n    ".join(run["command"] or "annotator pretrain" for run in runs)
     structures = ", ".join(f"{s.name} (`{s.id}`)" for s in protocol.structures)
     dice = ", ".join(f"`{name}` {value:.2f}" for name, value in facts["held_out_dice"].items()) or "not measured"
     return f"""# Starting weights for '{protocol.title}'
@@ -35,15 +39,15 @@ Suggestions before the first label, and a start for training, in projects that s
 |---|---|
 | Structures | {structures} |
 | Network | {recipe.network.name}, {recipe.data.image_size} px, grey |
-| Learnt from | {facts["simulated_patients"]} simulated patients, {facts["origin"]}; no image of a person |
+| Learnt from | {patients} simulated patients, {facts["origin"]}; no image of a person |
 | Simulated scanners | {", ".join(sorted(set(facts["scanners"])))} |
-| Steps | {steps}, fixed beforehand; the running average of the weights is kept |
+| Steps | {steps_text}; fixed beforehand; the running average of the weights is kept |
 | Dice on the held-out simulated scanner '{facts["held_out_scanner"]}' | {dice} |
 | Licence | {facts["licence"]} |
 
 Made by
 
-    {facts["command"] or "annotator pretrain"}
+    {commands}
 
 ## Limits
 

@@ -15,7 +15,7 @@ from annotator.engine.jobs import pretraining
 from annotator.engine.jobs.pretraining import PretrainOptions, pretrain
 from annotator.engine.jobs.progress import Silent
 from annotator.learn.familiarity import FACT, strangeness
-from annotator.learn.weights import load, read_header
+from annotator.learn.weights import load, read_header, save
 from annotator.testing.commands import command
 
 TINY = PretrainOptions(
@@ -62,6 +62,34 @@ def test_a_tiny_run_writes_weights_that_load_and_a_card(tmp_path: Path) -> None:
     assert "Apache-2.0" in card
     assert "annotator pretrain --steps 3" in card
     assert "4 simulated patients" in card
+
+
+def test_a_second_run_goes_on_from_the_first_and_the_card_tells_of_both(tmp_path: Path) -> None:
+    first = pretrain(TINY, 2, tmp_path / "first.safetensors", command="first", progress=Silent())
+    larger = replace(TINY, overrides={**TINY.overrides, "data.image_size": "48"}, seed=5)
+    going_on = replace(larger, begin=first.weights)
+    second = pretrain(going_on, 1, tmp_path / "second.safetensors", command="second", progress=Silent())
+    alone = pretrain(larger, 1, tmp_path / "alone.safetensors", progress=Silent())
+    third = pretrain(replace(going_on, begin=second.weights), 1, tmp_path / "third.safetensors", progress=Silent())
+
+    def distance(one: Path, two: Path) -> float:
+        states = (load(file, registry.networks()).network.state_dict() for file in (one, two))
+        return sum(float((a - b).abs().sum()) for a, b in zip(*(state.values() for state in states), strict=True))
+
+    assert distance(first.weights, second.weights) < 0.5 * distance(first.weights, alone.weights)
+    card = second.card.read_text(encoding="utf-8")
+    assert "2 at 32 px, then 1 at 48 px;" in card
+    assert f"{first.patients + second.patients} simulated patients" in card
+    assert "\n    first\n    second\n" in card
+    assert [run["command"] for run in read_header(third.weights).facts["earlier"]] == ["first", "second"]
+
+
+def test_weights_that_saw_something_else_are_no_start(tmp_path: Path) -> None:
+    made = pretrain(TINY, 1, tmp_path / "made.safetensors", progress=Silent()).weights
+    loaded = load(made, registry.networks())
+    (tmp_path / "real.safetensors").write_bytes(save(replace(loaded.header, facts={}), loaded.network))
+    with pytest.raises(BadInput, match="not made by 'annotator pretrain'"):
+        pretrain(replace(TINY, begin=tmp_path / "real.safetensors"), 1, tmp_path / "w.safetensors", progress=Silent())
 
 
 def test_nothing_is_written_where_it_is_cancelled(tmp_path: Path) -> None:
