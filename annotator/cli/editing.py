@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -15,8 +14,7 @@ from annotator.cli.output import AuthorOption, JsonOption, ProjectArgument, auth
 from annotator.core.clip_json import clip_to_json
 from annotator.core.errors import AnnotatorError, BadInput
 from annotator.core.identity import Clip, ClipHeader, Spacing, SpacingStatus, Split, safe_stem
-
-_VIEW: Final = re.compile(r"^[\w.\-]{1,32}$")
+from annotator.core.views import view_id
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +53,8 @@ def edit(
     size_of = _spacing(spacing) if spacing is not None else None
     with writable(project) as opened:
         found = opened.clip(clip)
+        if view:
+            changes["view"] = view_id(view, opened.protocol.views)
         if size_of is not None:
             size = size_of(found.header, project)
             changes |= {"spacing": size, "spacing_status": SpacingStatus.CONFIRMED, "proposed_spacing": None}
@@ -67,7 +67,7 @@ def edit(
 def _text_changes(view: str | None, domain: str | None) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if view is not None:
-        if view and not _VIEW.match(view):
+        if view and view_id(view, ()) is None:
             raise typer.BadParameter(f"'{view}' is no view, such as a4c")
         changes["view"] = view or None
     if domain is not None:

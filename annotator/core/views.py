@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 _NAMES: Final = {
@@ -13,6 +14,8 @@ _NAMES: Final = {
     "plax": "plax", "parasternallongaxis": "plax",
 }  # fmt: skip
 
+_ID: Final = re.compile(r"^[\w.\-]{1,32}$")
+
 _SHORTEST: Final = 3
 """Letters of a word in a file name; shorter ones mean too many other things."""
 
@@ -20,6 +23,21 @@ _SHORTEST: Final = 3
 def view_named(name: str) -> str | None:
     """Id of the view with this name, such as ``"a4c"`` of ``"Apical 4-chamber"``; ``None`` where it is no view's."""
     return _NAMES.get(re.sub(r"[^a-z0-9]", "", name.lower()))
+
+
+def view_id(text: str, own: Collection[str]) -> str | None:
+    """Id of the view that a person means; ``None`` where the text is no view, and might be anything.
+
+    Parameters
+    ----------
+    text
+        Such as ``"4CH"``.
+    own
+        Views of the protocol, which are taken by the letter.
+    """
+    if text in own:
+        return text
+    return view_named(text) or (text if _ID.match(text) else None)
 
 
 def view_in_stem(stem: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final
 from annotator.core.errors import BadInput
 from annotator.core.identity import Spacing, Split
 from annotator.core.protocols import LabelProtocol
+from annotator.core.views import view_id
 
 COLUMNS: Final = (
     "image",
@@ -31,7 +32,6 @@ COLUMNS: Final = (
 """Every column that a manifest may have."""
 
 _REMEDY: Final = "correct the manifest"
-_VIEW: Final = re.compile(r"^[\w.\-]{1,32}$")
 _BETWEEN_NAMES: Final = re.compile(r"[\s,;]+")
 
 
@@ -172,7 +172,7 @@ def _row(cells: _Cells, protocol: LabelProtocol, starred: tuple[str, ...]) -> Ro
         image=image,
         frame=_frame(cells),
         patient=cells["patient"] or None,
-        view=_view(cells),
+        view=_view(cells, protocol),
         domain=cells["domain"][:64] or None,
         spacing=_spacing(cells),
         split=_split(cells),
@@ -200,11 +200,14 @@ def _frame(cells: _Cells) -> int | None:
     return int(text)
 
 
-def _view(cells: _Cells) -> str | None:
+def _view(cells: _Cells, protocol: LabelProtocol) -> str | None:
     text = cells["view"]
-    if text and not _VIEW.match(text):
-        raise cells.error(f"'{text}' (view) is no view id, such as a4c")
-    return text or None
+    if not text:
+        return None
+    found = view_id(text, protocol.views)
+    if found is None:
+        raise cells.error(f"'{text}' (view) is no view, such as a4c")
+    return found
 
 
 def _spacing(cells: _Cells) -> Spacing | None:

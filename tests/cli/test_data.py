@@ -76,13 +76,14 @@ def test_a_manifest_may_give_other_values(tmp_path: Path, data_set: Path) -> Non
 
 def test_a_folder_is_imported_with_what_the_user_says(tmp_path: Path, data_set: Path) -> None:
     command("new", tmp_path / "p", "--protocol", "apical")
-    words = ("--domain", "north", "--view", "a2c", "--patient-from", "stem", "--split", "test")
+    words = ("--domain", "north", "--view", "2CH", "--patient-from", "stem", "--split", "test")
     added = command("import", tmp_path / "p", data_set / "anna.png", data_set / "bert.png", *words, "--json").json
     assert added["clips"] == ["anna", "bert"]
     with Project.open(tmp_path / "p", read_only=True) as project:
         anna, bert = project.clips()
     assert (anna.header.domain, anna.header.view, anna.split) == ("north", "a2c", "test")
     assert anna.header.patient != bert.header.patient
+    assert command("import", tmp_path / "p", data_set / "anna.png", "--view", "Jane Doe").status == 1
 
 
 def test_damaged_files_of_a_folder_are_left_out_where_asked(tmp_path: Path, data_set: Path) -> None:

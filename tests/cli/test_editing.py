@@ -39,6 +39,11 @@ def test_what_is_not_named_stays(study: Path) -> None:
     )
 
 
+def test_a_view_may_be_called_by_its_other_names(study: Path) -> None:
+    assert command("edit", study, "clip", "--view", "Apical 2-chamber", "--json").json["view"] == "a2c"
+    assert command("edit", study, "clip", "--view", "4CH", "--json").json["view"] == "a4c"
+
+
 def test_empty_marks_and_view_take_them_away(study: Path) -> None:
     command("edit", study, "clip", "--ed", "1")
     command("edit", study, "clip", "--ed", "", "--view", "")

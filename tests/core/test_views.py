@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.views import view_in_stem, view_named
+from annotator.core.views import view_id, view_in_stem, view_named
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,13 @@ def test_a_file_s_name_may_say_its_view(stem: str, view: str | None) -> None:
 def test_a_view_s_own_words_are_read_whatever_their_spelling() -> None:
     assert view_named("Apical 4-chamber") == view_named("APICAL_FOUR_CHAMBER") == view_named("4ch") == "a4c"
     assert view_named("A4C view of the patient") is None
+
+
+def test_what_a_person_calls_a_view_becomes_its_id() -> None:
+    assert view_id("4CH", ("a4c", "a2c")) == view_id("Apical 4-chamber", ()) == view_id("A4C", ()) == "a4c"
+    assert view_id("4CH", ("4CH", "2CH")) == "4CH"
+    assert view_id("subcostal", ("a4c",)) == "subcostal"
+    assert view_id("Jane Doe, sitting", ("a4c",)) is None
 
 
 @given(st.text())

@@ -252,6 +252,13 @@ def test_wrong_rows(tmp_path: Path, row: dict[str, str], match: str) -> None:
         manifest(write(tmp_path, row)).check()
 
 
+def test_a_view_may_be_called_by_another_name(tmp_path: Path) -> None:
+    still(tmp_path / "a.png")
+    found = manifest(write(tmp_path, {"image": "a.png", "view": "2CH", "frame": 0}, {"image": "a.png", "view": "A2C"}))
+    assert next(iter(found))[0].header.view == "a2c"
+    assert not any("view" in sentence for sentence in found.warnings)
+
+
 @pytest.mark.parametrize("field", ["patient", "view", "domain", "split"])
 def test_rows_of_one_file_agree(tmp_path: Path, field: str) -> None:
     still(tmp_path / "a.png")

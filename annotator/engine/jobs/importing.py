@@ -14,6 +14,7 @@ from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import LabelsDocument
 from annotator.core.plugin_types import Recording
+from annotator.core.views import view_id
 from annotator.engine.jobs.progress import Progress
 from annotator.export import read_labels_json
 from annotator.project import Added, Project
@@ -153,7 +154,7 @@ def import_paths(
     documents = [_Document(path, _read_document(project, path)) for path in files]
     report = ImportReport()
     if images:
-        overrides = ingest.Overrides(options.view, options.domain, options.patient_from)
+        overrides = ingest.Overrides(_view(options, project), options.domain, options.patient_from)
         reading = ingest.read_paths(
             images,
             registry.readers(),
@@ -166,6 +167,15 @@ def import_paths(
     found = _gathered(project, documents)
     brought = project.import_labels(found, author=author).keys if found else ()
     return replace(report, labels=report.labels + _finished(found, brought))
+
+
+def _view(options: ImportOptions, project: Project) -> str | None:
+    if not options.view:
+        return None
+    found = view_id(options.view, project.protocol.views)
+    if found is None:
+        raise BadInput(options.view, "this is no view", "give one such as a4c")
+    return found
 
 
 def _read_document(project: Project, path: Path) -> LabelsDocument:
