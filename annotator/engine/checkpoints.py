@@ -29,8 +29,8 @@ class SessionFacts:
         Whether it slept on a plateau; with the same labels it goes on sleeping.
     schedule
         State of :class:`~annotator.engine.schedule.Schedule` as plain numbers.
-    dice, dice_by_domain
-        Of the last validation.
+    dice, dice_by_domain, accepted
+        Of the last validation; structures that accepted suggestions alone measured.
     best_dice
         Of the best model published so far, on the present validation frames; empty where not known.
     start
@@ -44,6 +44,7 @@ class SessionFacts:
     schedule: Mapping[str, float | None] = field(default_factory=dict)
     dice: Mapping[str, float] = field(default_factory=dict)
     dice_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
     best_dice: Mapping[str, float] = field(default_factory=dict)
     start: Mapping[str, str] | None = None
 
@@ -95,6 +96,6 @@ def read_checkpoint(path: Path) -> tuple[SessionFacts, bytes] | None:
 
 def _facts(text: Mapping[str, Any]) -> SessionFacts:
     try:
-        return SessionFacts(**text)
+        return SessionFacts(**{**text, "accepted": tuple(text.get("accepted", ()))})
     except TypeError:
         raise CorruptProject("The training checkpoint was written by another version.") from None

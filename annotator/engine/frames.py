@@ -17,6 +17,7 @@ import numpy as np
 from annotator.core.allowed import Bitmap, allowed_bitmap
 from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, FrameKey
+from annotator.core.status import Origin
 from annotator.engine.holding import held_patients
 from annotator.engine.roles import Plan, plan_frames
 from annotator.engine.shelf import ImageShelf
@@ -285,7 +286,11 @@ class FrameBook:
             self._troubles.append(f"A frame was left out of training: {error}")
             return None
         said = self._finished.get(key, frozenset())
-        return self._workshop.training_frame(key, clip.header, image=image, allowed=allowed, said=said)
+        cells = self._project.statuses(key.clip).get(key.frame, {})
+        accepted = [s for s in said if s in cells and cells[s].origin is Origin.ACCEPTED]
+        return self._workshop.training_frame(
+            key, clip.header, image=image, allowed=allowed, said=said, accepted=accepted
+        )
 
     def start_over(self) -> None:
         """Everything must be loaded again, since the trainer is a new one."""

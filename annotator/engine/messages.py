@@ -173,6 +173,8 @@ class TrainingStatus:
         Domain to structure id to validation Dice.
     validation_patients
         Pseudonyms held aside; empty below four labelled patients.
+    measured_on_accepted
+        Structures whose Dice is against accepted suggestions alone, which flatters the model that made them.
     labelled_frames, unlabelled_frames
         Frames that it trains on.
     snapshot
@@ -196,6 +198,7 @@ class TrainingStatus:
     dice: Mapping[str, float] = field(default_factory=dict)
     dice_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     validation_patients: tuple[str, ...] = ()
+    measured_on_accepted: tuple[str, ...] = ()
     labelled_frames: int = 0
     unlabelled_frames: int = 0
     snapshot: int | None = None

@@ -207,10 +207,12 @@ class Workshop(Protocol):
         image: NDArray[np.uint8],
         allowed: Bitmap | None,
         said: Collection[str] = (),
+        accepted: Collection[str] = (),
     ) -> TrainingFrame:
         """A training frame from a fitted (S, S) image and the native (H, W) bitmap; ``None`` is unlabelled.
 
-        ``said`` are the structures that the labels speak of.
+        ``said`` are the structures that the labels speak of, and ``accepted`` those of them that a model suggested and
+        a person accepted as they were.
         """
         ...
 

@@ -159,14 +159,18 @@ class LearnWorkshop:
         image: NDArray[np.uint8],
         allowed: Bitmap | None,
         said: Collection[str] = (),
+        accepted: Collection[str] = (),
     ) -> TrainingFrame:
-        """A training frame from a fitted image, the native bitmap and the structures that it speaks of."""
+        """A training frame from a fitted image, the native bitmap and the structures that it speaks of.
+
+        Of them ``accepted`` are suggestions that were accepted as they were.
+        """
         from annotator.learn.dataset import TrainingFrame  # noqa: PLC0415
 
         everything = everything_allowed(self._protocol)
         bitmap = None if allowed is None else self._fit(header).fit_bitmap(allowed, everything)
         possible = possible_classes(self._protocol, header.view, said=said)
-        return TrainingFrame(key, header.patient, header.domain, image, bitmap, possible)
+        return TrainingFrame(key, header.patient, header.domain, image, bitmap, possible, frozenset(accepted))
 
     def native(self, probabilities: Probabilities, header: ClipHeader) -> Probabilities:
         """(K+1, S, S) to native (K+1, H, W)."""

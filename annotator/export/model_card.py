@@ -40,6 +40,8 @@ class ModelFacts:
         Structure id to mean Dice over held-out patients, 0..1; empty where none was measured.
     validation_by_domain
         Domain to the same.
+    measured_on_accepted
+        Structures that were measured on accepted suggestions alone.
     lineage
         Sentences on the weights that training began from, and on what was done before publishing.
     is_calibrated
@@ -64,6 +66,7 @@ class ModelFacts:
     domains: Mapping[str, int] = field(default_factory=dict)
     validation: Mapping[str, float] = field(default_factory=dict)
     validation_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    measured_on_accepted: Sequence[str] = ()
     lineage: Sequence[str] = ()
     is_calibrated: bool = False
     inactive: Sequence[str] = ()
@@ -127,9 +130,11 @@ def _validation(facts: ModelFacts) -> str:
     rows = [("all", *(f"{facts.validation[i]:.3f}" for i in ids))]
     for domain, dice in facts.validation_by_domain.items():
         rows.append((domain, *(f"{dice[i]:.3f}" if i in dice else "not measured" for i in ids)))
-    return "## Validation\n\nMean Dice over patients that were never trained on.\n\n" + _table(
-        ("domain", *(f"`{i}`" for i in ids)), rows
-    )
+    said = "Mean Dice over patients that were never trained on."
+    if facts.measured_on_accepted:
+        which = ", ".join(f"`{i}`" for i in facts.measured_on_accepted)
+        said += f" Measured on suggestions that were accepted as they were, which flatters the model: {which}."
+    return f"## Validation\n\n{said}\n\n" + _table(("domain", *(f"`{i}`" for i in ids)), rows)
 
 
 def _lineage(facts: ModelFacts) -> str:

@@ -31,6 +31,8 @@ class TrainingFrame:
         (S, S) uint16 allowed sets; ``None`` where the frame has no finished label.
     possible
         Bitmap of the classes that its view can show at all, background among them.
+    accepted
+        Structures whose label is a suggestion that a person accepted as it was.
     """
 
     key: FrameKey
@@ -39,6 +41,7 @@ class TrainingFrame:
     image: NDArray[np.uint8]
     bitmap: NDArray[np.uint16] | None = None
     possible: int = ANY_CLASS
+    accepted: frozenset[str] = frozenset()
 
 
 class ResidentFrames:

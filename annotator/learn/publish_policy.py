@@ -26,6 +26,14 @@ Standard deviation between looks 100 to 500 steps apart; CAMUS, apical four-cham
 """
 
 
+ACCEPTED_SLACK = 0.05
+"""Dice by which a structure may be lower where accepted suggestions alone measure it.
+
+They say that an outline is right, not that another one is wrong, and where two people draw one chamber they differ by
+more than this. Without it, who accepts what a model suggests would keep every later model from being published.
+"""
+
+
 def hold_aside(labelled: Mapping[str, Collection[str]], held: Collection[str] = ()) -> tuple[str, ...]:
     """Patients whose labels validate and never train: about one in five, at least one, and held for good.
 
@@ -108,20 +116,22 @@ def decide(now: Validation | None, best: Mapping[str, float] | None) -> Decision
 
 
 def tolerance(now: Validation, structures: Collection[str]) -> float:
-    """Dice by which the mean over structures may be lower by chance: that of the few patients who validate each.
+    """Dice by which the mean over structures may be lower without being worse.
 
-    The standard deviation of a mean of means, sqrt(sum of 1 / n) / K times that of one patient, for K structures of n
-    patients each; at least :data:`TOLERANCE`.
+    That of chance, since few patients validate each: the standard deviation of a mean of means, sqrt(sum of 1 / n) / K
+    times that of one patient, for K structures of n patients each, and at least :data:`TOLERANCE`. And
+    :data:`ACCEPTED_SLACK` for the share of structures that accepted suggestions alone measure.
 
     Parameters
     ----------
     now
-        Says how many patients are behind each figure.
+        Says what is behind each figure.
     structures
         Those that are compared.
     """
     spread = math.sqrt(sum(1.0 / now.patients_of.get(s, 1) for s in structures)) / len(structures)
-    return max(TOLERANCE, PATIENT_NOISE * spread)
+    accepted = sum(s in now.accepted for s in structures) / len(structures)
+    return max(TOLERANCE, PATIENT_NOISE * spread) + ACCEPTED_SLACK * accepted
 
 
 def best_of(now: Mapping[str, float], best: Mapping[str, float]) -> dict[str, float]:

@@ -1,4 +1,8 @@
-"""Validation on patients held aside: Dice per structure and domain, over pixels that a person decided."""
+"""Validation on patients held aside: Dice per structure and domain, over pixels that a person decided.
+
+A suggestion that was accepted as it was is right, but it is the outline of the model that made it: whatever has learnt
+more since overlaps with it less. So accepted ones measure a structure only where nobody drew or corrected any.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,8 @@ class Validation:
         What it was measured on.
     patients_of
         Structure id to the number of patients behind its figure.
+    accepted
+        Structures whose figure rests on accepted suggestions alone.
     """
 
     dice: Mapping[str, float] = field(default_factory=dict)
@@ -42,6 +48,7 @@ class Validation:
     n_frames: int = 0
     n_patients: int = 0
     patients_of: Mapping[str, int] = field(default_factory=dict)
+    accepted: frozenset[str] = frozenset()
 
     @property
     def mean_dice(self) -> float:
@@ -63,7 +70,8 @@ def score(
     protocol
         Names the structures.
     """
-    scores: _Scores = defaultdict(list)
+    own: _Scores = defaultdict(list)
+    echoed: _Scores = defaultdict(list)
     for frame, predicted in zip(frames, classes, strict=True):
         assert frame.bitmap is not None
         known = known_structures(frame.bitmap, protocol.n_classes)
@@ -71,13 +79,16 @@ def score(
             c = protocol.index(structure)
             value = _dice(frame.bitmap, predicted, c) if known[c] else float("nan")
             if np.isfinite(value):
+                scores = echoed if structure in frame.accepted else own
                 scores[frame.domain, structure, frame.patient].append(value)
+    accepted = frozenset(of for _, of, _ in echoed) - {of for _, of, _ in own}
+    scores = own | {place: values for place, values in echoed.items() if place[1] in accepted}
     pooled = _means(scores, protocol.ids, domain=None)
     domains = sorted({domain for domain, _, _ in scores})
     loss = 1.0 - float(np.mean(list(pooled.values()))) if pooled else float("nan")
     by_domain = {domain: _means(scores, protocol.ids, domain=domain) for domain in domains}
     patients_of = Counter(structure for structure, _ in {(of, patient) for _, of, patient in scores})
-    return Validation(pooled, by_domain, loss, len(frames), len({f.patient for f in frames}), patients_of)
+    return Validation(pooled, by_domain, loss, len(frames), len({f.patient for f in frames}), patients_of, accepted)
 
 
 def score_probabilities(

@@ -13,7 +13,7 @@ from annotator.core.identity import ClipHeader, FrameKey, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol, Structure
-from annotator.core.status import LabelStatus
+from annotator.core.status import LabelStatus, Origin
 from annotator.engine.messages import Event, RunState
 from annotator.engine.options import SessionOptions
 from annotator.engine.session import TrainingSession
@@ -45,12 +45,21 @@ def add_moving_square(
     return added.clip.name
 
 
-def outline_square(project: Project, clip: str, frame: int = 0, *, structure: str = "lv", top: int = 8) -> FrameKey:
+def outline_square(
+    project: Project,
+    clip: str,
+    frame: int = 0,
+    *,
+    structure: str = "lv",
+    top: int = 8,
+    origin: Origin = Origin.DRAWN,
+) -> FrameKey:
     """Outline the square of a frame."""
     mask = np.zeros((SIDE, SIDE), dtype=np.bool_)
     mask[top + frame % 4 : top + 12 + frame % 4, 8:20] = True
     key = FrameKey(clip, frame)
-    project.commit(key, [Assign(structure, StructureLabel(LabelStatus.OUTLINED, mask))], author="tester")
+    said = Assign(structure, StructureLabel(LabelStatus.OUTLINED, mask))
+    project.commit(key, [said], author="tester", origin=origin)
     return key
 
 

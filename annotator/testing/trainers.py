@@ -102,7 +102,9 @@ class FakeTrainer:
             return Validation()
         self.validations += 1
         dice = self._dice(self.validations)
-        return Validation({"lv": dice}, {"default": {"lv": dice}}, 1.0 - dice, len(self.validation), 1)
+        accepted = frozenset.intersection(*(frame.accepted for frame in self.validation))
+        count = len(self.validation)
+        return Validation({"lv": dice}, {"default": {"lv": dice}}, 1.0 - dice, count, 1, accepted=accepted)
 
     def candidate(self) -> FakeCandidate:
         """The present step, with the Dice that was asked for."""
@@ -258,6 +260,7 @@ class FakeWorkshop:
         image: NDArray[np.uint8],
         allowed: Bitmap | None,
         said: Collection[str] = (),
+        accepted: Collection[str] = (),
     ) -> TrainingFrame:
         """A training frame."""
         from annotator.learn.dataset import TrainingFrame  # noqa: PLC0415
@@ -265,7 +268,7 @@ class FakeWorkshop:
         small = None
         if allowed is not None:
             small = np.asarray(cv2.resize(allowed, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST), dtype=np.uint16)
-        return TrainingFrame(key, header.patient, header.domain, image, small)
+        return TrainingFrame(key, header.patient, header.domain, image, small, accepted=frozenset(accepted))
 
     def native(self, probabilities: NDArray[np.float32], header: ClipHeader) -> NDArray[np.float32]:
         """(K+1, S, S) to (K+1, H, W), the nearest pixel each."""

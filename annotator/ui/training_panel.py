@@ -16,6 +16,8 @@ from annotator.ui.warning_list import WarningList
 from annotator.viewer.state import Curve, TrainingView
 
 _WIDTH: Final = 2
+_FLATTERS: Final = "Measured on accepted suggestions alone, which flatters."
+
 _NAMED: Final = 2
 """Patients that are named in the panel; the others are in its tooltip."""
 _LEAST_PLOT: Final = 64
@@ -172,8 +174,9 @@ class TrainingPanel(QWidget):
         self._dice.show_shares(view.dice)
         last = view.loss.points[-1].value if view.loss.points else None
         _set(self._loss_text, "Loss: no step yet" if last is None else f"Loss {last:.3f}")
-        _set(self._dice_text, dice_words(view.dice, title=_title(view.held_patients)))
-        self._dice_text.setToolTip(view.held)
+        note = _FLATTERS if view.caveat else ""
+        _set(self._dice_text, dice_words(view.dice, title=_title(view.held_patients), note=note))
+        self._dice_text.setToolTip(f"{view.held}\n{view.caveat}".rstrip())
 
     def _choose_plots(self) -> None:
         """Show the plots for which words and warnings leave room, the Dice curves first."""
@@ -216,8 +219,8 @@ def _title(held: tuple[str, ...]) -> str:
     return f"Dice on patients held aside: {', '.join(held[:_NAMED])}{more}"
 
 
-def dice_words(curves: tuple[Curve, ...], *, title: str) -> str:
-    """The legend as rich text: the title, and one coloured dot, name and last value per structure."""
+def dice_words(curves: tuple[Curve, ...], *, title: str, note: str = "") -> str:
+    """The legend as rich text: the title, one coloured dot, name and last value per structure, and a note on them."""
     known = [curve for curve in curves if curve.points]
     if not known:
         return f"{_plain(title)}. Not measured yet."
@@ -226,7 +229,7 @@ def dice_words(curves: tuple[Curve, ...], *, title: str) -> str:
         f"{_escaped(c.name)}&nbsp;<b>{c.points[-1].value:.2f}</b></span>"
         for c in known
     )
-    return f"{_plain(title)}<br>" + "&nbsp; ".join(parts)
+    return f"{_plain(title)}<br>" + "&nbsp; ".join(parts) + (f"<br>{_plain(note)}" if note else "")
 
 
 def _escaped(text: str) -> str:

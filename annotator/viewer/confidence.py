@@ -31,6 +31,18 @@ def held_sentence(patients: tuple[str, ...]) -> str:
     return f"{who} held aside, never trained on: {', '.join(patients)}."
 
 
+def caveat_sentence(status: TrainingStatus, protocol: LabelProtocol) -> str:
+    """Which Dice flatters the model, and what would measure it; empty where none does."""
+    flattered = [s.name for s in protocol.structures if s.id in status.measured_on_accepted]
+    if not flattered:
+        return ""
+    which = "These figures are" if len(flattered) == len(status.dice) else f"The figures of {', '.join(flattered)} are"
+    return (
+        f"{which} against suggestions that were accepted as they were, which flatters the model. "
+        "Draw or correct some in the patients held aside, and it is measured on those."
+    )
+
+
 def reliability_rows(found: Mapping[str, Reliability], protocol: LabelProtocol) -> tuple[ReliabilityRow, ...]:
     """One row per measured structure, in the protocol's order."""
     return tuple(

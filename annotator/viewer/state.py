@@ -165,6 +165,8 @@ class TrainingView:
         Its name, and what it does; no name before the learner speaks.
     held, held_patients
         Which patients are held aside, or from when on: one plain sentence, and their pseudonyms.
+    caveat
+        Which Dice flatters the model, in a plain sentence; empty where none does.
     reliability, confidence
         One row per structure that was measured; a plain sentence on what the suggestions carry.
     warnings
@@ -184,6 +186,7 @@ class TrainingView:
     recipe_summary: str = ""
     held: str = ""
     held_patients: tuple[str, ...] = ()
+    caveat: str = ""
     reliability: tuple[ReliabilityRow, ...] = ()
     confidence: str = ""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.messages import QueueItem, RunState, TrainingStatus
 from annotator.project import Snapshot
-from annotator.viewer.confidence import confidence_sentence, held_sentence, reliability_rows
+from annotator.viewer.confidence import caveat_sentence, confidence_sentence, held_sentence, reliability_rows
 from annotator.viewer.rows import queue_rows
 from annotator.viewer.state import Curve, CurvePoint, QueueRow, TrainingView
 
@@ -79,6 +79,7 @@ class TrainingBoard:
             recipe_summary=status.recipe_summary,
             held=held_sentence(status.validation_patients),
             held_patients=status.validation_patients,
+            caveat=caveat_sentence(status, self._protocol),
             reliability=reliability_rows(status.reliability, self._protocol),
             confidence=confidence_sentence(status),
         )

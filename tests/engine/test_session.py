@@ -11,7 +11,7 @@ from annotator.core.edits import Assign, Paint
 from annotator.core.errors import TrainingFailed
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels import StructureLabel
-from annotator.core.status import LabelStatus
+from annotator.core.status import LabelStatus, Origin
 from annotator.engine.messages import (
     DataChanged,
     Look,
@@ -154,6 +154,28 @@ def test_from_four_patients_on_one_is_held_and_stays_held(project: Project) -> N
     again.run_to(RunState.TRAINING)
     again.settle()
     assert {frame.patient for frame in other.trainers[0].validation} == held
+
+
+def test_who_accepts_every_suggestion_still_gets_later_models_and_is_told(project: Project) -> None:
+    clips = [add_moving_square(project, f"c{i}") for i in range(4)]
+    for clip in clips:
+        outline_square(project, clip, origin=Origin.ACCEPTED)
+    driver, workshop = driven(project, lambda _: FakeTrainer(lambda n: (0.99, 0.97, 0.95, 0.93)[min(n, 3)]))
+    driver.run_to(RunState.TRAINING)
+    for count in (1, 2, 3):
+        check_soon(driver)
+        driver.run(lambda: len(of(driver, SnapshotPublished)) == count)  # noqa: B023 - called at once
+    status = driver.session.status()
+    assert (status.dice, status.measured_on_accepted) == ({"lv": 0.93}, ("lv",))
+    assert project.snapshots()[-1].metrics["measured_on_accepted"] == ["lv"]
+    driver.session.finish()
+    again, _ = driven(project)
+    again.run_to(RunState.TRAINING)
+    assert again.session.status().measured_on_accepted == ("lv",)
+    (held,) = workshop.trainers[0].validation
+    tell(again, outline_square(project, held.key.clip, top=9, origin=Origin.CORRECTED))
+    check_soon(again)
+    again.run(lambda: again.session.status().measured_on_accepted == ())
 
 
 def test_validation_clips_of_a_manifest_replace_the_automatic_choice(project: Project) -> None:

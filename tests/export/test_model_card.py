@@ -22,6 +22,7 @@ FACTS = ModelFacts(
     domains={"scanner a": 4},
     validation={"one": 0.912, "two": 0.7},
     validation_by_domain={"scanner a": {"one": 0.9}},
+    measured_on_accepted=("two",),
     lineage=("Training began from a <b> file.",),
     inactive=("three",),
 )
@@ -33,7 +34,7 @@ def test_every_fact_is_on_the_card() -> None:
         "# Ward 3", "unet (width 16), 1200 training steps, data revision 42", "| `one` | 1 | 12 | 0 |",
         "| A. Reader | 10 |", "| drawn | 9 |", "| all | 0.912 | 0.700 |", "| scanner a | 0.900 | not measured |",
         "| 3 | `three` | Third | 9 | no |", "Never predicted", "not a medical device", "| learning_rate | 0.001 |",
-        "## Lineage\n\n- Training began from a &lt;b> file.", "not calibrated",
+        "which flatters the model: `two`.", "## Lineage\n\n- Training began from a &lt;b> file.", "not calibrated",
     ):  # fmt: skip
         assert said in card
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,6 +83,16 @@ def test_few_patients_keep_nothing_back_for_what_they_cannot_tell() -> None:
     assert decide(_validation(patients=1, lv=0.79, la=0.59), best).publish
     assert not decide(_validation(patients=20, lv=0.79, la=0.59), best).publish
     assert not decide(_validation(patients=1, lv=0.77, la=0.57), best).publish
+
+
+def test_accepted_suggestions_do_not_keep_later_models_from_being_published() -> None:
+    best = {"lv": 0.99, "la": 0.98}
+    later = _validation(lv=0.95, la=0.95)
+    assert not decide(later, best).publish
+    assert decide(replace(later, accepted=frozenset(best)), best).publish
+    assert not decide(replace(later, accepted=frozenset({"lv"})), best).publish
+    far = _validation(lv=0.9, la=0.9)
+    assert not decide(replace(far, accepted=frozenset(best)), best).publish
 
 
 @settings(max_examples=50, deadline=None)

@@ -37,6 +37,17 @@ def test_means_run_over_patients_not_frames(protocol: LabelProtocol) -> None:
     assert result.patients_of == {"disc": 2}
 
 
+def test_accepted_suggestions_measure_only_what_nobody_drew(protocol: LabelProtocol) -> None:
+    good, right = _disc(4)
+    bad, wrong = _disc(0)
+    echo = replace(_frame("a", good), accepted=frozenset({"disc"}))
+    alone = score([echo], [right], protocol)
+    assert (alone.dice, alone.accepted) == ({"disc": 1.0}, frozenset({"disc"}))
+    with_own = score([echo, _frame("b", bad)], [right, wrong], protocol)
+    assert (with_own.dice, with_own.accepted, with_own.patients_of) == ({"disc": 0.0}, frozenset(), {"disc": 1})
+    assert with_own.by_domain == {"default": {"disc": 0.0}}
+
+
 def test_domains_stand_apart(protocol: LabelProtocol) -> None:
     good, right = _disc(4)
     bad, wrong = _disc(0)

@@ -21,6 +21,17 @@ def test_held_patients_are_named_and_their_absence_is_explained() -> None:
     assert board.view.held_patients == ("p1", "p2")
 
 
+def test_dice_against_accepted_suggestions_is_said_to_flatter() -> None:
+    board = TrainingBoard(SAMPLE_PROTOCOL)
+    measured = replace(STATUS, dice={"one": 0.98, "two": 0.9})
+    board.take_status(measured)
+    assert board.view.caveat == ""
+    board.take_status(replace(measured, step=11, measured_on_accepted=("two",)))
+    assert board.view.caveat.startswith(f"The figures of {SAMPLE_PROTOCOL.structure('two').name} are against")
+    board.take_status(replace(measured, step=12, measured_on_accepted=("one", "two")))
+    assert board.view.caveat.startswith("These figures are against suggestions that were accepted")
+
+
 def test_before_the_first_report_nothing_is_said_of_labels() -> None:
     assert TrainingBoard(SAMPLE_PROTOCOL).view.headline == "The learner is starting."
 

@@ -89,6 +89,7 @@ def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> Model
         domains=Counter(clip.header.domain for clip in project.clips()),
         validation=snapshot.metrics.get("dice", {}),
         validation_by_domain=snapshot.metrics.get("dice_by_domain", {}),
+        measured_on_accepted=snapshot.metrics.get("measured_on_accepted", ()),
         lineage=lineage_sentences(header.facts),
         is_calibrated=bool(applied_temperatures(header)),
         inactive=[s for s in header.protocol.ids if s not in header.active],

@@ -100,7 +100,8 @@ class _ProgressPage(QWidget):
     def show_state(self, view: TrainingView) -> None:
         self._headline.setText(view.headline)
         self._held.setText(view.held)
-        self._words.setText(dice_words(view.dice, title="Overlap with their labels (Dice; 1 is perfect)"))
+        title = "Overlap with their labels (Dice; 1 is perfect)"
+        self._words.setText(dice_words(view.dice, title=title, note=view.caveat))
         self._dice.show_shares(view.dice)
         self._loss.show_curves((view.loss,))
 
