@@ -16,7 +16,7 @@ from annotator.ui.warning_list import WarningList
 from annotator.viewer.state import Curve, TrainingView
 
 _WIDTH: Final = 2
-_FLATTERS: Final = "Measured on accepted suggestions alone, which flatters."
+_FLATTERS: Final = "Against accepted suggestions: flattering."
 
 _NAMED: Final = 2
 """Patients that are named in the panel; the others are in its tooltip."""
