@@ -73,7 +73,8 @@ def confidence_sentence(status: TrainingStatus) -> str:
             return "Confidence cannot be measured yet, since no patient is held aside."
         return "Confidence is measured when the next model is published."
     any_of = next(iter(status.reliability.values()))
+    flattered = " It was measured with accepted suggestions, which flatters." if status.measured_on_accepted else ""
     if any_of.is_applied:
-        return "The suggestions carry the confidence after calibration."
+        return f"The suggestions carry the confidence after calibration.{flattered}"
     reason = f", since {any_of.reason}" if any_of.reason else ""
-    return f"The suggestions carry the confidence before calibration{reason}."
+    return f"The suggestions carry the confidence before calibration{reason}.{flattered}"

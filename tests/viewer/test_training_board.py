@@ -48,7 +48,9 @@ def test_confidence_is_read_aloud() -> None:
     assert row.before.points == ((0.01, 0.0), (0.5, 0.45), (0.8, 0.74)), "three pixels say nothing"
     assert "before calibration, since other patients did not confirm it" in board.view.confidence
     board.take_status(replace(STATUS, step=11, reliability={"two": replace(found, is_applied=True)}))
-    assert "after calibration" in board.view.confidence
+    assert board.view.confidence.endswith("after calibration.")
+    board.take_status(replace(STATUS, step=12, reliability={"two": found}, measured_on_accepted=("two",)))
+    assert board.view.confidence.endswith("which flatters.")
 
 
 def test_curves_begin_with_earlier_snapshots_and_anew_with_another_network(tmp_path: Path) -> None:
