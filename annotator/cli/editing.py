@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,15 +46,14 @@ def edit(
     typer.BadParameter
         Where nothing is to be changed, or a value has another form.
     """
-    changes = _text_changes(view, domain)
-    changes |= {name: _frames(text) for name, text in (("ed_frames", ed), ("es_frames", es)) if text is not None}
-    if not changes and spacing is None and split is None:
+    marks = (("ed_frames", ed), ("es_frames", es))
+    changes: dict[str, Any] = {name: _frames(text) for name, text in marks if text is not None}
+    if all(given is None for given in (view, domain, ed, es, spacing, split)):
         raise typer.BadParameter("say what to change: --view, --domain, --ed, --es, --spacing or --split")
     size_of = _spacing(spacing) if spacing is not None else None
     with writable(project) as opened:
         found = opened.clip(clip)
-        if view:
-            changes["view"] = view_id(view, opened.protocol.views)
+        changes |= _text_changes(view, domain, opened.protocol.views)
         if size_of is not None:
             size = size_of(found.header, project)
             changes |= {"spacing": size, "spacing_status": SpacingStatus.CONFIRMED, "proposed_spacing": None}
@@ -64,12 +63,12 @@ def edit(
     show(result, as_json=json, lines=[f"{commit.sentence}."])
 
 
-def _text_changes(view: str | None, domain: str | None) -> dict[str, Any]:
+def _text_changes(view: str | None, domain: str | None, views: Collection[str]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if view is not None:
-        if view and view_id(view, ()) is None:
+        changes["view"] = view_id(view, views) if view else None
+        if view and changes["view"] is None:
             raise typer.BadParameter(f"'{view}' is no view, such as a4c")
-        changes["view"] = view or None
     if domain is not None:
         if not domain.strip():
             raise typer.BadParameter("a domain has a name")

@@ -29,7 +29,7 @@ class SessionFacts:
         Whether it slept on a plateau; with the same labels it goes on sleeping.
     schedule
         State of :class:`~annotator.engine.schedule.Schedule` as plain numbers.
-    dice, dice_by_domain, accepted
+    dice, dice_by_domain, measured_on_accepted
         Of the last validation; structures that accepted suggestions alone measured.
     best_dice
         Of the best model published so far, on the present validation frames; empty where not known.
@@ -44,7 +44,7 @@ class SessionFacts:
     schedule: Mapping[str, float | None] = field(default_factory=dict)
     dice: Mapping[str, float] = field(default_factory=dict)
     dice_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    accepted: tuple[str, ...] = ()
+    measured_on_accepted: tuple[str, ...] = ()
     best_dice: Mapping[str, float] = field(default_factory=dict)
     start: Mapping[str, str] | None = None
 
@@ -96,6 +96,8 @@ def read_checkpoint(path: Path) -> tuple[SessionFacts, bytes] | None:
 
 def _facts(text: Mapping[str, Any]) -> SessionFacts:
     try:
-        return SessionFacts(**{**text, "accepted": tuple(text.get("accepted", ()))})
+        # JSON has no tuples.
+        accepted = tuple(text.get("measured_on_accepted", ()))
+        return SessionFacts(**{**text, "measured_on_accepted": accepted})
     except TypeError:
         raise CorruptProject("The training checkpoint was written by another version.") from None

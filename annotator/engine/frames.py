@@ -286,11 +286,16 @@ class FrameBook:
             self._troubles.append(f"A frame was left out of training: {error}")
             return None
         said = self._finished.get(key, frozenset())
-        cells = self._project.statuses(key.clip).get(key.frame, {})
-        accepted = [s for s in said if s in cells and cells[s].origin is Origin.ACCEPTED]
+        accepted = self._accepted(key) & said
         return self._workshop.training_frame(
             key, clip.header, image=image, allowed=allowed, said=said, accepted=accepted
         )
+
+    def _accepted(self, key: FrameKey) -> frozenset[str]:
+        if not self._is_labelled(key):
+            return frozenset()
+        cells = self._project.statuses(key.clip).get(key.frame, {})
+        return frozenset(s for s, cell in cells.items() if cell.origin is Origin.ACCEPTED)
 
     def start_over(self) -> None:
         """Everything must be loaded again, since the trainer is a new one."""

@@ -58,7 +58,7 @@ class Learning:
         self._schedule = Schedule()
         self._dice: Mapping[str, float] = {}
         self._dice_by_domain: Mapping[str, Mapping[str, float]] = {}
-        self._accepted: tuple[str, ...] = ()
+        self._measured_on_accepted: tuple[str, ...] = ()
         self._best_dice: Mapping[str, float] = {}
         self._troubles: list[Trouble] = []
         self._notes_told = 0
@@ -120,7 +120,7 @@ class Learning:
             self._schedule = self._schedule.after_labels()
         self._start = facts.start
         self._dice, self._dice_by_domain = facts.dice, facts.dice_by_domain
-        self._accepted = facts.accepted
+        self._measured_on_accepted = facts.measured_on_accepted
         self._best_dice = facts.best_dice
 
     def _start_from_weights(self, trainer: TrainerProtocol) -> None:
@@ -225,7 +225,7 @@ class Learning:
         validation = candidate.validation
         self._dice = dict(validation.dice)
         self._dice_by_domain = {domain: dict(dice) for domain, dice in validation.by_domain.items()}
-        self._accepted = tuple(s for s in validation.dice if s in validation.accepted)
+        self._measured_on_accepted = tuple(s for s in validation.dice if s in validation.measured_on_accepted)
         decision = decide(validation, self._best_dice or None)
         self._schedule = self._schedule.after_check(validation.mean_dice if decision.is_validated else None)
         if not decision.publish:
@@ -254,7 +254,7 @@ class Learning:
             "dice": dict(self._dice),
             "dice_by_domain": {d: dict(v) for d, v in self._dice_by_domain.items()},
             "validation_patients": list(self._book.plan.held),
-            "measured_on_accepted": list(self._accepted),
+            "measured_on_accepted": list(self._measured_on_accepted),
         }
 
     def plateau(self) -> str | None:
@@ -290,7 +290,7 @@ class Learning:
             schedule=self._schedule.as_numbers(),
             dice=dict(self._dice),
             dice_by_domain={d: dict(v) for d, v in self._dice_by_domain.items()},
-            accepted=self._accepted,
+            measured_on_accepted=self._measured_on_accepted,
             best_dice=dict(self._best_dice),
             start=None if self._start is None else dict(self._start),
         )
@@ -333,7 +333,7 @@ class Learning:
             dice=dict(self._dice),
             dice_by_domain=self._dice_by_domain,
             validation_patients=self._book.plan.held,
-            measured_on_accepted=self._accepted,
+            measured_on_accepted=self._measured_on_accepted,
             labelled_frames=self._book.loaded_labelled,
             unlabelled_frames=self._book.loaded_unlabelled,
             snapshot=snapshot,

@@ -25,7 +25,6 @@ PATIENT_NOISE = 0.02
 Standard deviation between looks 100 to 500 steps apart; CAMUS, apical four-chamber, 12 and 30 labels.
 """
 
-
 ACCEPTED_SLACK = 0.05
 """Dice by which a structure may be lower where accepted suggestions alone measure it.
 
@@ -130,7 +129,7 @@ def tolerance(now: Validation, structures: Collection[str]) -> float:
         Those that are compared.
     """
     spread = math.sqrt(sum(1.0 / now.patients_of.get(s, 1) for s in structures)) / len(structures)
-    accepted = sum(s in now.accepted for s in structures) / len(structures)
+    accepted = sum(s in now.measured_on_accepted for s in structures) / len(structures)
     return max(TOLERANCE, PATIENT_NOISE * spread) + ACCEPTED_SLACK * accepted
 
 

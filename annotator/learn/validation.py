@@ -38,7 +38,7 @@ class Validation:
         What it was measured on.
     patients_of
         Structure id to the number of patients behind its figure.
-    accepted
+    measured_on_accepted
         Structures whose figure rests on accepted suggestions alone.
     """
 
@@ -48,7 +48,7 @@ class Validation:
     n_frames: int = 0
     n_patients: int = 0
     patients_of: Mapping[str, int] = field(default_factory=dict)
-    accepted: frozenset[str] = frozenset()
+    measured_on_accepted: frozenset[str] = frozenset()
 
     @property
     def mean_dice(self) -> float:
@@ -71,7 +71,7 @@ def score(
         Names the structures.
     """
     own: _Scores = defaultdict(list)
-    echoed: _Scores = defaultdict(list)
+    accepted: _Scores = defaultdict(list)
     for frame, predicted in zip(frames, classes, strict=True):
         assert frame.bitmap is not None
         known = known_structures(frame.bitmap, protocol.n_classes)
@@ -79,16 +79,16 @@ def score(
             c = protocol.index(structure)
             value = _dice(frame.bitmap, predicted, c) if known[c] else float("nan")
             if np.isfinite(value):
-                scores = echoed if structure in frame.accepted else own
-                scores[frame.domain, structure, frame.patient].append(value)
-    accepted = frozenset(of for _, of, _ in echoed) - {of for _, of, _ in own}
-    scores = own | {place: values for place, values in echoed.items() if place[1] in accepted}
+                (accepted if structure in frame.accepted else own)[frame.domain, structure, frame.patient].append(value)
+    only_accepted = frozenset(of for _, of, _ in accepted) - {of for _, of, _ in own}
+    scores = own | {place: values for place, values in accepted.items() if place[1] in only_accepted}
     pooled = _means(scores, protocol.ids, domain=None)
     domains = sorted({domain for domain, _, _ in scores})
     loss = 1.0 - float(np.mean(list(pooled.values()))) if pooled else float("nan")
     by_domain = {domain: _means(scores, protocol.ids, domain=domain) for domain in domains}
     patients_of = Counter(structure for structure, _ in {(of, patient) for _, of, patient in scores})
-    return Validation(pooled, by_domain, loss, len(frames), len({f.patient for f in frames}), patients_of, accepted)
+    n_patients = len({f.patient for f in frames})
+    return Validation(pooled, by_domain, loss, len(frames), n_patients, patients_of, only_accepted)
 
 
 def score_probabilities(

@@ -104,7 +104,7 @@ class FakeTrainer:
         dice = self._dice(self.validations)
         accepted = frozenset.intersection(*(frame.accepted for frame in self.validation))
         count = len(self.validation)
-        return Validation({"lv": dice}, {"default": {"lv": dice}}, 1.0 - dice, count, 1, accepted=accepted)
+        return Validation({"lv": dice}, {"default": {"lv": dice}}, 1.0 - dice, count, 1, measured_on_accepted=accepted)
 
     def candidate(self) -> FakeCandidate:
         """The present step, with the Dice that was asked for."""

@@ -89,10 +89,10 @@ def test_accepted_suggestions_do_not_keep_later_models_from_being_published() ->
     best = {"lv": 0.99, "la": 0.98}
     later = _validation(lv=0.95, la=0.95)
     assert not decide(later, best).publish
-    assert decide(replace(later, accepted=frozenset(best)), best).publish
-    assert not decide(replace(later, accepted=frozenset({"lv"})), best).publish
+    assert decide(replace(later, measured_on_accepted=frozenset(best)), best).publish
+    assert not decide(replace(later, measured_on_accepted=frozenset({"lv"})), best).publish
     far = _validation(lv=0.9, la=0.9)
-    assert not decide(replace(far, accepted=frozenset(best)), best).publish
+    assert not decide(replace(far, measured_on_accepted=frozenset(best)), best).publish
 
 
 @settings(max_examples=50, deadline=None)

@@ -42,9 +42,13 @@ def test_accepted_suggestions_measure_only_what_nobody_drew(protocol: LabelProto
     bad, wrong = _disc(0)
     echo = replace(_frame("a", good), accepted=frozenset({"disc"}))
     alone = score([echo], [right], protocol)
-    assert (alone.dice, alone.accepted) == ({"disc": 1.0}, frozenset({"disc"}))
+    assert (alone.dice, alone.measured_on_accepted) == ({"disc": 1.0}, frozenset({"disc"}))
     with_own = score([echo, _frame("b", bad)], [right, wrong], protocol)
-    assert (with_own.dice, with_own.accepted, with_own.patients_of) == ({"disc": 0.0}, frozenset(), {"disc": 1})
+    assert (with_own.dice, with_own.measured_on_accepted, with_own.patients_of) == (
+        {"disc": 0.0},
+        frozenset(),
+        {"disc": 1},
+    )
     assert with_own.by_domain == {"default": {"disc": 0.0}}
 
 

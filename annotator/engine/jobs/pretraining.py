@@ -117,8 +117,8 @@ def pretrain(
         raise BadInput(out, "weights are a '.safetensors' file", "choose such a name")
     from annotator.learn.familiarity import FACT  # noqa: PLC0415 - torch is imported late
 
-    earlier = _runs_before(options.begin)
     ward, trainer = _made(options)
+    earlier = [] if options.begin is None else _begun(trainer, options.begin)
     _train(trainer, ward, options, steps, progress)
     dice = dict(trainer.validate().dice)
     facts = {
@@ -141,16 +141,16 @@ def pretrain(
     return PretrainReport(out, card, steps, ward.n_patients, dice)
 
 
-def _runs_before(begin: Path | None) -> list[dict[str, Any]]:
-    """What the weights to go on from have seen, run after run."""
-    if begin is None:
-        return []
-    from annotator.learn.weights import read_header  # noqa: PLC0415 - torch is imported late
+def _begun(trainer: Trainer, begin: Path) -> list[dict[str, Any]]:
+    """Begin at the weights to go on from; what they have seen, run after run."""
+    from annotator.learn.weights import load  # noqa: PLC0415 - torch is imported late
 
-    header = read_header(begin)
+    predictor = load(begin, registry.networks(), protocol=trainer.protocol)
+    header = predictor.header
     if "simulated_patients" not in header.facts:
         what = "these weights were not made by 'annotator pretrain', so the card could not say what they have seen"
         raise BadInput(begin, what, "give weights that were")
+    trainer.start_from(predictor)
     kept = {name: header.facts[name] for name in ("simulated_patients", "command")}
     return [*header.facts.get("earlier", []), {"steps": header.step, "image_size": header.image_size, **kept}]
 
@@ -158,7 +158,6 @@ def _runs_before(begin: Path | None) -> list[dict[str, Any]]:
 def _made(options: PretrainOptions) -> tuple[_Ward, Trainer]:
     from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - torch is imported late
     from annotator.learn.trainer import Trainer  # noqa: PLC0415
-    from annotator.learn.weights import load  # noqa: PLC0415
 
     overrides = {"network.name": f'"{options.network}"', **options.overrides}
     recipe = read_recipe(find_recipe(options.recipe), overrides)
@@ -166,8 +165,6 @@ def _made(options: PretrainOptions) -> tuple[_Ward, Trainer]:
     factory = registry.network(recipe.network.name)
     # On the CPU whatever the machine has, since the same seed shall give the same file.
     trainer = Trainer(protocol=ward.protocol, recipe=recipe, factory=factory, device="cpu", seed=options.seed)
-    if options.begin is not None:
-        trainer.start_from(load(options.begin, registry.networks(), protocol=ward.protocol))
     trainer.set_validation(list(ward.held_out_frames()))
     return ward, trainer
 
