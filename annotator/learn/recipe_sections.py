@@ -67,12 +67,15 @@ class FineTuningSection(Section):
     learning_rate
         In place of the optimiser's.
     age
-        Steps that the weights count as, where the teacher warms up and is trusted more and more: a teacher that
-        already knows something must not be replaced by the student's first, rough steps.
+        Steps that the weights count as, where the teacher is trusted more and more: it knows something already.
+    average_age
+        The same in the teacher's average: it must neither be replaced by the student's first, rough steps nor stay
+        behind what those learn.
     """
 
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     age: int = Field(default=1000, ge=0)
+    average_age: int = Field(default=9, ge=0)
 
 
 class LossSection(Section):

@@ -202,8 +202,8 @@ class Trainer:
         loss = known + recipe.loss.dice_weight * dice
         report = {"supervised": known, "dice": dice}
 
-        ramp = chance.figure(lambda: recipe.teacher.ramp_at(self._teacher_age))
-        weight = chance.figure(lambda: recipe.teacher.weight * recipe.teacher.ramp_at(self._teacher_age))
+        ramp = chance.figure(self._trust)
+        weight = chance.figure(lambda: recipe.teacher.weight * self._trust())
         is_taught = recipe.teacher.weight > 0
         taught, target = None, None
         if is_taught or any(term.needs_teacher for term in self._terms):
@@ -222,7 +222,7 @@ class Trainer:
             report.update(more)
 
         self._descent.step(loss, chance.figure(self._learning_rate))
-        decay = chance.figure(lambda: ema.decay_at(self._teacher_age, recipe.teacher.ema_limit))
+        decay = chance.figure(self._decay)
         ema.follow(self._teacher, self._student, decay)
         return {name: value.detach() for name, value in report.items()}
 
@@ -230,10 +230,15 @@ class Trainer:
         peak = (self.recipe.fine_tuning if self._is_fine_tuning else self.recipe.optimiser).learning_rate
         return peak * self.recipe.optimiser.shape_at(self.step_count)
 
-    @property
-    def _teacher_age(self) -> int:
-        """Steps that the teacher's warm-ups count: its own, and those that the weights it began at are worth."""
-        return self.step_count + (self.recipe.fine_tuning.age if self._is_fine_tuning else 0)
+    def _trust(self) -> float:
+        """How far the teacher is trusted, up to 1; the weights that it began at count as so many steps."""
+        before = self.recipe.fine_tuning.age if self._is_fine_tuning else 0
+        return self.recipe.teacher.ramp_at(self.step_count + before)
+
+    def _decay(self) -> float:
+        """What the teacher keeps of itself in this step."""
+        before = self.recipe.fine_tuning.average_age if self._is_fine_tuning else 0
+        return ema.decay_at(self.step_count + before, self.recipe.teacher.ema_limit)
 
     def _look_at_gate(self) -> None:
         """Every so many steps, so that what is taught follows from seed and data, not from the clock."""

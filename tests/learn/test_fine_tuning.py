@@ -30,13 +30,13 @@ def taught(make_trainer: TrainerMaker, frames: list[TrainingFrame], tmp_path: Pa
     return weights.load(path, {"unet": UNetFactory()})
 
 
-def test_a_teacher_with_an_age_is_not_replaced_by_the_first_steps(
+def test_an_average_with_an_age_is_not_replaced_by_the_first_steps(
     make_trainer: TrainerMaker, recipe: Recipe, taught: weights.Predictor, frames: list[TrainingFrame]
 ) -> None:
     images = np.stack([frame.image for frame in frames])
     ways = {}
     for age in (0, 1000):
-        fine_tuning = FineTuningSection(learning_rate=5e-3, age=age)
+        fine_tuning = FineTuningSection(learning_rate=5e-3, average_age=age)
         trainer = make_trainer(changed=recipe.model_copy(update={"fine_tuning": fine_tuning}), seed=1)
         trainer.start_from(taught)
         began = trainer.predict(images)
@@ -50,7 +50,7 @@ def test_a_teacher_with_an_age_is_not_replaced_by_the_first_steps(
 def test_from_nothing_fine_tuning_changes_nothing(
     make_trainer: TrainerMaker, recipe: Recipe, frames: list[TrainingFrame]
 ) -> None:
-    other = recipe.model_copy(update={"fine_tuning": FineTuningSection(learning_rate=0.1, age=7)})
+    other = recipe.model_copy(update={"fine_tuning": FineTuningSection(learning_rate=0.1, age=7, average_age=7)})
     found = []
     for trainer in (make_trainer(), make_trainer(changed=other)):
         trainer.put(frames)
