@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from annotator.bench import BENCHMARKS
-from annotator.cli.data import parse_values
+from annotator.cli.data import ProtocolOption, chosen_protocol, parse_values
 from annotator.cli.output import JsonOption, progress_bar, show
 
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="option=number; the text above lists them.")]
@@ -35,7 +35,7 @@ def _command(measure: Callable[[Mapping[str, float]], dict[str, Any]]) -> Callab
 def learning(
     manifest: Annotated[Path, typer.Option(help="CSV manifest with labels, and whole patients as 'test'.")],
     out: Annotated[Path, typer.Option(help="Folder for results; a run that was cut off goes on there.")],
-    protocol: Annotated[str, typer.Option(help="The label protocol.")] = "apical",
+    protocol: ProtocolOption = "apical",
     values: Annotated[str | None, typer.Option(help="Mask values, such as lv=1,myo=2,la=3.")] = None,
     recipe: Annotated[
         list[str] | None, typer.Option(help="'recipe path=value ...' or 'title: recipe path=value ...'; may repeat.")
@@ -72,7 +72,7 @@ def learning(
         pattern=bench.parse_pattern(pattern),
         device=device,
     )
-    data = bench.Data(manifest, protocol, parse_values(values) if values else None)
+    data = bench.Data(manifest, chosen_protocol(protocol), parse_values(values) if values else None)
     with progress_bar() as progress:
         result = bench.run(design, data, out, machine=bench.Machine(jobs, threads), progress=progress)
     lines = [(out / "learning.md").read_text(encoding="utf-8"), f"Written to {out}."]

@@ -23,11 +23,14 @@ from annotator.cli.output import (
 )
 from annotator.core.errors import CorruptProject
 from annotator.core.identity import Split
+from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
 from annotator.engine.jobs.simulating import simulate_clips
 from annotator.project import Project
+
+ProtocolOption = Annotated[str, typer.Option(help="Name of a labelling protocol, or a path to its TOML file.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,11 +46,11 @@ def register(app: typer.Typer) -> None:
 
 def new(
     project: ProjectArgument,
-    protocol: Annotated[str, typer.Option(help="Name of a labelling protocol, or a path to its TOML file.")],
+    protocol: ProtocolOption,
     json: JsonOption = False,
 ) -> None:
     """Make a project folder."""
-    chosen = registry.read_protocol(Path(protocol)) if protocol.endswith(".toml") else registry.protocol(protocol)
+    chosen = chosen_protocol(protocol)
     with Project.create(project, chosen) as made:
         tell(made.notes)
         result = {"project": str(made.path), "protocol": chosen.name, "structures": list(chosen.ids)}
@@ -105,6 +108,11 @@ def _import_sentence(report: ImportReport) -> str:
     )
     sentence += f" {report.known} were there already." if report.known else ""
     return f"{sentence} Left out as damaged: {len(report.left_out)}." if report.left_out else sentence
+
+
+def chosen_protocol(text: str) -> LabelProtocol:
+    """The protocol of that name, or in that TOML file."""
+    return registry.read_protocol(Path(text)) if text.endswith(".toml") else registry.protocol(text)
 
 
 def parse_values(text: str) -> dict[str, int]:

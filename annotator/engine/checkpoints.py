@@ -34,8 +34,8 @@ class SessionFacts:
     best_dice
         Of the best model published so far, on the present validation frames; empty where not known.
     start
-        Name and SHA-256 of the weights file that training began from; empty where it began from nothing, ``None``
-        where nobody noted it.
+        Name and SHA-256 of the weights file that training began from, and the structures that it knew (``knows``);
+        empty where it began from nothing, ``None`` where nobody noted it.
     """
 
     recipe: str = ""
@@ -46,7 +46,7 @@ class SessionFacts:
     dice_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     measured_on_accepted: tuple[str, ...] = ()
     best_dice: Mapping[str, float] = field(default_factory=dict)
-    start: Mapping[str, str] | None = None
+    start: Mapping[str, Any] | None = None
 
 
 def write_checkpoint(path: Path, facts: SessionFacts, trainer: bytes) -> None:

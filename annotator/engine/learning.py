@@ -65,7 +65,7 @@ class Learning:
         self._saved_at = time.perf_counter()
         self._data_revision = 0
         self._cannot_save = False
-        self._start: Mapping[str, str] | None = None
+        self._start: Mapping[str, Any] | None = None
         self._reliability = reliability_of(newest_lineage(project))
         self.meter = Meter()
         self.step = 0
@@ -131,8 +131,9 @@ class Learning:
             candidates.append(self._starting_weights)
         for weights in candidates:
             try:
-                self._workshop.start_from(trainer, weights)
-                self._start = {"file": weights.name, "sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+                known = self._workshop.start_from(trainer, weights)
+                digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+                self._start = {"file": weights.name, "sha256": digest, "knows": list(known)}
             except AnnotatorError:
                 _LOG.exception("Training cannot start from %s.", weights)
             else:

@@ -53,13 +53,18 @@ def lineage_sentences(lineage: Mapping[str, Any]) -> tuple[str, ...]:
     said: list[str] = []
     if "start" in lineage:
         start = lineage["start"]
-        origin = f"{start['file']} (SHA-256 {start['sha256'][:_SHOWN_HASH]}…)" if start else "nothing"
-        said.append(f"Training began from {origin}.")
+        said.append(f"Training began from {_origin(start) if start else 'nothing'}.")
     if "cft" in lineage:
         said += _refit_sentences(lineage["cft"])
     if "calibration" in lineage:
         said.append(_calibration_sentence(lineage["calibration"]))
     return tuple(said)
+
+
+def _origin(start: Mapping[str, Any]) -> str:
+    file = f"{start['file']} (SHA-256 {start['sha256'][:_SHOWN_HASH]}…)"
+    # A record of an older version does not say what the weights knew: at least one of the structures.
+    return file if start.get("knows", True) else f"the features of {file}, which knows none of these structures"
 
 
 def _refit_sentences(cft: Mapping[str, Any]) -> list[str]:

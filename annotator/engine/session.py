@@ -96,7 +96,8 @@ class TrainingSession:
         self._book = FrameBook(self._project, workshop, self._shelf)
         start = self._options.starting_weights or workshop.starting_weights
         self._suggester = Suggester(self._project, workshop, self._shelf, starting_weights=start)
-        self._learning = Learning(self._project, workshop, self._book, starting_weights=start)
+        begin = start or workshop.starting_features
+        self._learning = Learning(self._project, workshop, self._book, starting_weights=begin)
         self._overview = Overview(self._project, self._book, self._shelf, options=self._options)
 
     @property

@@ -1,15 +1,18 @@
-"""The weights that ship: which of them, if any, a project without a model begins with."""
+"""The weights that ship: which of them serve a project without a model, and which its training begins at."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.protocols import LabelProtocol
 from annotator.registry import resource
+
+if TYPE_CHECKING:
+    from annotator.learn.weights import WeightsHeader
 
 
 def shipped_weights(
@@ -25,14 +28,25 @@ def shipped_weights(
         Only weights of this network, built with these options; any where not given.
     """
     from annotator.learn.mapping import shared_structures  # noqa: PLC0415 - torch is imported late
-    from annotator.learn.weights import read_header  # noqa: PLC0415
 
-    best: tuple[int, Path] | None = None
-    with suppress(AnnotatorError):
-        for file in sorted(resource("weights").glob("*.safetensors")):
+    known = {file: len(shared_structures(header, protocol)) for file, header in _shipped(network, options)}
+    best = max(known, key=lambda file: known[file], default=None)
+    return best if best is not None and known[best] else None
+
+
+def shipped_features(network: str, options: Mapping[str, Any]) -> Path | None:
+    """Shipped weights of a network built with these options, whatever their structures; ``None`` where there are none.
+
+    Below its head such a network knows what echoes look like, which no protocol needs to share.
+    """
+    return next((file for file, _ in _shipped(network, options)), None)
+
+
+def _shipped(network: str | None, options: Mapping[str, Any] | None) -> Iterator[tuple[Path, WeightsHeader]]:
+    from annotator.learn.weights import read_header  # noqa: PLC0415 - torch is imported late
+
+    for file in sorted(resource("weights").glob("*.safetensors")):
+        with suppress(AnnotatorError):
             header = read_header(file)
-            is_other = network is not None and (header.network, dict(header.options)) != (network, dict(options or {}))
-            known = 0 if is_other else len(shared_structures(header, protocol))
-            if known > (best[0] if best else 0):
-                best = (known, file)
-    return best[1] if best else None
+            if network is None or (header.network, dict(header.options)) == (network, dict(options or {})):
+                yield file, header

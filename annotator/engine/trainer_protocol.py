@@ -170,6 +170,11 @@ class Workshop(Protocol):
         ...
 
     @property
+    def starting_features(self) -> Path | None:
+        """What its training begins at otherwise: weights that know none of its structures, but what pictures show."""
+        ...
+
+    @property
     def patience(self) -> int:
         """Steps without improvement of the validation after which training sleeps."""
         ...
@@ -183,8 +188,11 @@ class Workshop(Protocol):
         """A fresh trainer without frames."""
         ...
 
-    def start_from(self, trainer: TrainerProtocol, weights: Path) -> None:
-        """Give a fresh trainer the weights of a published file; raises where they do not fit."""
+    def start_from(self, trainer: TrainerProtocol, weights: Path) -> tuple[str, ...]:
+        """Give a fresh trainer the weights of a published file; the structures that it knows then, which may be none.
+
+        Raises where they do not fit.
+        """
         ...
 
     def model(self, weights: Path) -> ServedModel:

@@ -13,7 +13,7 @@ from annotator.core.allowed import Bitmap, everything_allowed, possible_classes
 from annotator.core.identity import ClipHeader, FrameKey, SpacingStatus
 from annotator.core.plugin_types import Frame, NetworkFactory
 from annotator.core.protocols import LabelProtocol
-from annotator.engine.starting import shipped_weights
+from annotator.engine.starting import shipped_features, shipped_weights
 from annotator.engine.trainer_protocol import FittedImages, Probabilities, ServedModel, TrainerProtocol
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ class LearnWorkshop:
         return shipped_weights(self._protocol, network=network.name, options=network.options)
 
     @property
+    def starting_features(self) -> Path | None:
+        """Shipped weights of the recipe's network, whatever they know, where the recipe starts from weights."""
+        network = self._recipe.network
+        return shipped_features(network.name, network.options) if self._recipe.start == "weights" else None
+
+    @property
     def patience(self) -> int:
         """Steps without improvement of the validation after which training sleeps."""
         return self._recipe.schedule.plateau_patience * self._recipe.schedule.validate_every
@@ -110,8 +116,8 @@ class LearnWorkshop:
             seed=self._seed,
         )
 
-    def start_from(self, trainer: TrainerProtocol, weights: Path) -> None:
-        """Give a fresh trainer the weights of a published file.
+    def start_from(self, trainer: TrainerProtocol, weights: Path) -> tuple[str, ...]:
+        """Give a fresh trainer the weights of a published file; the structures that it knows then.
 
         Raises
         ------
@@ -121,7 +127,8 @@ class LearnWorkshop:
         from annotator.learn.trainer import Trainer  # noqa: PLC0415
 
         assert isinstance(trainer, Trainer)
-        trainer.start_from(self._predictor(weights))
+        trainer.start_from(self._loaded(weights))
+        return trainer.active_structures
 
     def model(self, weights: Path) -> ServedModel:
         """The model in a published file.
@@ -131,15 +138,15 @@ class LearnWorkshop:
         IncompatibleWeights
             Where it is damaged or has no structure of the protocol.
         """
-        return FittedModel(self._predictor(weights))
-
-    def _predictor(self, weights: Path) -> Predictor:
-        from annotator.learn.devices import choose_device  # noqa: PLC0415
         from annotator.learn.mapping import adapted  # noqa: PLC0415
+
+        return FittedModel(adapted(self._loaded(weights), self._protocol, self._values))
+
+    def _loaded(self, weights: Path) -> Predictor:
+        from annotator.learn.devices import choose_device  # noqa: PLC0415
         from annotator.learn.weights import load  # noqa: PLC0415
 
-        loaded = load(weights, self._factories, device=choose_device(self._device))
-        return adapted(loaded, self._protocol, self._values)
+        return load(weights, self._factories, device=choose_device(self._device))
 
     def score(self, model: ServedModel, frames: Sequence[TrainingFrame]) -> Validation:
         """Dice of a published model on labelled frames."""

@@ -1,13 +1,14 @@
 """Weights of one protocol read by the structures of another: classes find each other by structure id.
 
 Where the other protocol lacks a structure, what was predicted of it is background there; where the weights lack one,
-it is never predicted, and its row of a network that is to be trained stays as it was drawn.
+it is never predicted, and its row of a network that is to be trained stays as it was drawn. Where they share none,
+nothing can be predicted, but training still begins at everything below the head: what echoes look like.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -68,28 +69,6 @@ class MappedPredictor(Predictor):
         mapped[:, 0] = found[:, sorted(set(range(found.shape[1])) - set(self._shared.values()))].sum(axis=1)
         return mapped
 
-    def state_for(self, network: torch.nn.Module) -> dict[str, torch.Tensor]:
-        """The weights as a state of a network of the new protocol, whose unknown structures keep its own rows.
-
-        Raises
-        ------
-        IncompatibleWeights
-            Where the network does not declare its head.
-        """
-        fresh, known = network.state_dict(), self.network.state_dict()
-        head = next(
-            (name for name, module in network.named_modules() if module is getattr(network, "head", None)), None
-        )
-        if head is None:
-            raise IncompatibleWeights("The network declares no head, so weights of another protocol do not fit.")
-        state = dict(known)
-        for name in (n for n in known if n.startswith(f"{head}.")):
-            rows = fresh[name].clone()
-            for ours, theirs in {0: 0, **self._shared}.items():
-                rows[ours] = known[name][theirs]
-            state[name] = rows
-        return state
-
 
 def adapted(predictor: Predictor, protocol: LabelProtocol, values: Mapping[str, int]) -> Predictor:
     """The model as it is where it has the protocol's structures in its order, else mapped onto them.
@@ -102,3 +81,52 @@ def adapted(predictor: Predictor, protocol: LabelProtocol, values: Mapping[str, 
     if predictor.structures == protocol.ids:
         return Predictor(replace(predictor.header, protocol=protocol), predictor.network)
     return MappedPredictor(predictor, protocol, values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginning:
+    """Where the training of a network begins: a state for it, and the structures that it can predict from then on."""
+
+    state: Mapping[str, torch.Tensor]
+    known: tuple[str, ...]
+
+
+def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelProtocol) -> Beginning:
+    """Weights as the start of a network of another protocol.
+
+    Parameters
+    ----------
+    predictor
+        The loaded model.
+    network
+        Of the protocol, as it was drawn; it keeps its head's rows of structures that the model does not know, and its
+        whole head where the model knows none of them.
+    protocol
+        Of the network.
+
+    Raises
+    ------
+    IncompatibleWeights
+        Where the networks are of another make, or declare no head.
+    """
+    shared = shared_structures(predictor.header, protocol)
+    rows = {protocol.index(s): predictor.header.protocol.index(s) for s in shared}
+    if rows:
+        rows[0] = 0
+    known, fresh = predictor.network.state_dict(), network.state_dict()
+    if {n: t.shape[1:] for n, t in known.items()} != {n: t.shape[1:] for n, t in fresh.items()}:
+        raise IncompatibleWeights("The weights were made by a network of another make (name or width); train anew.")
+    state = dict(known)
+    for name in _head_names(network):
+        state[name] = fresh[name].clone()
+        for ours, theirs in rows.items():
+            state[name][ours] = known[name][theirs]
+    return Beginning(state, shared)
+
+
+def _head_names(network: torch.nn.Module) -> list[str]:
+    head = getattr(network, "head", None)
+    if not isinstance(head, torch.nn.Module):
+        raise IncompatibleWeights("The network declares no head, so weights of another protocol do not fit.")
+    prefix = next(name for name, module in network.named_modules() if module is head)
+    return [f"{prefix}.{name}" for name in head.state_dict()]

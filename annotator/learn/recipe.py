@@ -42,8 +42,8 @@ class Recipe(Section):
     is_offered
         Whether the window offers it among the shipped ones.
     start
-        Whether a project without a model begins at the shipped starting weights that share structures with its
-        protocol, or at nothing.
+        Whether a project without a model begins at the shipped starting weights, or at nothing. Where they share no
+        structure with its protocol, they predict nothing, and training begins at all but their head.
     """
 
     name: str = Field(default="default", min_length=1, max_length=60)

@@ -30,6 +30,7 @@ from annotator.learn.checkpoints import load_matching, pack, unpack
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.descent import Descent
 from annotator.learn.gating import below, gated_consistency
+from annotator.learn.mapping import beginning
 from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
@@ -300,20 +301,23 @@ class Trainer:
         return self.candidate().write(facts)
 
     def start_from(self, predictor: weights.Predictor) -> None:
-        """Begin at a loaded model's weights; its structures are alive from the first step.
+        """Begin at a loaded model's weights; structures that it shares with the protocol are alive from the first step.
+
+        Where it shares none, training begins at its features alone, with a head that knows nothing and a teacher that
+        is trusted as little as from nothing.
 
         Raises
         ------
         IncompatibleWeights
             Where the network differs from this one.
         """
-        state = predictor.state_for(self._student)
-        load_matching(self._student, state)
-        load_matching(self._teacher, state)
+        begin = beginning(predictor, self._student, self.protocol)
+        load_matching(self._student, begin.state)
+        load_matching(self._teacher, begin.state)
         if self._twin is not None:
-            load_matching(self._twin, state)
-        self._active |= predictor.active.to(self._device)
-        self._is_fine_tuning = True
+            load_matching(self._twin, begin.state)
+        self._active |= weights.active_mask(self.protocol, begin.known).to(self._device)
+        self._is_fine_tuning = bool(begin.known)
 
     # --- stopping and going on ----------------------------------------------------------------------------
 

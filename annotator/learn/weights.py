@@ -106,10 +106,6 @@ class Predictor:
         """Value of each structure in an indexed mask."""
         return self.header.values
 
-    def state_for(self, network: torch.nn.Module) -> Mapping[str, torch.Tensor]:
-        """What a network that is to be trained begins with."""
-        return self.network.state_dict()
-
     def fit(self, frame: NDArray[np.uint8], spacing: Spacing | None = None) -> Fit:
         """How a native frame, (H, W) or (H, W, 3), fits the network's input."""
         height, width = frame.shape[:2]

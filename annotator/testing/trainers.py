@@ -201,6 +201,7 @@ class FakeWorkshop:
     recipe = "fake"
     summary = "Learns nothing."
     starting_weights: Path | None = None
+    starting_features: Path | None = None
     neighbour_reach = 0
 
     def __init__(
@@ -222,9 +223,10 @@ class FakeWorkshop:
         self.trainers.append(self._make(len(self.trainers)))
         return self.trainers[-1]
 
-    def start_from(self, trainer: object, weights: Path) -> None:
+    def start_from(self, trainer: object, weights: Path) -> tuple[str, ...]:
         """Remember the weights."""
         self.started_from.append(weights)
+        return self._protocol.ids
 
     def model(self, weights: Path) -> FakeModel:
         """A model, where the file is one of the fake's.

@@ -450,7 +450,8 @@ def test_a_snapshot_says_where_it_came_from_and_what_was_done_to_it(project: Pro
     driver, _ = driven(project, make, options=SessionOptions(starting_weights=weights))
     driver.run(lambda: has(driver, SnapshotPublished))
     sha256 = hashlib.sha256(b"{}").hexdigest()
-    lineage = {"start": {"file": "start.safetensors", "sha256": sha256}, "calibration": calibration}
+    start = {"file": "start.safetensors", "sha256": sha256, "knows": list(project.protocol.ids)}
+    lineage = {"start": start, "calibration": calibration}
     assert project.snapshots()[-1].metrics["lineage"] == lineage
     found = driver.session.status().reliability["lv"]
     assert (found.before.error, found.before.points, found.is_applied) == (0.2, ((0.9, 0.7, 5),), True)

@@ -19,13 +19,14 @@ from annotator.core.status import LabelStatus
 from annotator.engine.familiarity import STRANGE_SENTENCE
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.pretraining import LARGEST_BYTES
+from annotator.engine.lineage import lineage_sentences, newest_lineage
 from annotator.engine.messages import Event, Look, SuggestionsReady, TrainingStatus
-from annotator.engine.starting import shipped_weights
+from annotator.engine.starting import shipped_features, shipped_weights
 from annotator.engine.status import START_SENTENCE
 from annotator.engine.thread import open_session
 from annotator.learn.weights import Predictor, load
 from annotator.project import Project
-from annotator.testing.sessions import add_moving_square
+from annotator.testing.sessions import add_moving_square, outline_square
 
 APICAL = registry.protocol("apical")
 FEWER = LabelProtocol("few", "Few", (APICAL.structures[2], APICAL.structures[0]), views=("a4c",))
@@ -59,6 +60,31 @@ def test_they_suit_protocols_that_share_structures_and_views() -> None:
     assert shipped_weights(APICAL, network="another") is None
     for name in ("two-structures", "psax", "plax"):
         assert shipped_weights(registry.protocol(name)) is None
+
+
+def test_their_features_suit_every_protocol_of_their_network() -> None:
+    assert shipped_features("unet", {}) == shipped_weights(APICAL)
+    assert shipped_features("unet", {"width": 8}) is None
+    assert shipped_features("another", {}) is None
+
+
+@pytest.mark.parametrize(("recipe", "said"), [("default", "the features of apical"), ("supervised", "nothing")])
+def test_other_structures_are_not_suggested_but_training_begins_at_the_features(
+    recipe: str, said: str, tmp_path: Path
+) -> None:
+    with Project.create(tmp_path / "project", registry.protocol("two-structures")) as project:
+        outline_square(project, add_moving_square(project, "squares"), structure="first")
+        session = open_session(project, factory=registry.network("unet"), recipe=recipe, device="cpu")
+        session.handle(Look(FrameKey("squares", 2)), at=0.0)
+        events: list[Event] = []
+        for _ in range(30):
+            events += session.tick()[0]
+            if session.step:
+                break
+        assert not [event for event in events if isinstance(event, SuggestionsReady)]
+        session.finish()
+        (sentence, *_) = lineage_sentences(newest_lineage(project))
+        assert sentence.startswith(f"Training began from {said}")
 
 
 def test_they_serve_before_the_first_label_and_say_so(apical: Project) -> None:

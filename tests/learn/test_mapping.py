@@ -16,6 +16,7 @@ from annotator.core.protocols import LabelProtocol, Structure
 from annotator.learn import weights
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.mapping import MappedPredictor, adapted, shared_structures
+from annotator.learn.recipe_sections import NetworkSection
 from annotator.learn.trainer import Trainer
 from annotator_unet import UNetFactory
 
@@ -94,10 +95,39 @@ def test_training_starts_from_permuted_rows_and_draws_the_unknown_ones(
     recipe = make_trainer().recipe
     trainer = Trainer(protocol=ours, recipe=recipe, factory=UNetFactory(), device="cpu", seed=5)
     drawn = trainer._student.head.weight.detach().clone()  # type: ignore[union-attr, operator]
-    trainer.start_from(adapted(predictor, ours, ours.default_values()))
+    trainer.start_from(predictor)
     assert trainer.active_structures == ("bar", "disc")
     known = predictor.network.head.weight  # type: ignore[union-attr]
     for network in (trainer._student, trainer._teacher):
         rows = network.head.weight  # type: ignore[union-attr]
         for row, source in ((0, known[0]), (1, drawn[1]), (2, known[2]), (3, known[1])):  # type: ignore[index]
             torch.testing.assert_close(rows[row], source)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("ours", [protocol_of("ghost", "new"), protocol_of("disc", "bar", views=("side",))])
+def test_training_begins_at_the_features_where_nothing_is_shared(
+    ours: LabelProtocol, predictor: weights.Predictor, make_trainer: Callable[..., Trainer]
+) -> None:
+    recipe = make_trainer().recipe
+    trainer, fresh = (
+        Trainer(protocol=ours, recipe=recipe, factory=UNetFactory(), device="cpu", seed=5) for _ in range(2)
+    )
+    trainer.start_from(predictor)
+    assert trainer.active_structures == ()
+    drawn, known = fresh._student.state_dict(), predictor.network.state_dict()
+    for network in (trainer._student, trainer._teacher):
+        for name, tensor in network.state_dict().items():
+            torch.testing.assert_close(tensor, (drawn if name.startswith("head.") else known)[name])
+
+
+def test_a_network_of_another_make_is_refused(
+    predictor: weights.Predictor, make_trainer: Callable[..., Trainer]
+) -> None:
+    wider = make_trainer().recipe.model_copy(update={"network": NetworkSection(options={"width": 32})})
+    for ours in (protocol_of(*IDS), protocol_of("new")):
+        trainer = Trainer(protocol=ours, recipe=wider, factory=UNetFactory(), device="cpu")
+        before = {name: tensor.clone() for name, tensor in trainer._student.state_dict().items()}
+        with pytest.raises(IncompatibleWeights, match="another make"):
+            trainer.start_from(predictor)
+        for name, tensor in trainer._student.state_dict().items():
+            torch.testing.assert_close(tensor, before[name])

@@ -19,7 +19,6 @@ from annotator.bench.learning.scoring import Probabilities, dice_only, score
 from annotator.core.allowed import allowed_bitmap
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.recipes import find_recipe
-from annotator.engine.starting import shipped_weights
 from annotator.engine.trainer_protocol import FittedImages
 from annotator.engine.workshop import LearnWorkshop
 from annotator.learn.dataset import TrainingFrame
@@ -68,12 +67,9 @@ class _Run:
         assert isinstance(made, Trainer)
         self._trainer = made
         self._begins_at_weights = False
-        if self._recipe.start == "weights":
-            network = self._recipe.network
-            begin = shipped_weights(protocol, network=network.name, options=network.options)
-            if begin is not None:
-                self._workshop.start_from(self._trainer, begin)
-                self._begins_at_weights = True
+        begin = self._workshop.starting_weights or self._workshop.starting_features
+        if begin is not None:
+            self._begins_at_weights = bool(self._workshop.start_from(self._trainer, begin))
         self._clock = 0.0
         # One core's own time where there is one thread: other cells, or programs, shorten no training then.
         is_on_one_core = choose_device(cell.device).type == "cpu" and torch.get_num_threads() == 1

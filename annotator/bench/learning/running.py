@@ -14,20 +14,20 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from annotator import registry
 from annotator.bench.learning.cases import Case, read_cases
 from annotator.bench.learning.cell import run_cell
 from annotator.bench.learning.design import Cell, Design
 from annotator.core.disk_errors import write_failure
+from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Where the frames come from: a manifest, the protocol's name and the mask values of its label files."""
+    """Where the frames come from: a manifest, the label protocol and the mask values of its label files."""
 
     manifest: Path
-    protocol: str
+    protocol: LabelProtocol
     values: Mapping[str, int] | None = None
 
 
@@ -123,7 +123,7 @@ def _start(data: Data, threads: int) -> None:
 def _cases() -> tuple[Case, ...]:
     """Read by a process's first cell, so that what is wrong with the manifest is an error of that cell."""
     assert _data is not None
-    return read_cases(_data.manifest, registry.protocol(_data.protocol), _data.values)
+    return read_cases(_data.manifest, _data.protocol, _data.values)
 
 
 def end_with_parent() -> None:
@@ -140,4 +140,4 @@ def _end_after(parent: BaseProcess) -> None:
 
 def _work(cell: Cell) -> dict[str, Any]:
     assert _data is not None
-    return run_cell(cell, _cases(), registry.protocol(_data.protocol), _data.values)
+    return run_cell(cell, _cases(), _data.protocol, _data.values)

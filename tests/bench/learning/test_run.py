@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from annotator import registry
 from annotator.bench import learning
 from annotator.bench.learning import report, running
 from annotator.core.errors import BadInput, Cancelled
@@ -37,7 +38,11 @@ class CutOff:
 
 
 def test_a_run_that_was_cut_off_goes_on(manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data, machine, out = learning.Data(manifest, "two-structures"), learning.Machine(), tmp_path / "out"
+    data, machine, out = (
+        learning.Data(manifest, registry.protocol("two-structures")),
+        learning.Machine(),
+        tmp_path / "out",
+    )
     with pytest.raises(Cancelled):
         learning.run(design(), data, out, machine=machine, progress=CutOff())
     (first,) = (out / "cells").glob("*.json")
@@ -69,7 +74,7 @@ def test_a_manifest_that_cannot_be_used_is_one_sentence(
 ) -> None:
     assert before in manifest.read_text()
     manifest.write_text(manifest.read_text().replace(before, after))
-    data, machine = learning.Data(manifest, "two-structures"), learning.Machine()
+    data, machine = learning.Data(manifest, registry.protocol("two-structures")), learning.Machine()
     with pytest.raises(BadInput, match=sentence):
         learning.run(design(), data, tmp_path / "out", machine=machine, progress=Silent())
 
