@@ -130,16 +130,29 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pixels:
-    """Some pixels of all frames: probabilities (N, K+1) float32, bitmaps (N,) and which half of the patients (N,)."""
+    """Some pixels of all frames.
+
+    Parameters
+    ----------
+    probabilities
+        (N, K+1) float32.
+    bitmaps
+        (N,) integer.
+    half
+        (N,) which half of the patients.
+    flatters
+        (N, K+1) bool, where an accepted suggestion would confirm itself.
+    """
 
     probabilities: NDArray[np.float32]
     bitmaps: NDArray[np.integer]
     half: NDArray[np.int64]
+    flatters: NDArray[np.bool_]
 
     def decided(self, c: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Where a class is decided, (N,) bool; and its truth there."""
         positive = self.bitmaps == (1 << c)
-        says = positive | ((self.bitmaps >> c) & 1 == 0)
+        says = (positive | ((self.bitmaps >> c) & 1 == 0)) & ~self.flatters[:, c]
         return says, positive[says]
 
     def temperature(self, c: int, *, half: int | None = None) -> float:
@@ -159,6 +172,8 @@ def calibrate(
 
     The temperature is fitted on all patients. What it brings is measured crosswise where there are two or more: each
     half of the patients is tempered by what the other half gave, all structures together, as a model file does it.
+    As for Dice (:mod:`annotator.learn.validation`), suggestions that were accepted as they were count only for a
+    structure that nobody drew or corrected in any frame.
 
     Parameters
     ----------
@@ -170,7 +185,8 @@ def calibrate(
         Names the structures.
     """
     patients = sorted({frame.patient for frame in frames})
-    pixels = _some_pixels(frames, probabilities, {name: i % 2 for i, name in enumerate(patients)})
+    halves = {name: i % 2 for i, name in enumerate(patients)}
+    pixels = _some_pixels(frames, probabilities, halves, _flattering(frames, protocol))
     wanted = {}
     for structure in protocol.ids:
         says, truth = pixels.decided(protocol.index(structure))
@@ -226,16 +242,32 @@ def apply_temperatures(probabilities: NDArray[np.float32], temperatures: Mapping
     return np.asarray(out / np.maximum(out.sum(axis=1, keepdims=True), LEAST), dtype=np.float32)
 
 
+def _flattering(frames: Sequence[TrainingFrame], protocol: LabelProtocol) -> NDArray[np.bool_]:
+    """(N, K+1) bool: accepted suggestions of structures that a person drew or corrected in another frame."""
+    accepted = np.zeros((len(frames), protocol.n_classes), dtype=np.bool_)
+    shown = np.zeros_like(accepted)
+    for i, frame in enumerate(frames):
+        values = np.unique(_bitmap(frame))
+        for structure in protocol.ids:
+            c = protocol.index(structure)
+            accepted[i, c], shown[i, c] = structure in frame.accepted, (1 << c) in values
+    return accepted & (shown & ~accepted).any(axis=0)
+
+
 def _some_pixels(
-    frames: Sequence[TrainingFrame], probabilities: NDArray[np.float32], halves: Mapping[str, int]
+    frames: Sequence[TrainingFrame],
+    probabilities: NDArray[np.float32],
+    halves: Mapping[str, int],
+    flattering: NDArray[np.bool_],
 ) -> _Pixels:
     n, classes, height, width = probabilities.shape
     # An odd stride does not stay in the same columns.
     stride = max(1, n * height * width // _MOST_PIXELS) | 1
     bitmaps = np.stack([_bitmap(frame) for frame in frames]).ravel()[::stride]
     rows = probabilities.transpose(0, 2, 3, 1).reshape(-1, classes)[::stride]
-    half = np.array([halves[frame.patient] for frame in frames], dtype=np.int64).repeat(height * width)[::stride]
-    return _Pixels(rows, bitmaps, half)
+    frame_of = np.arange(n).repeat(height * width)[::stride]
+    half = np.array([halves[frame.patient] for frame in frames], dtype=np.int64)[frame_of]
+    return _Pixels(rows, bitmaps, half, flattering[frame_of])
 
 
 def _bitmap(frame: TrainingFrame) -> NDArray[np.uint16]:

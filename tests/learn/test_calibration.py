@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,3 +109,19 @@ def test_what_a_temperature_brings_is_measured_on_other_patients(protocol: Label
     # One patient's overconfidence is the other's opposite: what one half teaches harms the other.
     assert not found(3.0, 0.33).is_confirmed
     assert not found(3.0).is_confirmed
+
+
+def test_an_accepted_suggestion_confirms_itself_only_where_nobody_drew(protocol: LabelProtocol) -> None:
+    (drawn, said), (other, more) = (_patient(name, seed, too_sure=2.5) for seed, name in enumerate(("p0", "p2")))
+    sure = more.argmax(axis=0) == 1
+    accepted = replace(other, bitmap=np.where(sure, 0b0010, 0b1101).astype(np.uint16), accepted=frozenset({"disc"}))
+
+    def facts(*made: tuple[TrainingFrame, np.ndarray]) -> dict[str, object]:
+        found = calibration.calibrate([f for f, _ in made], np.stack([p for _, p in made]), protocol)
+        return found.structures["disc"].as_facts()
+
+    alone = facts((accepted, more))
+    assert alone["error_before"] != facts((other, more))["error_before"], "nothing else measures it"
+    beside, own = facts((drawn, said), (accepted, more)), facts((drawn, said))
+    for name in ("temperature", "error_before", "before"):
+        assert beside[name] == own[name]
