@@ -71,11 +71,14 @@ class FineTuningSection(Section):
     average_age
         The same in the teacher's average: it must neither be replaced by the student's first, rough steps nor stay
         behind what those learn.
+    ema_limit
+        In place of the teacher's: a student that begins near its goal is worth averaging for longer.
     """
 
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     age: int = Field(default=1000, ge=0)
     average_age: int = Field(default=9, ge=0)
+    ema_limit: float = Field(default=0.995, ge=0, lt=1)
 
 
 class LossSection(Section):

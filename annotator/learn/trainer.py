@@ -238,8 +238,10 @@ class Trainer:
 
     def _decay(self) -> float:
         """What the teacher keeps of itself in this step."""
-        before = self.recipe.fine_tuning.average_age if self._is_fine_tuning else 0
-        return ema.decay_at(self.step_count + before, self.recipe.teacher.ema_limit)
+        tuning = self.recipe.fine_tuning
+        if self._is_fine_tuning:
+            return ema.decay_at(self.step_count + tuning.average_age, tuning.ema_limit)
+        return ema.decay_at(self.step_count, self.recipe.teacher.ema_limit)
 
     def _look_at_gate(self) -> None:
         """Every so many steps, so that what is taught follows from seed and data, not from the clock."""
