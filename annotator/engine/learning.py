@@ -160,6 +160,7 @@ class Learning:
             self._data_revision = self._project.data_revision
         if new_labels and self._restored.labels != self._book.fingerprint() and not self._book.awaits_labels:
             self._schedule = self._schedule.after_labels()
+            trainer.renew_average()
         return had_waiting
 
     @property

@@ -116,6 +116,10 @@ class TrainerProtocol(Protocol):
         """Replace the validation frames."""
         ...
 
+    def renew_average(self) -> None:
+        """What it puts out shall show the labels that came last sooner than it would in the long run."""
+        ...
+
     def step(self) -> StepFacts:
         """One optimiser step."""
         ...

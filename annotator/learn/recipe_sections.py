@@ -105,6 +105,8 @@ class TeacherSection(Section):
 
     Parameters
     ----------
+    renewed_age
+        The t that the decay goes back to, where it was beyond, as new labels come: who labels wants to see it soon.
     noise
         Deviation of the noise on the teacher's view, cut off at twice as much; 0 for none.
     gate
@@ -112,6 +114,7 @@ class TeacherSection(Section):
     """
 
     ema_limit: float = Field(default=0.99, ge=0, lt=1)
+    renewed_age: int = Field(default=50, ge=0)
     weight: float = Field(default=0.5, ge=0)
     ramp_steps: int = Field(default=300, ge=1)
     noise: float = Field(default=0.0, ge=0, le=1)

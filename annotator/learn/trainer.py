@@ -94,6 +94,7 @@ class Trainer:
         self.values = dict(values) if values is not None else protocol.default_values()
         self.step_count = 0
         self._is_fine_tuning = False
+        self._average_age = 0
         self._factory_name = factory.name
         self._device = devices.choose_device(device)
         devices.keep_freed_memory()
@@ -177,6 +178,7 @@ class Trainer:
                     raise
             self._shrink_batch()
         self.step_count += 1
+        self._average_age += 1
         if report := self._run.read(found, self.step_count):
             self._descent.check()
         return StepReport(self.step_count, report, time.perf_counter() - started)
@@ -238,10 +240,12 @@ class Trainer:
 
     def _decay(self) -> float:
         """What the teacher keeps of itself in this step."""
-        tuning = self.recipe.fine_tuning
-        if self._is_fine_tuning:
-            return ema.decay_at(self.step_count + tuning.average_age, tuning.ema_limit)
-        return ema.decay_at(self.step_count, self.recipe.teacher.ema_limit)
+        section = self.recipe.fine_tuning if self._is_fine_tuning else self.recipe.teacher
+        return ema.decay_at(self._average_age, section.ema_limit)
+
+    def renew_average(self) -> None:
+        """Labels came that were not there before: for a while the teacher follows the student sooner again."""
+        self._average_age = min(self._average_age, self.recipe.teacher.renewed_age)
 
     def _look_at_gate(self) -> None:
         """Every so many steps, so that what is taught follows from seed and data, not from the clock."""
@@ -320,6 +324,7 @@ class Trainer:
             load_matching(self._twin, begin.state)
         self._active |= weights.active_mask(self.protocol, begin.known).to(self._device)
         self._is_fine_tuning = bool(begin.known)
+        self._average_age = self.recipe.fine_tuning.average_age if begin.known else 0
 
     # --- stopping and going on ----------------------------------------------------------------------------
 
@@ -332,6 +337,7 @@ class Trainer:
                 "network": self._factory_name,
                 "step": self.step_count,
                 "is_fine_tuning": self._is_fine_tuning,
+                "average_age": self._average_age,
                 "student": self._student.state_dict(),
                 "teacher": self._teacher.state_dict(),
                 "twin": None if self._twin is None else self._twin.state_dict(),
@@ -364,8 +370,9 @@ class Trainer:
             self._descent.load(state["optimiser"])
         self._active |= state["active"].to(self._device)
         self.step_count, self._shrink = state["step"], state["shrink"]
-        # Checkpoints of an older version do not say.
+        # Checkpoints of older versions do not say.
         self._is_fine_tuning = state.get("is_fine_tuning", False)
+        self._average_age = state.get("average_age", state["step"])
         self._parameters_rng.set_state(state["rng"])
         if self._device.type != "cpu" and state["noise_rng"].shape == self._chance.noise.get_state().shape:
             self._chance.noise.set_state(state["noise_rng"])

@@ -65,6 +65,7 @@ class FakeTrainer:
         self.ever_seen: set[FrameKey] = set()
         self.validation: tuple[TrainingFrame, ...] = ()
         self.validations = 0
+        self.renewals = 0
         self.notes: list[str] = []
         self.done: dict[str, Any] = {}
         self._dice = dice
@@ -88,6 +89,10 @@ class FakeTrainer:
     def set_validation(self, frames: Sequence[TrainingFrame]) -> None:
         """Remember validation frames."""
         self.validation = tuple(frames)
+
+    def renew_average(self) -> None:
+        """Count."""
+        self.renewals += 1
 
     def step(self) -> FakeStep:
         """Count."""

@@ -347,12 +347,14 @@ def test_it_sleeps_on_a_plateau_also_after_a_restart_and_wakes_at_a_new_label(pr
     assert "it is enough" in driver.session.sentence
     driver.session.handle(Stop())
 
-    again, _ = driven(project)
+    again, workshop = driven(project)
     again.run_to(RunState.SLEEPING)
     again.settle()
     assert again.session.step == step
+    assert [trainer.renewals for trainer in workshop.trainers] == [0], "no label is new"
     tell(again, outline_square(project, clip, 3))
     again.run(lambda: again.session.step > step)
+    assert [trainer.renewals for trainer in workshop.trainers] == [1]
 
 
 def test_a_clip_that_arrives_while_it_sleeps_does_not_wake_it(project: Project) -> None:

@@ -69,3 +69,31 @@ def test_a_checkpoint_remembers_where_training_began(
     other.restore(trainer.checkpoint())
     assert dict(trainer.step().losses) == dict(other.step().losses)
     assert trainer.publish() == other.publish()
+
+
+def test_the_average_follows_sooner_after_new_labels(
+    make_trainer: TrainerMaker, taught: weights.Predictor, frames: list[TrainingFrame]
+) -> None:
+    images = np.stack([frame.image for frame in frames])
+    moved = {}
+    for is_renewed in (False, True):
+        trainer = make_trainer()
+        trainer.start_from(taught)
+        trainer.put(frames)
+        # As after a long training.
+        trainer._average_age = 1000
+        if is_renewed:
+            trainer.renew_average()
+        began = trainer.predict(images)
+        for _ in range(3):
+            trainer.step()
+        moved[is_renewed] = float(np.abs(trainer.predict(images) - began).mean())
+    assert moved[True] > 2 * moved[False] > 0.0
+
+
+def test_new_labels_do_not_make_a_young_average_older(make_trainer: TrainerMaker, taught: weights.Predictor) -> None:
+    trainer = make_trainer()
+    trainer.start_from(taught)
+    before = trainer._decay()
+    trainer.renew_average()
+    assert trainer._decay() == before
