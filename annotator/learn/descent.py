@@ -37,8 +37,24 @@ class Descent:
         )
         self._sound = torch.ones((), dtype=torch.bool, device=device)
 
-    def step(self, loss: Tensor, rate: float | Tensor) -> None:
+    def step(
+        self,
+        loss: Tensor,
+        rate: float | Tensor,
+        *,
+        hurried: Sequence[nn.Parameter] = (),
+        pace: float | Tensor = 1.0,
+    ) -> None:
         """Follow the gradient of ``loss`` at a learning rate; on CUDA nothing waits for the device.
+
+        Parameters
+        ----------
+        loss
+            A scalar.
+        rate
+            Learning rate.
+        hurried, pace
+            Parameters that learn so many times as fast as the others.
 
         Raises
         ------
@@ -53,7 +69,12 @@ class Descent:
             self.check()
         for group in self.adamw.param_groups:
             group["lr"] = rate
+        before = [parameter.detach().clone() for parameter in hurried]
         self.adamw.step()
+        # AdamW's step is in proportion to the rate, so a multiple of the step is one at a multiple of the rate.
+        with torch.no_grad():
+            for parameter, was in zip(hurried, before, strict=True):
+                parameter.copy_(was + pace * (parameter - was))
 
     def check(self) -> None:
         """Wait for the device and make sure of the steps so far; to be called before anything of them is used.

@@ -99,8 +99,8 @@ def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelPro
     predictor
         The loaded model.
     network
-        Of the protocol, as it was drawn; it keeps its head's rows of structures that the model does not know, and its
-        whole head where the model knows none of them.
+        Of the protocol, as it was drawn; it keeps its head's rows of structures that the model does not know. Where the
+        model knows none of them, its head is emptied: what a drawn one says would only disturb the features.
     protocol
         Of the network.
 
@@ -118,7 +118,7 @@ def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelPro
         raise IncompatibleWeights("The weights were made by a network of another make (name or width); train anew.")
     state = dict(known)
     for name in _head_names(network):
-        state[name] = fresh[name].clone()
+        state[name] = fresh[name].clone() if rows else torch.zeros_like(fresh[name])
         for ours, theirs in rows.items():
             state[name][ours] = known[name][theirs]
     return Beginning(state, shared)

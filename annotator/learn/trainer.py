@@ -94,6 +94,7 @@ class Trainer:
         self.values = dict(values) if values is not None else protocol.default_values()
         self.step_count = 0
         self._is_fine_tuning = False
+        self._has_new_head = False
         self._average_age = 0
         self._factory_name = factory.name
         self._device = devices.choose_device(device)
@@ -224,7 +225,9 @@ class Trainer:
             loss = loss + torch.stack(list(more.values())).sum()
             report.update(more)
 
-        self._descent.step(loss, chance.figure(self._learning_rate))
+        rate, pace = chance.figure(self._learning_rate), chance.figure(self._head_pace)
+        hurried = [*networks.head_of(self._student).parameters()] if self._has_new_head else []
+        self._descent.step(loss, rate, hurried=hurried, pace=pace)
         decay = chance.figure(self._decay)
         ema.follow(self._teacher, self._student, decay)
         return {name: value.detach() for name, value in report.items()}
@@ -232,6 +235,9 @@ class Trainer:
     def _learning_rate(self) -> float:
         peak = (self.recipe.fine_tuning if self._is_fine_tuning else self.recipe.optimiser).learning_rate
         return peak * self.recipe.optimiser.shape_at(self.step_count)
+
+    def _head_pace(self) -> float:
+        return self.recipe.fine_tuning.head_pace_at(self.step_count)
 
     def _trust(self) -> float:
         """How far the teacher is trusted, up to 1; the weights that it began at count as so many steps."""
@@ -309,8 +315,8 @@ class Trainer:
     def start_from(self, predictor: weights.Predictor) -> None:
         """Begin at a loaded model's weights; structures that it shares with the protocol are alive from the first step.
 
-        Where it shares none, training begins at its features alone, with a head that knows nothing and a teacher that
-        is trusted as little as from nothing.
+        Where it shares none, training begins at its features alone, with an empty head that learns faster than the rest
+        at first and a teacher that is trusted as little as from nothing.
 
         Raises
         ------
@@ -323,7 +329,7 @@ class Trainer:
         if self._twin is not None:
             load_matching(self._twin, begin.state)
         self._active |= weights.active_mask(self.protocol, begin.known).to(self._device)
-        self._is_fine_tuning = bool(begin.known)
+        self._is_fine_tuning, self._has_new_head = bool(begin.known), not begin.known
         self._average_age = self.recipe.fine_tuning.average_age if begin.known else 0
 
     # --- stopping and going on ----------------------------------------------------------------------------
@@ -338,6 +344,7 @@ class Trainer:
                 "step": self.step_count,
                 "is_fine_tuning": self._is_fine_tuning,
                 "average_age": self._average_age,
+                "has_new_head": self._has_new_head,
                 "student": self._student.state_dict(),
                 "teacher": self._teacher.state_dict(),
                 "twin": None if self._twin is None else self._twin.state_dict(),
@@ -373,6 +380,7 @@ class Trainer:
         # Checkpoints of older versions do not say.
         self._is_fine_tuning = state.get("is_fine_tuning", False)
         self._average_age = state.get("average_age", state["step"])
+        self._has_new_head = state.get("has_new_head", False)
         self._parameters_rng.set_state(state["rng"])
         if self._device.type != "cpu" and state["noise_rng"].shape == self._chance.noise.get_state().shape:
             self._chance.noise.set_state(state["noise_rng"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -162,9 +163,9 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is_and_says_so(
     trainer = _on_cuda(protocol, recipe, frames)
     descend = trainer._descent.step
 
-    def waiting(loss: torch.Tensor, rate: float | torch.Tensor) -> None:
+    def waiting(loss: torch.Tensor, *figures: Any, **more: Any) -> None:
         assert float(loss.detach()) >= 0
-        descend(loss, rate)
+        descend(loss, *figures, **more)
 
     monkeypatch.setattr(trainer._descent, "step", waiting)
     found = _losses(trainer, 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,36 @@ def test_new_labels_do_not_make_a_young_average_older(make_trainer: TrainerMaker
     before = trainer._decay()
     trainer.renew_average()
     assert trainer._decay() == before
+
+
+def test_a_new_head_learns_faster_than_the_features_at_first(
+    make_trainer: TrainerMaker, recipe: Recipe, taught: weights.Predictor, frames: list[TrainingFrame]
+) -> None:
+    stranger = weights.Predictor(replace(taught.header, active=()), taught.network)
+    moved = {}
+    for pace in (1.0, 20.0):
+        fine_tuning = FineTuningSection(head_pace=pace)
+        trainer = make_trainer(changed=recipe.model_copy(update={"fine_tuning": fine_tuning}))
+        trainer.start_from(stranger)
+        trainer.put(frames)
+        trainer.step()
+        network, body = trainer._student, taught.network.state_dict()
+        head = network.head.weight.detach().clone()  # type: ignore[union-attr, operator]
+        moved[pace] = (head, [t - body[n] for n, t in network.state_dict().items() if not n.startswith("head.")])
+    np.testing.assert_allclose(moved[20.0][0], 20.0 * moved[1.0][0], rtol=1e-5)
+    for slow, fast in zip(moved[1.0][1], moved[20.0][1], strict=True):
+        np.testing.assert_array_equal(slow, fast)
+
+
+def test_a_checkpoint_remembers_a_new_head(
+    make_trainer: TrainerMaker, taught: weights.Predictor, frames: list[TrainingFrame]
+) -> None:
+    trainer, other = make_trainer(), make_trainer()
+    trainer.start_from(weights.Predictor(replace(taught.header, active=()), taught.network))
+    trainer.put(frames)
+    trainer.step()
+    other.put(frames)
+    other.restore(trainer.checkpoint())
+    trainer.step()
+    other.step()
+    assert trainer.publish() == other.publish()
