@@ -107,13 +107,15 @@ def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelPro
     Raises
     ------
     IncompatibleWeights
-        Where the networks are of another make, or declare no head.
+        Where the protocols differ and the networks are of another make, or declare no head.
     """
     shared = shared_structures(predictor.header, protocol)
+    known, fresh = predictor.network.state_dict(), network.state_dict()
+    if shared and predictor.structures == protocol.ids:
+        return Beginning(known, shared)
     rows = {protocol.index(s): predictor.header.protocol.index(s) for s in shared}
     if rows:
         rows[0] = 0
-    known, fresh = predictor.network.state_dict(), network.state_dict()
     if {n: t.shape[1:] for n, t in known.items()} != {n: t.shape[1:] for n, t in fresh.items()}:
         raise IncompatibleWeights("The weights were made by a network of another make (name or width); train anew.")
     state = dict(known)

@@ -15,7 +15,7 @@ from annotator.core.errors import IncompatibleWeights
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.learn import weights
 from annotator.learn.dataset import TrainingFrame
-from annotator.learn.mapping import MappedPredictor, adapted, shared_structures
+from annotator.learn.mapping import MappedPredictor, adapted, beginning, shared_structures
 from annotator.learn.recipe_sections import NetworkSection
 from annotator.learn.trainer import Trainer
 from annotator_unet import UNetFactory
@@ -132,3 +132,14 @@ def test_a_network_of_another_make_is_refused(
             trainer.start_from(predictor)
         for name, tensor in trainer._student.state_dict().items():
             torch.testing.assert_close(tensor, before[name])
+
+
+def test_the_same_structures_need_no_head(predictor: weights.Predictor) -> None:
+    headless = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1))
+    theirs = weights.Predictor(predictor.header, headless)
+    begin = beginning(theirs, torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1)), protocol_of(*IDS))
+    assert begin.known == ("disc", "bar")
+    for name, tensor in headless.state_dict().items():
+        torch.testing.assert_close(begin.state[name], tensor)
+    with pytest.raises(IncompatibleWeights, match="no head"):
+        beginning(theirs, torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1)), protocol_of("bar", "disc"))
