@@ -31,6 +31,7 @@ from annotator.learn.dataset import TrainingFrame
 from annotator.learn.descent import Descent
 from annotator.learn.gating import below, gated_consistency
 from annotator.learn.mapping import beginning
+from annotator.learn.pacing import Pacing
 from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
@@ -93,9 +94,7 @@ class Trainer:
         self.protocol, self.recipe = protocol, recipe
         self.values = dict(values) if values is not None else protocol.default_values()
         self.step_count = 0
-        self._is_fine_tuning = False
-        self._has_new_head = False
-        self._average_age = 0
+        self._pacing = Pacing(recipe)
         self._factory_name = factory.name
         self._device = devices.choose_device(device)
         devices.keep_freed_memory()
@@ -179,14 +178,14 @@ class Trainer:
                     raise
             self._shrink_batch()
         self.step_count += 1
-        self._average_age += 1
+        self._pacing.advance()
         if report := self._run.read(found, self.step_count):
             self._descent.check()
         return StepReport(self.step_count, report, time.perf_counter() - started)
 
     def _step_once(self) -> dict[str, Tensor]:
         # Nothing here waits for the device; what differs between steps comes from `chance`: CUDA replays the rest.
-        recipe, chance = self.recipe, self._chance
+        recipe, chance, pacing = self.recipe, self._chance, self._pacing
         drawn = partial(supervision.drawn, self._pool, recipe.loss, self._shrink)
         images, bitmaps, known, dropped, possible, triples = chance.draw_all(drawn)
         near = triples if len(triples) else None
@@ -206,8 +205,8 @@ class Trainer:
         loss = known + recipe.loss.dice_weight * dice
         report = {"supervised": known, "dice": dice}
 
-        ramp = chance.figure(self._trust)
-        weight = chance.figure(lambda: recipe.teacher.weight * self._trust())
+        ramp = chance.figure(lambda: pacing.trust(self.step_count))
+        weight = chance.figure(lambda: recipe.teacher.weight * pacing.trust(self.step_count))
         is_taught = recipe.teacher.weight > 0
         taught, target = None, None
         if is_taught or any(term.needs_teacher for term in self._terms):
@@ -225,33 +224,16 @@ class Trainer:
             loss = loss + torch.stack(list(more.values())).sum()
             report.update(more)
 
-        rate, pace = chance.figure(self._learning_rate), chance.figure(self._head_pace)
-        hurried = [*networks.head_of(self._student).parameters()] if self._has_new_head else []
+        rate = chance.figure(lambda: pacing.learning_rate(self.step_count))
+        pace = chance.figure(lambda: pacing.head_pace(self.step_count))
+        hurried = [*networks.head_of(self._student).parameters()] if pacing.has_new_head else []
         self._descent.step(loss, rate, hurried=hurried, pace=pace)
-        decay = chance.figure(self._decay)
-        ema.follow(self._teacher, self._student, decay)
+        ema.follow(self._teacher, self._student, chance.figure(pacing.decay))
         return {name: value.detach() for name, value in report.items()}
-
-    def _learning_rate(self) -> float:
-        peak = (self.recipe.fine_tuning if self._is_fine_tuning else self.recipe.optimiser).learning_rate
-        return peak * self.recipe.optimiser.shape_at(self.step_count)
-
-    def _head_pace(self) -> float:
-        return self.recipe.fine_tuning.head_pace_at(self.step_count)
-
-    def _trust(self) -> float:
-        """How far the teacher is trusted, up to 1; the weights that it began at count as so many steps."""
-        before = self.recipe.fine_tuning.age if self._is_fine_tuning else 0
-        return self.recipe.teacher.ramp_at(self.step_count + before)
-
-    def _decay(self) -> float:
-        """What the teacher keeps of itself in this step."""
-        section = self.recipe.fine_tuning if self._is_fine_tuning else self.recipe.teacher
-        return ema.decay_at(self._average_age, section.ema_limit)
 
     def renew_average(self) -> None:
         """Labels came that were not there before: for a while the teacher follows the student sooner again."""
-        self._average_age = min(self._average_age, self.recipe.teacher.renewed_age)
+        self._pacing.renew()
 
     def _look_at_gate(self) -> None:
         """Every so many steps, so that what is taught follows from seed and data, not from the clock."""
@@ -329,8 +311,7 @@ class Trainer:
         if self._twin is not None:
             load_matching(self._twin, begin.state)
         self._active |= weights.active_mask(self.protocol, begin.known).to(self._device)
-        self._is_fine_tuning, self._has_new_head = bool(begin.known), not begin.known
-        self._average_age = self.recipe.fine_tuning.average_age if begin.known else 0
+        self._pacing.begin_at(begin.known)
 
     # --- stopping and going on ----------------------------------------------------------------------------
 
@@ -342,9 +323,7 @@ class Trainer:
                 "structures": list(self.protocol.ids),
                 "network": self._factory_name,
                 "step": self.step_count,
-                "is_fine_tuning": self._is_fine_tuning,
-                "average_age": self._average_age,
-                "has_new_head": self._has_new_head,
+                **self._pacing.state(),
                 "student": self._student.state_dict(),
                 "teacher": self._teacher.state_dict(),
                 "twin": None if self._twin is None else self._twin.state_dict(),
@@ -377,10 +356,7 @@ class Trainer:
             self._descent.load(state["optimiser"])
         self._active |= state["active"].to(self._device)
         self.step_count, self._shrink = state["step"], state["shrink"]
-        # Checkpoints of older versions do not say.
-        self._is_fine_tuning = state.get("is_fine_tuning", False)
-        self._average_age = state.get("average_age", state["step"])
-        self._has_new_head = state.get("has_new_head", False)
+        self._pacing.restore(state)
         self._parameters_rng.set_state(state["rng"])
         if self._device.type != "cpu" and state["noise_rng"].shape == self._chance.noise.get_state().shape:
             self._chance.noise.set_state(state["noise_rng"])

@@ -82,7 +82,7 @@ def test_the_average_follows_sooner_after_new_labels(
         trainer.start_from(taught)
         trainer.put(frames)
         # As after a long training.
-        trainer._average_age = 1000
+        trainer._pacing.average_age = 1000
         if is_renewed:
             trainer.renew_average()
         began = trainer.predict(images)
@@ -95,9 +95,9 @@ def test_the_average_follows_sooner_after_new_labels(
 def test_new_labels_do_not_make_a_young_average_older(make_trainer: TrainerMaker, taught: weights.Predictor) -> None:
     trainer = make_trainer()
     trainer.start_from(taught)
-    before = trainer._decay()
+    before = trainer._pacing.decay()
     trainer.renew_average()
-    assert trainer._decay() == before
+    assert trainer._pacing.decay() == before
 
 
 def test_a_new_head_learns_faster_than_the_features_at_first(

@@ -116,7 +116,7 @@ def _plain_step(trainer: Trainer) -> None:
     trainer._descent.adamw.step()
     ema.follow(trainer._teacher, trainer._student, ema.decay_at(trainer.step_count, recipe.teacher.ema_limit))
     trainer.step_count += 1
-    trainer._average_age += 1
+    trainer._pacing.advance()
 
 
 def test_the_default_recipe_trains_bit_for_bit_as_without_the_methods(
