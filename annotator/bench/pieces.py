@@ -13,7 +13,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from annotator.learn import augment, ema, losses, networks, supervision, terms
+from annotator.learn import augment, losses, networks, supervision, terms
 from annotator.learn import trainer as trainer_module
 from annotator.learn.trainer import Trainer
 
@@ -92,7 +92,7 @@ def watched(trainer: Trainer) -> Iterator[Stopwatch]:
         (torch.nn.utils, "clip_grad_norm_", "optimiser"),
         (trainer._descent.adamw, "step", "optimiser"),
         (trainer._descent.adamw, "zero_grad", "optimiser"),
-        (ema, "follow", "moving average"),
+        (trainer._average, "follow", "moving average"),
     ]
     with ExitStack() as stack:
         for owner, name, piece in places:

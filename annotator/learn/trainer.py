@@ -108,6 +108,7 @@ class Trainer:
         self._precision = partial(devices.precision, self._device)
         self._student = networks.build(factory, protocol, recipe, seed=seed).to(self._device).train()
         self._teacher = ema.teacher_of(self._student)
+        self._average = ema.Average(self._teacher, self._student)
         self._twin = networks.noisy_twin(self._student) if recipe.hdc.weight else None
         chance, precision = self._chance, self._precision
         self._terms = terms.chosen(recipe, self._student, twin=self._twin, chance=chance, precision=precision)
@@ -228,7 +229,7 @@ class Trainer:
         pace = chance.figure(lambda: pacing.head_pace(self.step_count))
         hurried = [*networks.head_of(self._student).parameters()] if pacing.has_new_head else []
         self._descent.step(loss, rate, hurried=hurried, pace=pace)
-        ema.follow(self._teacher, self._student, chance.figure(pacing.decay))
+        self._average.follow(chance.figure(pacing.decay))
         return {name: value.detach() for name, value in report.items()}
 
     def renew_average(self) -> None:

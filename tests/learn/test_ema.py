@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from annotator.learn.ema import decay_at, follow, teacher_of
+from annotator.learn.ema import Average, decay_at, teacher_of
 
 
 def test_decay_warms_up_to_its_limit() -> None:
@@ -17,10 +17,11 @@ def test_decay_warms_up_to_its_limit() -> None:
 def test_warm_up_is_the_plain_mean() -> None:
     student = torch.nn.Linear(1, 1, bias=False)
     teacher = teacher_of(student)
+    average = Average(teacher, student)
     values = [3.0, -1.0, 4.0, 10.0]
     for t, value in enumerate(values):
         torch.nn.init.constant_(student.weight, value)
-        follow(teacher, student, decay_at(t, 0.99))
+        average.follow(decay_at(t, 0.99))
     assert float(teacher.get_parameter("weight")) == pytest.approx(sum(values) / len(values))
 
 
@@ -28,10 +29,21 @@ def test_integer_buffers_are_copied() -> None:
     student = torch.nn.BatchNorm1d(2)
     teacher = teacher_of(student)
     student(torch.randn(8, 2))
-    follow(teacher, student, 0.9)
+    Average(teacher, student).follow(0.9)
     assert int(teacher.get_buffer("num_batches_tracked")) == 1
     assert student.running_mean is not None
     torch.testing.assert_close(teacher.get_buffer("running_mean"), 0.1 * student.running_mean)
+
+
+def test_weights_that_are_loaded_later_are_averaged() -> None:
+    student = torch.nn.BatchNorm1d(2)
+    teacher = teacher_of(student)
+    average = Average(teacher, student)
+    other = torch.nn.BatchNorm1d(2)
+    torch.nn.init.constant_(other.weight, 5.0)
+    student.load_state_dict(other.state_dict())
+    average.follow(0.75)
+    assert teacher.get_parameter("weight").tolist() == [2.0, 2.0]
 
 
 def test_teacher_takes_no_gradient() -> None:

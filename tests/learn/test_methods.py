@@ -114,7 +114,7 @@ def _plain_step(trainer: Trainer) -> None:
     decay = math.sqrt(1.0 + trainer.step_count / recipe.optimiser.decay_steps)
     trainer._descent.adamw.param_groups[0]["lr"] = recipe.optimiser.learning_rate * rise / decay
     trainer._descent.adamw.step()
-    ema.follow(trainer._teacher, trainer._student, ema.decay_at(trainer.step_count, recipe.teacher.ema_limit))
+    trainer._average.follow(ema.decay_at(trainer.step_count, recipe.teacher.ema_limit))
     trainer.step_count += 1
     trainer._pacing.advance()
 
