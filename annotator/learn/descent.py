@@ -41,9 +41,7 @@ class Descent:
         self,
         loss: Tensor,
         rate: float | Tensor,
-        *,
-        hurried: Sequence[nn.Parameter] = (),
-        pace: float | Tensor = 1.0,
+        hurried: Sequence[tuple[Tensor, Tensor]] = (),
     ) -> None:
         """Follow the gradient of ``loss`` at a learning rate; on CUDA nothing waits for the device.
 
@@ -53,8 +51,8 @@ class Descent:
             A scalar.
         rate
             Learning rate.
-        hurried, pace
-            Parameters that learn so many times as fast as the others.
+        hurried
+            Weights (views of parameters), each with how many times as fast as the others it learns.
 
         Raises
         ------
@@ -69,12 +67,11 @@ class Descent:
             self.check()
         for group in self.adamw.param_groups:
             group["lr"] = rate
-        before = [parameter.detach().clone() for parameter in hurried]
+        before = [weight.clone() for weight, _ in hurried]
         self.adamw.step()
         # AdamW's step is in proportion to the rate, so a multiple of the step is one at a multiple of the rate.
-        with torch.no_grad():
-            for parameter, was in zip(hurried, before, strict=True):
-                parameter.copy_(was + pace * (parameter - was))
+        for (weight, pace), was in zip(hurried, before, strict=True):
+            weight.copy_(was + pace * (weight - was))
 
     def check(self) -> None:
         """Wait for the device and make sure of the steps so far; to be called before anything of them is used.

@@ -1,8 +1,8 @@
 """Weights of one protocol read by the structures of another: classes find each other by structure id.
 
 Where the other protocol lacks a structure, what was predicted of it is background there; where the weights lack one,
-it is never predicted, and its row of a network that is to be trained stays as it was drawn. Where they share none,
-nothing can be predicted, but training still begins at everything below the head: what echoes look like.
+it is never predicted, and its row of a network that is to be trained begins empty. Where they share none, nothing can
+be predicted, but training still begins at everything below the head: what echoes look like.
 """
 
 from __future__ import annotations
@@ -85,10 +85,21 @@ def adapted(predictor: Predictor, protocol: LabelProtocol, values: Mapping[str, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beginning:
-    """Where the training of a network begins: a state for it, and the structures that it can predict from then on."""
+    """Where the training of a network begins.
+
+    Parameters
+    ----------
+    state
+        For the network.
+    known
+        Structures that it can predict from then on.
+    new_rows
+        Classes whose rows of the head are empty: they learn what the rest knows already.
+    """
 
     state: Mapping[str, torch.Tensor]
     known: tuple[str, ...]
+    new_rows: tuple[int, ...] = ()
 
 
 def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelProtocol) -> Beginning:
@@ -99,8 +110,8 @@ def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelPro
     predictor
         The loaded model.
     network
-        Of the protocol, as it was drawn; it keeps its head's rows of structures that the model does not know. Where the
-        model knows none of them, its head is emptied: what a drawn one says would only disturb the features.
+        Of the protocol. Its head's rows of structures that the model does not know are emptied, background's with them
+        where it knows none: what drawn ones say would only disturb the features.
     protocol
         Of the network.
 
@@ -120,10 +131,10 @@ def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelPro
         raise IncompatibleWeights("The weights were made by a network of another make (name or width); train anew.")
     state = dict(known)
     for name in _head_names(network):
-        state[name] = fresh[name].clone() if rows else torch.zeros_like(fresh[name])
+        state[name] = torch.zeros_like(fresh[name])
         for ours, theirs in rows.items():
             state[name][ours] = known[name][theirs]
-    return Beginning(state, shared)
+    return Beginning(state, shared, tuple(c for c in range(protocol.n_classes) if c not in rows))
 
 
 def _head_names(network: torch.nn.Module) -> list[str]:

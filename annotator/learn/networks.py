@@ -110,6 +110,12 @@ def head_of(network: nn.Module) -> nn.Conv2d:
     return parts_of(network).head
 
 
+def rows_of_head(network: nn.Module, classes: Sequence[int], paces: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """What the head has for some classes, views of its parameters without gradient, each with its class's pace."""
+    found = zip(classes, paces, strict=True)
+    return [(parameter.detach()[c], pace) for c, pace in found for parameter in head_of(network).parameters()]
+
+
 def noisy_twin(student: nn.Module) -> nn.Module:
     """A second decoder and head with weights of their own, over the very same encoder."""
     shared = parts_of(student).encoder

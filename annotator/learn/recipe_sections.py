@@ -74,9 +74,9 @@ class FineTuningSection(Section):
     ema_limit
         In place of the teacher's: a student that begins near its goal is worth averaging for longer.
     head_pace
-        Where the weights know none of the structures, so that training begins at their features with an empty head: how
-        many times as fast as the rest the head learns at first, before it disturbs them (Kumar et al. 2022, arXiv
-        2202.10054, train the head alone first). The pace falls as 1 / (1 + t / 50), down to 1.
+        Where there are structures that the weights do not know, whose rows of the head begin empty: how many times as
+        fast as the rest these learn at first, before they disturb it (Kumar et al. 2022, arXiv 2202.10054, train the
+        head alone first). The pace falls as 1 / (1 + t / 50), down to 1.
     """
 
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
@@ -86,7 +86,7 @@ class FineTuningSection(Section):
     head_pace: float = Field(default=20.0, ge=1, le=100)
 
     def head_pace_at(self, step: int) -> float:
-        """How many times as fast as the rest a new head learns after ``step`` steps."""
+        """How many times as fast as the rest the head's new rows learn after ``step`` steps."""
         return max(1.0, self.head_pace / (1.0 + step / 50.0))
 
 

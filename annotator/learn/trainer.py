@@ -127,8 +127,7 @@ class Trainer:
         """Add frames, or replace those of the same key; a frame without allowed sets is unlabelled."""
         for frame in frames:
             self._pool.put(frame)
-        # Once alive, a structure stays alive: the weights have learnt it even if its label is taken back.
-        self._active |= torch.from_numpy(self._pool.shown_structures()).to(self._device)
+        self._look_at_labels()
 
     def forget(self, keys: Iterable[FrameKey]) -> None:
         """Drop frames, such as those of a removed patient or of one now held aside."""
@@ -226,15 +225,20 @@ class Trainer:
             report.update(more)
 
         rate = chance.figure(lambda: pacing.learning_rate(self.step_count))
-        pace = chance.figure(lambda: pacing.head_pace(self.step_count))
-        hurried = [*networks.head_of(self._student).parameters()] if pacing.has_new_head else []
-        self._descent.step(loss, rate, hurried=hurried, pace=pace)
+        paces = chance.draw(lambda _: torch.tensor(pacing.paces(self.step_count)))
+        self._descent.step(loss, rate, networks.rows_of_head(self._student, pacing.new_rows, paces))
         self._average.follow(chance.figure(pacing.decay))
         return {name: value.detach() for name, value in report.items()}
 
     def renew_average(self) -> None:
         """Labels came that were not there before: for a while the teacher follows the student sooner again."""
         self._pacing.renew()
+
+    def _look_at_labels(self) -> None:
+        # Once alive, a structure stays alive: the weights have learnt it even if its label is taken back.
+        shown = self._pool.shown_structures()
+        self._active |= torch.from_numpy(shown).to(self._device)
+        self._pacing.show([0, *np.flatnonzero(shown).tolist()], self.step_count)
 
     def _look_at_gate(self) -> None:
         """Every so many steps, so that what is taught follows from seed and data, not from the clock."""
@@ -298,8 +302,8 @@ class Trainer:
     def start_from(self, predictor: weights.Predictor) -> None:
         """Begin at a loaded model's weights; structures that it shares with the protocol are alive from the first step.
 
-        Where it shares none, training begins at its features alone, with an empty head that learns faster than the rest
-        at first and a teacher that is trusted as little as from nothing.
+        The others begin as empty rows of the head, which learn faster than the rest from their first label on, with a
+        teacher that is trusted as little as from nothing then.
 
         Raises
         ------
@@ -312,7 +316,8 @@ class Trainer:
         if self._twin is not None:
             load_matching(self._twin, begin.state)
         self._active |= weights.active_mask(self.protocol, begin.known).to(self._device)
-        self._pacing.begin_at(begin.known)
+        self._pacing.begin_at(begin)
+        self._look_at_labels()
 
     # --- stopping and going on ----------------------------------------------------------------------------
 
@@ -358,6 +363,7 @@ class Trainer:
         self._active |= state["active"].to(self._device)
         self.step_count, self._shrink = state["step"], state["shrink"]
         self._pacing.restore(state)
+        self._look_at_labels()
         self._parameters_rng.set_state(state["rng"])
         if self._device.type != "cpu" and state["noise_rng"].shape == self._chance.noise.get_state().shape:
             self._chance.noise.set_state(state["noise_rng"])

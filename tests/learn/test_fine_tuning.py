@@ -119,11 +119,65 @@ def test_a_new_head_learns_faster_than_the_features_at_first(
         np.testing.assert_array_equal(slow, fast)
 
 
-def test_a_checkpoint_remembers_a_new_head(
+def _without(taught: weights.Predictor, *unknown: str) -> weights.Predictor:
+    """The same weights, with these structures under names that no protocol of the tests has."""
+    theirs = taught.header.protocol
+    renamed = tuple(replace(s, id=f"other-{s.id}") if s.id in unknown else s for s in theirs.structures)
+    active = tuple(s for s in taught.header.active if s not in unknown)
+    return weights.Predictor(
+        replace(taught.header, protocol=replace(theirs, structures=renamed), active=active), taught.network
+    )
+
+
+def test_a_row_that_is_new_beside_known_ones_learns_faster_than_they(
+    make_trainer: TrainerMaker, recipe: Recipe, taught: weights.Predictor, frames: list[TrainingFrame]
+) -> None:
+    moved = {}
+    for pace in (1.0, 20.0):
+        fine_tuning = FineTuningSection(head_pace=pace)
+        trainer = make_trainer(changed=recipe.model_copy(update={"fine_tuning": fine_tuning}))
+        trainer.start_from(_without(taught, "bar"))
+        row = trainer.protocol.index("bar")
+        began = {n: t.clone() for n, t in trainer._student.state_dict().items()}
+        assert not began["head.weight"][row].any()
+        assert not began["head.bias"][row].any()
+        trainer.put(frames)
+        trainer.step()
+        moved[pace] = {n: t - began[n] for n, t in trainer._student.state_dict().items()}
+    for name, slow in moved[1.0].items():
+        fast = moved[20.0][name].clone()
+        if name.startswith("head."):
+            np.testing.assert_allclose(fast[row], 20.0 * slow[row], rtol=1e-5)
+            fast[row] = slow[row]
+        np.testing.assert_array_equal(slow, fast)
+
+
+def test_a_new_structure_s_time_counts_from_its_first_label(
     make_trainer: TrainerMaker, taught: weights.Predictor, frames: list[TrainingFrame]
 ) -> None:
+    trainer, from_nothing = make_trainer(), make_trainer()
+    trainer.start_from(_without(taught, "bar"))
+    trainer.put([*frames[:6], *frames[12:]])
+    for _ in range(4):
+        trainer.step()
+    assert trainer._pacing.new_rows == ()
+    assert trainer._pacing.trust(4) == 1.0
+    other = make_trainer()
+    other.restore(trainer.checkpoint())
+    for late in (trainer, other):
+        late.put(frames[6:12])
+        late.step()
+        assert late._pacing.new_rows == (late.protocol.index("bar"),)
+        assert late._pacing.paces(4) == [FineTuningSection().head_pace]
+        assert late._pacing.trust(9) == from_nothing._pacing.trust(5) < 0.1
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_a_checkpoint_remembers_what_is_new_of_a_head(
+    known: int, make_trainer: TrainerMaker, taught: weights.Predictor, frames: list[TrainingFrame]
+) -> None:
     trainer, other = make_trainer(), make_trainer()
-    trainer.start_from(weights.Predictor(replace(taught.header, active=()), taught.network))
+    trainer.start_from(_without(taught, *trainer.protocol.ids[known:]))
     trainer.put(frames)
     trainer.step()
     other.put(frames)
