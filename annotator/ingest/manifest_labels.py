@@ -35,7 +35,7 @@ def labels_of(rows: Sequence[Row], header: ClipHeader, source: LabelSource) -> d
     ------
     BadInput
         Where a frame is not in the clip, a label file has another size than its image or a value without
-        structure, or two rows speak of one structure in one frame.
+        structure that its row does not ignore, or two rows speak of one structure in one frame.
     """
     labels: dict[int, PartialLabel] = {}
     for row in rows:
@@ -77,6 +77,10 @@ def _labels(row: Row, header: ClipHeader, source: LabelSource) -> Iterator[tuple
                 yield frame, from_indexed(nothing, source.values, known=(), absent=row.absent)
         return
     masks = _masks(row, header, source)
+    for structure in row.known:
+        if source.values[structure] in row.ignore:
+            what = f"line {row.line}: the value {source.values[structure]} is '{structure}' and to be ignored too"
+            raise BadInput(source.csv_path, what, "take it out of 'ignore', or the structure out of 'known'")
     is_clip_row = row.frame is None and header.n_frames > 1
     for mask, frame in zip(masks, frames, strict=True):
         known = () if _says_nothing(mask, is_clip_row=is_clip_row) else row.known
@@ -107,11 +111,10 @@ def _masks(row: Row, header: ClipHeader, source: LabelSource) -> NDArray[np.inte
     if len(masks) != n_frames:
         what = f"it labels {len(masks)} frames where {row.image.name} has {header.n_frames}"
         raise BadInput(row.labels, what, "give the row a frame, or the label file a mask for each frame")
-    allowed = {0, NOT_KNOWN, *source.values.values()}
+    allowed = {0, NOT_KNOWN, *source.values.values(), *row.ignore}
     for value in np.unique(masks).tolist():
         if value not in allowed:
             pairs = ", ".join(f"{name}={number}" for name, number in source.values.items())
-            raise BadInput(
-                row.labels, f"it has the value {value}, which no structure has ({pairs})", "correct --values"
-            )
-    return masks
+            what = f"it has the value {value}, which no structure has ({pairs})"
+            raise BadInput(row.labels, what, f"correct --values, or put {value} into the manifest's column 'ignore'")
+    return np.where(np.isin(masks, row.ignore), 0, masks) if row.ignore else masks

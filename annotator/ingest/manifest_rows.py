@@ -13,6 +13,7 @@ from typing import Final
 
 from annotator.core.errors import BadInput
 from annotator.core.identity import Spacing, Split
+from annotator.core.indexed import NOT_KNOWN
 from annotator.core.protocols import LabelProtocol
 from annotator.core.views import view_id
 
@@ -27,6 +28,7 @@ COLUMNS: Final = (
     "labels",
     "known",
     "absent",
+    "ignore",
     "split",
 )
 """Every column that a manifest may have."""
@@ -55,6 +57,8 @@ class Row:
         Path of the label file, or None.
     known, absent
         Structure ids.
+    ignore
+        Mask values that stand for nothing in this protocol.
     """
 
     line: int
@@ -68,6 +72,7 @@ class Row:
     labels: Path | None
     known: tuple[str, ...]
     absent: tuple[str, ...]
+    ignore: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,7 @@ def _row(cells: _Cells, protocol: LabelProtocol, starred: tuple[str, ...]) -> Ro
         labels=cells.path("labels") if cells["labels"] else None,
         known=known,
         absent=_structures(cells, "absent", protocol),
+        ignore=_ignored(cells),
     )
 
 
@@ -189,6 +195,16 @@ def _structures(cells: _Cells, column: str, protocol: LabelProtocol) -> tuple[st
             ids = ", ".join(protocol.ids)
             raise cells.error(f"'{name}' ({column}) is no structure of the protocol, which has {ids}")
     return names
+
+
+def _ignored(cells: _Cells) -> tuple[int, ...]:
+    texts = tuple(filter(None, _BETWEEN_NAMES.split(cells["ignore"])))
+    for text in texts:
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise cells.error(f"'{text}' (ignore) is no mask value, such as 2")
+        if int(text) == NOT_KNOWN:
+            raise cells.error(f"the value {NOT_KNOWN} says 'not known' and cannot be ignored")
+    return tuple(int(text) for text in texts)
 
 
 def _frame(cells: _Cells) -> int | None:

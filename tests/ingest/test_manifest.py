@@ -218,6 +218,17 @@ def test_a_value_without_structure_is_named(tmp_path: Path, known: str) -> None:
     sentence = refusal(write(tmp_path, {"image": "a.png", "labels": "m.png", "known": known}))
     assert "value 77" in sentence
     assert "m.png" in sentence
+    assert "'ignore'" in sentence
+
+
+@pytest.mark.parametrize("ignore", ["77 9", "9, 77", "77"])
+def test_an_ignored_value_is_nothing_of_this_protocol(tmp_path: Path, ignore: str) -> None:
+    still(tmp_path / "a.png")
+    save(tmp_path / "m.png", mask_of(LV, 77, 255))
+    save(tmp_path / "plain.png", mask_of(LV, 0, 255))
+    row = {"image": "a.png", "labels": "m.png", "known": "lv", "ignore": ignore}
+    plain = {"image": "a.png", "labels": "plain.png", "known": "lv"}
+    assert only(write(tmp_path, row))[0].labels == only(write(tmp_path, plain))[0].labels
 
 
 @pytest.mark.parametrize(
@@ -241,6 +252,9 @@ def test_a_value_without_structure_is_named(tmp_path: Path, known: str) -> None:
         ({"image": "a.png", "labels": "lv.png", "known": "lv", "absent": "lv"}, "absent"),
         ({"image": "a.png", "labels": "two.tif", "known": "lv"}, "2 frames"),
         ({"image": "a.png", "labels": "notes.txt", "known": "lv"}, "no known format"),
+        ({"image": "a.png", "ignore": "liver"}, "'liver' .ignore. is no mask value"),
+        ({"image": "a.png", "ignore": "255"}, "not known"),
+        ({"image": "a.png", "labels": "lv.png", "known": "lv", "ignore": "1"}, "the value 1 is 'lv'"),
     ],
 )
 def test_wrong_rows(tmp_path: Path, row: dict[str, str], match: str) -> None:
