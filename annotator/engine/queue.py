@@ -22,6 +22,15 @@ NEAR_FRAMES: Final = 3
 NEAR: Final = 0.3
 """Factors on the score for each earlier item of the same clip, of the same patient, and within three frames of one."""
 
+NEW: Final = 0.5
+REPEAT_NEW: Final = 0.5
+"""Score of a structure that the model does not know, and the factor for each earlier item of it.
+
+It comes among what the model is unsure of, since perhaps nobody means to label it, and a few times only, since a few
+labels make it known.
+"""
+
+NEW_REASON: Final = "the model does not know this structure yet"
 RANDOM_REASON: Final = "chosen at random, since there is no checked model yet"
 UNSEEN_REASON: Final = "at random, until the model has seen more frames"
 
@@ -39,7 +48,7 @@ class FrameScore:
     structures
         Ids of those that its view can show.
     uncertainty, inconsistency
-        Structure id to 0..1; empty where there is no model.
+        Structure id to 0..1, without those that the model does not know; empty where there is no model.
     """
 
     key: FrameKey
@@ -103,6 +112,8 @@ def _labelled_frames(said: Mapping[FrameKey, Mapping[str, LabelStatus]]) -> defa
 
 
 def _item(score: FrameScore, structure: str, labelled: Sequence[int]) -> QueueItem:
+    if structure not in score.uncertainty:
+        return QueueItem(score.key, structure, NEW, NEW_REASON)
     unsure = UNCERTAINTY_WEIGHT * score.uncertainty.get(structure, 0.0)
     jumpy = INCONSISTENCY_WEIGHT * score.inconsistency.get(structure, 0.0)
     distance = min((abs(score.key.frame - frame) for frame in labelled), default=None)
@@ -135,6 +146,8 @@ def _spread(items: Sequence[QueueItem], patients: Mapping[str, str], limit: int)
 
 def _repeat_factor(item: QueueItem, other: QueueItem, *, is_same_patient: bool) -> float:
     factor = REPEAT_PATIENT if is_same_patient else 1.0
+    if other.structure == item.structure and other.reason == NEW_REASON:
+        factor *= REPEAT_NEW
     if other.key.clip == item.key.clip:
         factor *= REPEAT_CLIP
         if other.structure == item.structure and abs(other.key.frame - item.key.frame) <= NEAR_FRAMES:

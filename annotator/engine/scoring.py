@@ -67,7 +67,10 @@ def frame_score(key: FrameKey, header: ClipHeader, *, frames: Probabilities, pro
     from annotator.learn.acquisition import temporal_inconsistency, uncertainty  # noqa: PLC0415
 
     jumps = temporal_inconsistency(frames[0], frames[-1], protocol.ids)
-    return FrameScore(key, header.patient, protocol.shown_in(header.view), uncertainty(frames[0], protocol.ids), jumps)
+    unsure = uncertainty(frames[0], protocol.ids)
+    # A softmax gives every structure that its model knows something everywhere.
+    known = {s: value for s, value in unsure.items() if frames[0][protocol.index(s)].any()}
+    return FrameScore(key, header.patient, protocol.shown_in(header.view), known, jumps)
 
 
 class Scorer:

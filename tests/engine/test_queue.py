@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotator import registry
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split
 from annotator.core.status import LabelStatus
-from annotator.engine.queue import FrameScore, review_queue
-from annotator.engine.scoring import SAMPLE, sample_frames
+from annotator.engine.queue import NEW_REASON, FrameScore, review_queue
+from annotator.engine.scoring import SAMPLE, frame_score, sample_frames
 
 STRUCTURES = ("lv", "la")
 
@@ -61,6 +63,31 @@ def test_the_most_uncertain_comes_first_and_says_why() -> None:
     assert [item.key.clip for item in items] == ["a", "b"]
     assert items[0].reason == "outline uncertain, 8 frames from the nearest label"
     assert items[1].reason == "outline jumps to the next frame, not labelled in this clip yet"
+
+
+def _half_known(clip: str, value: float) -> FrameScore:
+    """The model knows the LV and not the atrium."""
+    return FrameScore(FrameKey(clip, 0), clip, STRUCTURES, {"lv": value}, {"lv": 0.0})
+
+
+def test_a_structure_that_the_model_does_not_know_is_asked_for_a_few_times() -> None:
+    items = review_queue([_half_known(clip, 0.3) for clip in "abcdefgh"], {})
+    assert (items[0].structure, items[0].reason) == ("la", NEW_REASON)
+    assert [item.structure for item in items[:8]].count("la") in (2, 3)
+    assert len({(item.key, item.structure) for item in items}) == 16
+
+
+def test_what_the_model_is_most_unsure_of_comes_before_what_it_does_not_know() -> None:
+    items = review_queue([_half_known("a", 0.9), _half_known("b", 0.1)], {})
+    assert [item.structure for item in items[:2]] == ["lv", "la"]
+
+
+def test_what_is_predicted_nowhere_is_unknown_to_the_model() -> None:
+    protocol = registry.protocol("apical")
+    header = ClipHeader(stem="a", patient=Pseudonymiser(b"salt").key("1"), n_frames=1, height=8, width=8)
+    frames = np.zeros((1, protocol.n_classes, 8, 8), dtype=np.float32)
+    frames[:, 0], frames[:, 1] = 0.9, 0.1
+    assert set(frame_score(FrameKey("a", 0), header, frames=frames, protocol=protocol).uncertainty) == {"lv"}
 
 
 def test_it_is_spread_over_patients_and_clips() -> None:
