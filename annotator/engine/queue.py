@@ -47,8 +47,10 @@ class FrameScore:
         Its pseudonym.
     structures
         Ids of those that its view can show.
-    uncertainty, inconsistency
+    uncertainty
         Structure id to 0..1, without those that the model does not know; empty where there is no model.
+    inconsistency
+        Structure id to 0..1; empty where there is no model.
     """
 
     key: FrameKey
@@ -114,7 +116,7 @@ def _labelled_frames(said: Mapping[FrameKey, Mapping[str, LabelStatus]]) -> defa
 def _item(score: FrameScore, structure: str, labelled: Sequence[int]) -> QueueItem:
     if structure not in score.uncertainty:
         return QueueItem(score.key, structure, NEW, NEW_REASON)
-    unsure = UNCERTAINTY_WEIGHT * score.uncertainty.get(structure, 0.0)
+    unsure = UNCERTAINTY_WEIGHT * score.uncertainty[structure]
     jumpy = INCONSISTENCY_WEIGHT * score.inconsistency.get(structure, 0.0)
     distance = min((abs(score.key.frame - frame) for frame in labelled), default=None)
     # Beside a label of the same structure a second one teaches little that is new.

@@ -89,6 +89,10 @@ class _Cells:
     def error(self, what: str) -> BadInput:
         return BadInput(self.csv_path, f"line {self.line}: {what}", _REMEDY)
 
+    def words(self, column: str) -> tuple[str, ...]:
+        """What a cell lists, each once."""
+        return tuple(dict.fromkeys(filter(None, _BETWEEN_NAMES.split(self[column]))))
+
     def path(self, column: str) -> Path:
         """The existing file that a cell names, relative to the CSV.
 
@@ -189,7 +193,7 @@ def _row(cells: _Cells, protocol: LabelProtocol, starred: tuple[str, ...]) -> Ro
 
 
 def _structures(cells: _Cells, column: str, protocol: LabelProtocol) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(filter(None, _BETWEEN_NAMES.split(cells[column]))))
+    names = cells.words(column)
     for name in names:
         if name not in protocol.ids:
             ids = ", ".join(protocol.ids)
@@ -198,20 +202,24 @@ def _structures(cells: _Cells, column: str, protocol: LabelProtocol) -> tuple[st
 
 
 def _ignored(cells: _Cells) -> tuple[int, ...]:
-    texts = tuple(filter(None, _BETWEEN_NAMES.split(cells["ignore"])))
+    texts = cells.words("ignore")
     for text in texts:
-        if not (text.isascii() and text.isdigit() and len(text) < 10):
+        if not _is_count(text):
             raise cells.error(f"'{text}' (ignore) is no mask value, such as 2")
         if int(text) == NOT_KNOWN:
             raise cells.error(f"the value {NOT_KNOWN} says 'not known' and cannot be ignored")
     return tuple(int(text) for text in texts)
 
 
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 def _frame(cells: _Cells) -> int | None:
     text = cells["frame"]
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not _is_count(text):
         raise cells.error(f"'{text}' (frame) is no frame index, which counts from 0")
     return int(text)
 

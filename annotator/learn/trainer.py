@@ -37,8 +37,6 @@ from annotator.learn.pool import FramePool
 from annotator.learn.recipe import Recipe
 from annotator.learn.validation import Validation, score_probabilities
 
-_PREDICTION_BATCH = 16
-
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
@@ -118,8 +116,7 @@ class Trainer:
         self._descent = Descent(parameters, recipe.optimiser, self._device)
         tell = self._notes.append if recipe.optimiser.is_recorded else None
         self._run = runner(self._step_once, self._chance, tell)
-        self._active = torch.zeros(protocol.n_classes, dtype=torch.bool, device=self._device)
-        self._active[0] = True
+        self._active = weights.active_mask(protocol, ()).to(self._device)
 
     # --- frames -------------------------------------------------------------------------------------------
 
@@ -206,7 +203,7 @@ class Trainer:
         report = {"supervised": known, "dice": dice}
 
         ramp = chance.figure(lambda: pacing.trust(self.step_count))
-        weight = chance.figure(lambda: recipe.teacher.weight * pacing.trust(self.step_count))
+        weight = recipe.teacher.weight * ramp
         is_taught = recipe.teacher.weight > 0
         taught, target = None, None
         if is_taught or any(term.needs_teacher for term in self._terms):
@@ -262,13 +259,8 @@ class Trainer:
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The teacher's probabilities: (B, S, S) uint8 to (B, K+1, S, S) float32."""
-        parts = []
-        for i in range(0, len(images), _PREDICTION_BATCH):
-            part = torch.from_numpy(np.ascontiguousarray(images[i : i + _PREDICTION_BATCH])).to(self._device)
-            with self._precision():
-                parts.append(weights.probabilities(self._teacher, part, self._active))
-        side = self.recipe.data.image_size
-        return np.concatenate(parts) if parts else np.empty((0, self.protocol.n_classes, side, side), dtype=np.float32)
+        with self._precision():
+            return weights.probabilities_of_many(self._teacher, images, self._active)
 
     def validate(self) -> Validation:
         """Dice of the teacher on the frames held aside, per structure and domain; empty where none are."""
@@ -281,7 +273,7 @@ class Trainer:
     def candidate(self) -> publishing.Candidate:
         """The model as it would be published now, scored: the teacher, refitted and tempered as the recipe says."""
         self._descent.check()
-        labelled = self._pool.labelled_batches(_PREDICTION_BATCH)
+        labelled = self._pool.labelled_batches(weights.PREDICTION_BATCH)
         material = publishing.Material(self.protocol, self._active, labelled, self._validation)
         header = weights.WeightsHeader(
             protocol=self.protocol,

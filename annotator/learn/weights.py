@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -28,6 +28,9 @@ from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD, Fit
 
 FORMAT_VERSION = 1
 _KEY = "annotator"
+
+PREDICTION_BATCH: Final = 16
+"""Frames that are predicted at a time, which bounds the memory that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,17 @@ def probabilities(network: torch.nn.Module, images: torch.Tensor, active: torch.
     """
     logits = mask_inactive(network(normalise(images)), active)
     return np.asarray(torch.softmax(logits, dim=1).cpu().numpy(), dtype=np.float32)
+
+
+def probabilities_of_many(
+    network: torch.nn.Module, images: NDArray[np.uint8], active: torch.Tensor
+) -> NDArray[np.float32]:
+    """:func:`probabilities` of any number of images, some at a time: (B, S, S) uint8 to (B, K+1, S, S) float32."""
+    parts = [np.empty((0, len(active), *images.shape[1:]), dtype=np.float32)]
+    for i in range(0, len(images), PREDICTION_BATCH):
+        part = torch.from_numpy(np.ascontiguousarray(images[i : i + PREDICTION_BATCH])).to(active.device)
+        parts.append(probabilities(network, part, active))
+    return np.concatenate(parts)
 
 
 def active_mask(protocol: LabelProtocol, active: tuple[str, ...]) -> torch.Tensor:
