@@ -228,7 +228,8 @@ class Learning:
         self._dice = dict(validation.dice)
         self._dice_by_domain = {domain: dict(dice) for domain, dice in validation.by_domain.items()}
         self._measured_on_accepted = tuple(s for s in validation.dice if s in validation.measured_on_accepted)
-        decision = decide(validation, self._best_dice or None)
+        is_start = all(s.is_tainted for s in self._project.snapshots())
+        decision = decide(validation, self._best_dice or None, is_start=is_start)
         self._schedule = self._schedule.after_check(validation.mean_dice if decision.is_validated else None)
         if not decision.publish:
             _LOG.info("%s", decision.sentence)
@@ -245,7 +246,8 @@ class Learning:
             metrics={**metrics, LINEAGE: lineage},
             is_validated=decision.is_validated,
         )
-        self._best_dice, self._reliability = best_of(self._dice, self._best_dice), reliability_of(lineage)
+        self._best_dice = best_of(self._dice, {} if is_start else self._best_dice)
+        self._reliability = reliability_of(lineage)
         sentence = f"Model {snapshot.id} makes the suggestions now. {decision.sentence}"
         event = SnapshotPublished(snapshot.id, self.step, decision.is_validated, dict(self._dice), sentence)
         return snapshot, event

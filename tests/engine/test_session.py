@@ -189,6 +189,27 @@ def test_validation_clips_of_a_manifest_replace_the_automatic_choice(project: Pr
     assert {key.clip for key in workshop.trainers[0].ever_seen} == {f"c{i}" for i in range(5)}
 
 
+def test_one_patient_does_not_keep_the_starting_weights_in_service(project: Project, tmp_path: Path) -> None:
+    for i in range(4):
+        outline_square(project, add_moving_square(project, f"c{i}"))
+    weights = tmp_path / "start.safetensors"
+    weights.write_text("{}")
+    scores = (0.0, 0.45, 0.42, 0.44)
+    options = SessionOptions(starting_weights=weights)
+    driver, workshop = driven(project, lambda _: FakeTrainer(lambda n: scores[min(n, 3)]), options=options)
+    driver.run_to(RunState.TRAINING)
+    for count in (1, 2, 3):
+        check_soon(driver)
+        driver.run(lambda: workshop.trainers[0].validations >= count)  # noqa: B023 - called at once
+    driver.settle()
+    driver.session.finish()
+    published = [snapshot.metrics["mean_dice"] for snapshot in project.snapshots()]
+    assert published[:2] == [0.45, 0.44], (
+        "0.5 before any label; 0.42 is worse than 0.45 by more than one training moves"
+    )
+    assert "0.500 before any label" in of(driver, SnapshotPublished)[0].sentence
+
+
 def test_a_model_that_validates_worse_is_not_published(project: Project) -> None:
     for i in range(4):
         outline_square(project, add_moving_square(project, f"c{i}"))

@@ -125,3 +125,16 @@ def test_the_best_is_raised_and_learns_of_new_structures() -> None:
 
 def test_a_newly_validated_structure_is_no_reason_to_keep_back() -> None:
     assert decide(_validation(lv=0.8, rv=0.1), {"lv": 0.8}).publish
+
+
+def test_weights_that_saw_no_label_keep_back_only_what_is_clearly_worse() -> None:
+    start = {"lv": 0.8, "la": 0.6}
+    now = _validation(patients=1, lv=0.77, la=0.57)
+    assert not decide(now, start).publish
+    decision = decide(now, start, is_start=True)
+    assert decision.publish
+    assert "0.700 before any label" in decision.sentence
+    assert not decide(_validation(patients=100, lv=0.77, la=0.57), start, is_start=True).publish
+    nonsense = decide(_validation(patients=1, lv=0.7, la=0.5), start, is_start=True)
+    assert not nonsense.publish
+    assert "weights that training began at" in nonsense.sentence

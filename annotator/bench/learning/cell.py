@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,11 @@ from annotator.bench.learning.scoring import Probabilities, dice_only, score
 from annotator.core.allowed import allowed_bitmap
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.recipes import find_recipe
-from annotator.engine.trainer_protocol import FittedImages
+from annotator.engine.trainer_protocol import FittedImages, ServedModel
 from annotator.engine.workshop import LearnWorkshop
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.devices import choose_device
-from annotator.learn.publish_policy import hold_aside
+from annotator.learn.publish_policy import best_of, decide, hold_aside
 from annotator.learn.recipe import read_recipe
 from annotator.learn.trainer import Trainer
 
@@ -33,14 +33,15 @@ def run_cell(
 ) -> dict[str, Any]:
     """Train as the cell says and score what came of it on the test frames.
 
-    The model is the one that validated best on the patients held aside (their labels count in the budget), or the last
-    one where nothing is held aside. The clock counts training, validation and publishing, not the scoring on test
-    frames, which chooses nothing.
+    The model is the one that a project would use in the end, so the last one that the patients held aside (their
+    labels count in the budget) do not call worse than the best by more than chance; for comparison the one that they
+    call best is scored too. The clock counts training, validation and publishing, not the scoring on test frames, which
+    chooses nothing.
 
     Returns
     -------
     dict
-        JSON-ready: ``scores``, ``curve``, ``steps``, ``seconds`` and what was trained on.
+        JSON-ready: ``scores``, ``best_step``, ``curve``, ``steps``, ``seconds`` and what was trained on.
 
     Raises
     ------
@@ -48,6 +49,15 @@ def run_cell(
         Where recipe, network or device cannot be used.
     """
     return _Run(cell, deal(cases, cell), protocol, values).result()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Checked:
+    """A model file, when it was made, and its mean Dice on the patients held aside, where there are any."""
+
+    validation: float | None
+    data: bytes
+    step: int
 
 
 class _Run:
@@ -75,26 +85,32 @@ class _Run:
         is_on_one_core = choose_device(cell.device).type == "cpu" and torch.get_num_threads() == 1
         self._now = time.process_time if is_on_one_core else time.perf_counter
         self._curve: list[dict[str, Any]] = []
-        self._best: tuple[float, bytes, int] | None = None
+        self._to_beat: Mapping[str, float] = {}
+        self._published: _Checked | None = None
+        self._best: _Checked | None = None
 
     def result(self) -> dict[str, Any]:
         held = self._put_frames()
         steps = self._train() if self._trainer.can_step else 0
-        if self._best is None:
-            self._best = (math.nan, self._trainer.publish(), self._trainer.step_count)
-        validated, data, chosen = self._best
+        published = self._published or _Checked(None, self._trainer.publish(), self._trainer.step_count)
+        best = self._best or published
         return {
             "labels": sum(len(of) for of in self._dealt.given.values()),
             "labelled_frames": len(self._dealt.given),
             "held_patients": len(held),
             "steps": steps,
             "seconds": round(self._clock, 2),
-            "chosen_step": chosen,
-            "validation": None if math.isnan(validated) else round(validated, 4),
+            "chosen_step": published.step,
+            "validation": published.validation,
             "device": self._trainer.device_text,
             "notes": list(self._trainer.notes),
             "curve": self._curve,
-            "scores": self._scored(data),
+            "scores": score(self._dealt.test, self._found(self._model(published).predict), self._protocol),
+            "best_step": {
+                "step": best.step,
+                "validation": best.validation,
+                "dice": dice_only(self._dealt.test, self._found(self._model(best).predict), self._protocol),
+            },
         }
 
     def _put_frames(self) -> tuple[str, ...]:
@@ -147,21 +163,27 @@ class _Run:
 
     def _check(self) -> None:
         found = self._trainer.candidate()
+        if not found.validation.dice:
+            return
+        is_start = self._begins_at_weights and self._published is not None and self._published.step == 0
         value = found.validation.mean_dice
-        if found.validation.dice and (self._best is None or value > self._best[0]):
-            self._best = (value, found.write(), self._trainer.step_count)
+        checked = _Checked(value, found.write(), self._trainer.step_count)
+        if decide(found.validation, self._to_beat, is_start=is_start).publish:
+            self._published = checked
+            self._to_beat = best_of(found.validation.dice, {} if is_start else self._to_beat)
+        if self._best is None or value > (self._best.validation or 0.0):
+            self._best = checked
 
     def _note(self, mark: float) -> None:
         """The teacher of this moment on the test frames; the clock stands still."""
         found = dice_only(self._dealt.test, self._found(self._trainer.predict), self._protocol)
         self._curve.append({"at": mark, "step": self._trainer.step_count, "dice": found})
 
-    def _scored(self, data: bytes) -> dict[str, Any]:
+    def _model(self, checked: _Checked) -> ServedModel:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.safetensors"
-            file.write_bytes(data)
-            model = self._workshop.model(file)
-        return score(self._dealt.test, self._found(model.predict), self._protocol)
+            file.write_bytes(checked.data)
+            return self._workshop.model(file)
 
     def _found(self, predict: Callable[[FittedImages], Probabilities]) -> Iterator[Probabilities]:
         for case in self._dealt.test:

@@ -19,6 +19,9 @@ from annotator.core.identity import FrameKey, Split
 Layout = Literal["spread", "frames", "patients"]
 """One structure a frame over many patients; whole frames, one a patient first; all frames of a patient."""
 
+_EDITION = 2
+"""Of the rules by which a cell is trained and scored; cells of another one are run anew."""
+
 EVERY_LABEL = -1
 """The budget 'every label that the pattern offers'."""
 
@@ -81,7 +84,8 @@ class Cell:
     @property
     def slug(self) -> str:
         """A file name that tells what it is and differs wherever anything differs."""
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:10]
+        said = json.dumps({"edition": _EDITION, **asdict(self)}, sort_keys=True)
+        digest = hashlib.sha256(said.encode()).hexdigest()[:10]
         budget = "all" if self.labels == EVERY_LABEL else str(self.labels)
         return f"{self.row.recipe.rpartition('/')[2]}-{budget}-{self.layout}-{RUNGS[self.shift]}-{self.seed}-{digest}"
 

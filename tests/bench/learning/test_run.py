@@ -93,6 +93,7 @@ def cell(seed: int, dice: float) -> dict[str, object]:
         "budget": -1,
         "cell": facts,
         "scores": {**scores, "by_domain": {}},
+        "best_step": {"dice": {"a": dice - 0.1, "b": None}},
         "steps": 10,
         "seconds": 2.0,
         "curve": [],
@@ -104,6 +105,7 @@ def test_tables_state_mean_and_spread_over_seeds() -> None:
     assert (entry["labels"], entry["seeds"]) == ("all", [0, 1])
     assert entry["mean_dice"]["mean"] == pytest.approx(0.6)
     assert entry["mean_dice"]["sd"] == pytest.approx(0.1 * 2**0.5)
+    assert entry["mean_dice_of_best_step"]["mean"] == pytest.approx(0.5)
     assert entry["step_ms"]["mean"] == pytest.approx(200.0)
     text = report.markdown([entry], unit="s")
     assert "**0.600 ± 0.141**" in text
