@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from annotator.core.errors import IncompatibleWeights
 from annotator.core.protocols import LabelProtocol
+from annotator.learn.networks import has_head, head_of
 from annotator.learn.weights import Predictor, WeightsHeader
 
 
@@ -110,8 +111,8 @@ def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelPro
     predictor
         The loaded model.
     network
-        Of the protocol. Its head's rows of structures that the model does not know are emptied, background's with them
-        where it knows none: what drawn ones say would only disturb the features.
+        Of the protocol. Its head's rows of structures that the model does not know, or never learnt, are emptied,
+        background's with them where it knows none: what they say, drawn as they were, would only disturb the features.
     protocol
         Of the network.
 
@@ -122,7 +123,8 @@ def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelPro
     """
     shared = shared_structures(predictor.header, protocol)
     known, fresh = predictor.network.state_dict(), network.state_dict()
-    if shared and predictor.structures == protocol.ids:
+    is_same = predictor.structures == protocol.ids
+    if is_same and (len(shared) == len(protocol.ids) or not has_head(network)):
         return Beginning(known, shared)
     rows = {protocol.index(s): predictor.header.protocol.index(s) for s in shared}
     if rows:
@@ -138,8 +140,8 @@ def beginning(predictor: Predictor, network: torch.nn.Module, protocol: LabelPro
 
 
 def _head_names(network: torch.nn.Module) -> list[str]:
-    head = getattr(network, "head", None)
-    if not isinstance(head, torch.nn.Module):
+    if not has_head(network):
         raise IncompatibleWeights("The network declares no head, so weights of another protocol do not fit.")
+    head = head_of(network)
     prefix = next(name for name, module in network.named_modules() if module is head)
     return [f"{prefix}.{name}" for name in head.state_dict()]

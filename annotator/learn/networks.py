@@ -110,6 +110,11 @@ def head_of(network: nn.Module) -> nn.Conv2d:
     return parts_of(network).head
 
 
+def has_head(network: nn.Module) -> bool:
+    """Whether it declares its parts, its head among them."""
+    return isinstance(network, SegmentationNetwork)
+
+
 def rows_of_head(network: nn.Module, classes: Sequence[int], paces: Tensor) -> list[tuple[Tensor, Tensor]]:
     """What the head has for some classes, views of its parameters without gradient, each with its class's pace."""
     found = zip(classes, paces, strict=True)

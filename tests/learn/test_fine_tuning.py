@@ -11,6 +11,7 @@ import pytest
 
 from annotator.learn import weights
 from annotator.learn.dataset import TrainingFrame
+from annotator.learn.networks import head_of
 from annotator.learn.recipe import Recipe
 from annotator.learn.recipe_sections import FineTuningSection
 from annotator.learn.trainer import Trainer
@@ -152,11 +153,24 @@ def test_a_row_that_is_new_beside_known_ones_learns_faster_than_they(
         np.testing.assert_array_equal(slow, fast)
 
 
+def _never_taught(taught: weights.Predictor, structure: str) -> weights.Predictor:
+    """The same weights, as of a project that has this structure in its protocol and never labelled it."""
+    active = tuple(s for s in taught.header.active if s != structure)
+    return weights.Predictor(replace(taught.header, active=active), taught.network)
+
+
+@pytest.mark.parametrize("never_taught", [False, True])
 def test_a_new_structure_s_time_counts_from_its_first_label(
-    make_trainer: TrainerMaker, taught: weights.Predictor, frames: list[TrainingFrame]
+    never_taught: bool,
+    make_trainer: TrainerMaker,
+    taught: weights.Predictor,
+    frames: list[TrainingFrame],
 ) -> None:
     trainer, from_nothing = make_trainer(), make_trainer()
-    trainer.start_from(_without(taught, "bar"))
+    trainer.start_from(_never_taught(taught, "bar") if never_taught else _without(taught, "bar"))
+    bar = trainer.protocol.index("bar")
+    for network in (trainer._student, trainer._teacher):
+        assert not any(parameter[bar].any() for parameter in head_of(network).parameters())
     trainer.put([*frames[:6], *frames[12:]])
     for _ in range(4):
         trainer.step()
@@ -167,7 +181,7 @@ def test_a_new_structure_s_time_counts_from_its_first_label(
     for late in (trainer, other):
         late.put(frames[6:12])
         late.step()
-        assert late._pacing.new_rows == (late.protocol.index("bar"),)
+        assert late._pacing.new_rows == (bar,)
         assert late._pacing.paces(4) == [FineTuningSection().head_pace]
         assert late._pacing.trust(9) == from_nothing._pacing.trust(5) < 0.1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,8 @@ def test_the_same_structures_need_no_head(predictor: weights.Predictor) -> None:
     theirs = weights.Predictor(predictor.header, headless)
     begin = beginning(theirs, torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1)), protocol_of(*IDS))
     assert begin.known == ("disc", "bar")
+    untaught = weights.Predictor(replace(predictor.header, active=("disc",)), headless)
+    assert beginning(untaught, torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1)), protocol_of(*IDS)).new_rows == ()
     for name, tensor in headless.state_dict().items():
         torch.testing.assert_close(begin.state[name], tensor)
     with pytest.raises(IncompatibleWeights, match="no head"):
