@@ -96,26 +96,27 @@ def warp(images: Tensor, bitmaps: Tensor, grid: Tensor, *, everything: int | Ten
     images
         (B, S, S) uint8.
     bitmaps
-        (B, S, S) int32.
+        (B, S, S) uint8 or int32.
     grid
         (B, S, S, 2) float32 on the device, from :func:`random_grid`.
     everything
-        The allowed set of what comes in from outside, where nothing is known: one for all frames, or (B, 1, 1) int32.
+        The allowed set of what comes in from outside, where nothing is known: one for all frames, or (B, 1, 1) of the
+        same type.
 
     Returns
     -------
     images
         (B, 1, S, S) float32 in 0..1.
     bitmaps
-        (B, S, S) int32.
+        (B, S, S), as they were.
     """
     whole = images.unsqueeze(1)
     ground = 255.0 * _has_light_edge(whole, white=255)
     moved = F.grid_sample((whole - ground).div_(255.0), grid, mode="bilinear", align_corners=False).add_(ground / 255)
-    # A bitmap below 2^16 is exact in float32; zero padding becomes 'everything' through the shift.
+    # A bitmap below 2^16 is exact in float32; zero padding becomes 'everything' through the shift, which wraps around.
     shifted = (bitmaps - everything).unsqueeze(1).float()
     sets = F.grid_sample(shifted, grid, mode="nearest", align_corners=False).squeeze(1)
-    return moved, sets.to(torch.int32).add_(everything)
+    return moved, sets.to(bitmaps.dtype).add_(everything)
 
 
 def _has_light_edge(images: Tensor, *, white: float) -> Tensor:

@@ -41,7 +41,7 @@ class Pixels:
     features
         (N, D) float32, from evaluation mode and without augmentation.
     bitmaps
-        (N,) int32 allowed sets.
+        (N,) allowed sets.
     frames
         (N,) int64, which frame each comes from.
     """

@@ -1,4 +1,4 @@
-"""Training frames that live on the device: uint8 images and int32 allowed sets, in storage that grows by doubling."""
+"""Training frames that live on the device: images and allowed sets, in storage that grows by doubling."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ class TrainingFrame:
     accepted: frozenset[str] = frozenset()
 
 
+def type_of_sets(n_classes: int) -> torch.dtype:
+    """What allowed sets of so many classes are held in: a byte, on which a CPU is fastest, where they fit into it."""
+    return torch.uint8 if n_classes <= 8 else torch.int32
+
+
 class ResidentFrames:
     """Frames of one kind (all labelled, or all unlabelled) on one device.
 
@@ -56,18 +61,18 @@ class ResidentFrames:
         S, side of an image.
     device
         Where the frames live.
-    has_bitmaps
-        Whether allowed sets are held too.
+    sets
+        Type of the allowed sets, from :func:`type_of_sets`; ``None`` where none are held.
     limit
         Most frames held; the oldest makes room. ``None`` for no limit.
     """
 
-    def __init__(self, size: int, device: torch.device, *, has_bitmaps: bool, limit: int | None = None) -> None:
+    def __init__(self, size: int, device: torch.device, *, sets: torch.dtype | None, limit: int | None = None) -> None:
         self._size = size
         self._device = device
         self._limit = limit
         self._images = torch.empty((0, size, size), dtype=torch.uint8, device=device)
-        self._bitmaps = torch.empty((0, size, size), dtype=torch.int32, device=device) if has_bitmaps else None
+        self._bitmaps = None if sets is None else torch.empty((0, size, size), dtype=sets, device=device)
         self._rows: dict[FrameKey, int] = {}
         self._possible: dict[FrameKey, int] = {}
         self._free: list[int] = []
@@ -107,7 +112,7 @@ class ResidentFrames:
         self._images[row] = torch.from_numpy(np.array(frame.image, dtype=np.uint8)).to(self._device)
         if self._bitmaps is not None:
             assert frame.bitmap is not None
-            self._bitmaps[row] = torch.from_numpy(frame.bitmap.astype(np.int32)).to(self._device)
+            self._bitmaps[row] = torch.from_numpy(frame.bitmap.astype(np.int32)).to(self._device, self._bitmaps.dtype)
 
     def forget(self, key: FrameKey) -> None:
         """Free a frame's row; nothing happens where it is not held."""
@@ -118,7 +123,7 @@ class ResidentFrames:
             self._sorted = None
 
     def gather(self, positions: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Images (B, S, S) uint8 and allowed sets (B, S, S) int32 at positions of :attr:`keys`."""
+        """Images (B, S, S) uint8 and allowed sets (B, S, S) at positions of :attr:`keys`."""
         # From pinned memory, since a copy from any other waits for whatever the device is doing.
         is_cuda = self._device.type == "cuda"
         rows = torch.tensor([self._rows[self.keys[p]] for p in positions.tolist()], pin_memory=is_cuda)

@@ -49,9 +49,8 @@ def of_active(sets: Tensor, active: Tensor) -> Tensor:
 
 def allowed_sets(bitmaps: Tensor, n_classes: int) -> Tensor:
     """(B, H, W) integer bitmaps to (B, K+1, H, W) bool."""
-    narrow = bitmaps.to(torch.uint8) if n_classes <= 8 else bitmaps
-    bits = 1 << torch.arange(n_classes, device=bitmaps.device, dtype=narrow.dtype).view(1, -1, 1, 1)
-    return (narrow.unsqueeze(1) & bits).bool()
+    bits = 1 << torch.arange(n_classes, device=bitmaps.device, dtype=bitmaps.dtype).view(1, -1, 1, 1)
+    return (bitmaps.unsqueeze(1) & bits).bool()
 
 
 def mask_inactive(logits: Tensor, active: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from annotator.core.identity import FrameKey
-from annotator.learn.dataset import ResidentFrames, TrainingFrame
+from annotator.learn.dataset import ResidentFrames, TrainingFrame, type_of_sets
 from annotator.learn.label_dropout import partially_labelled
 from annotator.learn.recipe_sections import DataSection, TemporalSection
 from annotator.learn.sampling import draw_labelled, draw_neighbours, draw_unlabelled, said_of
@@ -27,11 +27,12 @@ class Batch:
     images
         (B, S, S) uint8 on the device.
     bitmaps
-        (B, S, S) int32 on the device; everything allowed for unlabelled frames.
+        (B, S, S) on the device, of :func:`~annotator.learn.dataset.type_of_sets`; everything allowed for unlabelled
+        frames.
     known
         (B, K+1) bool on the CPU; no entry for unlabelled frames.
     possible
-        (B,) int32 on the CPU, bitmaps of the classes that each frame's view can show.
+        (B,) of the same type on the CPU, bitmaps of the classes that each frame's view can show.
     triples
         (N, 3) int64 on the device: rows of neighbouring frames in order of time; ``None`` where there are none.
     """
@@ -69,8 +70,8 @@ class FramePool:
         self._n_classes, self._section, self._device = n_classes, section, device
         self._temporal = temporal or TemporalSection()
         size = section.image_size
-        self._labelled = ResidentFrames(size, device, has_bitmaps=True)
-        self._unlabelled = ResidentFrames(size, device, has_bitmaps=False, limit=section.max_unlabelled)
+        self._labelled = ResidentFrames(size, device, sets=type_of_sets(n_classes))
+        self._unlabelled = ResidentFrames(size, device, sets=None, limit=section.max_unlabelled)
         self._said: dict[FrameKey, tuple[NDArray[np.bool_], NDArray[np.bool_]]] = {}
         self._tables: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
 
@@ -156,7 +157,7 @@ class FramePool:
             bitmaps = torch.cat([bitmaps, nothing])
             known_batch = torch.cat([known_batch, torch.zeros((n_unlabelled, self._n_classes), dtype=torch.bool)])
             possible = torch.cat([possible, self._unlabelled.possible(others)])
-        return Batch(images, bitmaps, known_batch, possible & everything, triples)
+        return Batch(images, bitmaps, known_batch, (possible & everything).to(bitmaps.dtype), triples)
 
     def _neighbours(
         self, positions: Tensor, n_unlabelled: int, generator: torch.Generator
@@ -173,7 +174,7 @@ class FramePool:
         return near, torch.tensor(rows, device=self._device) if rows else None
 
     def labelled_batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every labelled frame once, in key order: images (B, S, S) uint8 and bitmaps (B, S, S) int32."""
+        """Every labelled frame once, in key order: images (B, S, S) uint8 and bitmaps (B, S, S)."""
         for start in range(0, self.n_labelled, size):
             images, bitmaps = self._labelled.gather(torch.arange(start, min(start + size, self.n_labelled)))
             assert bitmaps is not None

@@ -43,7 +43,7 @@ class Material:
     active
         (K+1,) bool on the network's device.
     labelled
-        Batches of training frames: images (B, S, S) uint8 and bitmaps (B, S, S) int32 on that device; read once.
+        Batches of training frames: images (B, S, S) uint8 and bitmaps (B, S, S) on that device; read once.
     validation
         Labelled frames of patients held aside.
     """

@@ -28,9 +28,9 @@ def drawn(pool: FramePool, section: LossSection, shrink: int, generator: torch.G
     Returns
     -------
     tuple
-        Images (B, S, S) uint8 and allowed sets (B, S, S) int32 on the device; which structures are known and which of
-        them are dropped, (B, K+1) bool; which classes each frame can show at all, (B, 1, 1) int32; rows of neighbouring
-        frames, (N, 3) int64.
+        Images (B, S, S) uint8 and allowed sets (B, S, S) on the device; which structures are known and which of them
+        are dropped, (B, K+1) bool; which classes each frame can show at all, (B, 1, 1) of the sets' type; rows of
+        neighbouring frames, (N, 3) int64.
     """
     batch = pool.draw(shrink, generator)
     dropped = torch.zeros_like(batch.known)
@@ -50,11 +50,11 @@ def allowed(section: LossSection, bitmaps: Tensor, known: Tensor, *, dropped: Te
     section
         Of the recipe.
     bitmaps
-        (B, S, S) int32.
+        (B, S, S) integer.
     known, dropped
         (B, K+1) bool on the same device.
     possible
-        (B, 1, 1) int32, bitmaps of the classes that each frame can show at all.
+        (B, 1, 1) of the same type, bitmaps of the classes that each frame can show at all.
     """
     if section.unknown != "background":
         return drop_labels(bitmaps, known, dropped) & possible

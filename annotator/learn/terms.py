@@ -36,7 +36,7 @@ class StepState:
     plain, strong
         (B, 1, S, S) float32 in 0..1, one geometry.
     bitmaps
-        (B, S, S) int32 allowed sets after dropout and warp.
+        (B, S, S) allowed sets after dropout and warp.
     allowed
         The same, (B, K+1, S, S) bool.
     active
