@@ -263,10 +263,12 @@ class Learning:
 
     def plateau(self) -> str | None:
         """Why more steps would not help; ``None`` where they may."""
+        knows = set((self._start or {}).get("knows", ()))
         return self._schedule.plateau(
             patience=self._workshop.patience,
             labelled_frames=len(self._book.plan.labelled),
             has_validation=self._book.has_validation,
+            is_known=bool(knows) and knows.issuperset(self._ready().active_structures),
         )
 
     # --- the checkpoint -------------------------------------------------------------------------------

@@ -27,6 +27,14 @@ STEP_BUDGET: Final = 3000
 STEP_BUDGET_PER_FRAME: Final = 100
 LONGEST_BUDGET: Final = 12000
 
+KNOWN_STEP_BUDGET: Final = 300
+"""The same where the weights that training began at know every structure: what the labels can teach is soon learnt.
+
+More steps learn few labels by heart, faster than so few patients as are then held aside can tell.
+"""
+
+KNOWN_STEP_BUDGET_PER_FRAME: Final = 15
+
 FEWEST_STALE: Final = 3
 """Validations without improvement before training may sleep, however many steps lie between them."""
 
@@ -114,7 +122,7 @@ class Schedule:
         """The validation frames changed: former scores cannot be compared with later ones."""
         return replace(self, best=None, stale=0, steps_since_best=0)
 
-    def plateau(self, *, patience: int, labelled_frames: int, has_validation: bool) -> str | None:
+    def plateau(self, *, patience: int, labelled_frames: int, has_validation: bool, is_known: bool) -> str | None:
         """Why more steps would not help, as a clause; ``None`` where they may.
 
         Parameters
@@ -125,12 +133,16 @@ class Schedule:
             Frames that the trainer learns from.
         has_validation
             Whether patients are held aside.
+        is_known
+            Whether training began at weights that know every structure that is labelled.
         """
-        if has_validation:
-            has_stalled = self.stale >= FEWEST_STALE and self.steps_since_best >= patience
-            return f"validation has not improved for {self.steps_since_best} steps" if has_stalled else None
-        budget = min(STEP_BUDGET + STEP_BUDGET_PER_FRAME * labelled_frames, LONGEST_BUDGET)
-        if self.steps_since_label >= budget:
+        if has_validation and self.stale >= FEWEST_STALE and self.steps_since_best >= patience:
+            return f"validation has not improved for {self.steps_since_best} steps"
+        least, per_frame = STEP_BUDGET, STEP_BUDGET_PER_FRAME
+        if is_known:
+            least, per_frame = KNOWN_STEP_BUDGET, KNOWN_STEP_BUDGET_PER_FRAME
+        is_spent = self.steps_since_label >= min(least + per_frame * labelled_frames, LONGEST_BUDGET)
+        if is_spent and (not has_validation or (is_known and self.stale)):
             return f"{self.steps_since_label} steps were done since the last new label"
         return None
 

@@ -104,6 +104,11 @@ class TrainerProtocol(Protocol):
         """Plain sentences on what it adapted, such as a smaller batch; it only grows."""
         ...
 
+    @property
+    def active_structures(self) -> Sequence[str]:
+        """Structures that it learns, or knew when it began."""
+        ...
+
     def put(self, frames: Sequence[TrainingFrame]) -> None:
         """Add or replace training frames."""
         ...

@@ -58,6 +58,7 @@ class FakeTrainer:
 
     device_text = "no device"
     memory_mb = 0.0
+    active_structures = ("lv",)
 
     def __init__(self, dice: Callable[[int], float] = lambda _: 0.5) -> None:
         self.step_count = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pytest
 
 from annotator.core.edits import Assign, Paint
 from annotator.core.errors import TrainingFailed
@@ -352,6 +353,25 @@ def test_a_damaged_checkpoint_is_told_and_training_goes_on_from_the_last_model(p
     again.run_to(RunState.TRAINING)
     assert "checkpoint cannot be used" in of(again, Trouble)[0].sentence
     assert workshop.started_from == [project.snapshots()[-1].file]
+
+
+@pytest.mark.parametrize(("knows", "sleeps"), [(("lv",), True), (("other",), False)])
+def test_what_the_weights_knew_already_is_soon_learnt(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, knows: tuple[str, ...], sleeps: bool
+) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    weights = tmp_path / "start.safetensors"
+    weights.write_text("{}")
+    driver, workshop = driven(project, options=SessionOptions(starting_weights=weights))
+    monkeypatch.setattr(workshop, "start_from", lambda trainer, weights: knows)
+    driver.run_to(RunState.TRAINING)
+    for _ in range(3):
+        check_soon(driver)
+        driver.settle()
+    driver.session._learning._schedule = replace(driver.session._learning._schedule, steps_since_label=400)
+    check_soon(driver)
+    driver.settle()
+    assert (driver.session.state is RunState.SLEEPING) == sleeps
 
 
 def test_it_sleeps_on_a_plateau_also_after_a_restart_and_wakes_at_a_new_label(project: Project) -> None:
