@@ -1,4 +1,4 @@
-"""Which patients are held aside for validation; once held, always held."""
+"""Which patients are held aside for validation: nobody who was trained on, and once held, always held."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from annotator.project import Project
 
 HELD_FACT: Final = "held_patients"
+TRAINED_FACT: Final = "trained_patients"
 
 
 def held_patients(
     project: Project, clips: Sequence[Clip], finished: Mapping[FrameKey, Collection[str]]
 ) -> tuple[str, ...]:
     """Patients to validate on: those that a manifest chose, else the automatic choice, kept in the project.
+
+    All other patients with labels are remembered as trained on, since from now on they are.
 
     Parameters
     ----------
@@ -34,17 +37,32 @@ def held_patients(
     ProjectError
         Where the choice cannot be stored.
     """
-    chosen = chosen_validation(clips)
-    if chosen:
-        return chosen
     here = {clip.header.patient for clip in clips}
-    before = tuple(p for p in json.loads(project.read_fact(HELD_FACT) or "[]") if p in here)
-    labelled = labelled_patients(clips, finished)
-    if not labelled:
-        return before
-    from annotator.learn.publish_policy import hold_aside  # noqa: PLC0415  (imports torch)
+    chosen, labelled = chosen_validation(clips), labelled_patients(clips, finished)
+    before, trained = _remembered(project, labelled)
+    held = tuple(p for p in before if p in here)
+    if labelled and not chosen:
+        from annotator.learn.publish_policy import hold_aside  # noqa: PLC0415  (imports torch)
 
-    held = hold_aside(labelled, before)
-    if held != before and not project.is_read_only:
-        project.write_fact(HELD_FACT, json.dumps(held))
-    return held
+        held = hold_aside(labelled, held, trained)
+    _remember(project, HELD_FACT, held)
+    _remember(project, TRAINED_FACT, (trained & here) | (set(labelled) - set(chosen or held)))
+    return chosen or held
+
+
+def _remembered(project: Project, labelled: Collection[str]) -> tuple[list[str], set[str]]:
+    """Who is held, and who was trained on; earlier versions did not say, and held patients whom they had trained on."""
+    held = json.loads(project.read_fact(HELD_FACT) or "[]")
+    trained = project.read_fact(TRAINED_FACT)
+    if trained is not None:
+        return held, set(json.loads(trained))
+    snapshots = project.snapshots()
+    if all(s.is_validated for s in snapshots):
+        return held, set(labelled) - set(held) if snapshots else set()
+    return [], set(labelled)
+
+
+def _remember(project: Project, fact: str, patients: Collection[str]) -> None:
+    text = json.dumps(sorted(patients))
+    if not project.is_read_only and text != (project.read_fact(fact) or "[]"):
+        project.write_fact(fact, text)

@@ -40,7 +40,9 @@ more than this. Without it, who accepts what a model suggests would keep every l
 """
 
 
-def hold_aside(labelled: Mapping[str, Collection[str]], held: Collection[str] = ()) -> tuple[str, ...]:
+def hold_aside(
+    labelled: Mapping[str, Collection[str]], held: Collection[str] = (), trained: Collection[str] = ()
+) -> tuple[str, ...]:
     """Patients whose labels validate and never train: about one in five, at least one, and held for good.
 
     Patients are chosen so that as many structures as possible are validated while each structure keeps a training
@@ -52,6 +54,9 @@ def hold_aside(labelled: Mapping[str, Collection[str]], held: Collection[str] = 
         Patient to the structures with a finished label in any of its frames, in a lasting order such as that of import.
     held
         Patients already held aside; they stay, even where their labels are gone.
+    trained
+        Patients who were trained on. None of them is chosen, since a model knows them by heart and every later one
+        would seem worse; the next patient who is labelled is held aside instead.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def hold_aside(labelled: Mapping[str, Collection[str]], held: Collection[str] = 
         return tuple(sorted(chosen))
     wanted = max(1, math.floor(HELD_SHARE * len(labelled) + 0.5))
     while len(chosen & set(labelled)) < wanted:
-        free = [p for p in labelled if p not in chosen and _others_remain(p, labelled, chosen)]
+        free = [p for p in labelled if p not in chosen and p not in trained and _others_remain(p, labelled, chosen)]
         if not free:
             break
         covered = {s: sum(s in labelled[p] for p in chosen if p in labelled) for p in labelled for s in labelled[p]}

@@ -44,6 +44,22 @@ def test_held_patients_stay_held(before: dict[str, set[str]], after: dict[str, s
     assert set(held) <= set(hold_aside({}, held))
 
 
+@settings(max_examples=80, deadline=None)
+@given(labelled, st.sets(st.text("abcdefgh", min_size=1, max_size=3)), labelled)
+def test_who_was_trained_on_is_never_held(
+    patients: dict[str, set[str]], trained: set[str], later: dict[str, set[str]]
+) -> None:
+    held = hold_aside(patients, trained=trained)
+    assert not set(held) & trained
+    assert set(hold_aside(patients | later, held, trained)) & trained == set()
+
+
+def test_the_next_patient_is_held_where_all_before_were_trained_on() -> None:
+    patients = {name: {"lv"} for name in "abcde"}
+    assert hold_aside({name: {"lv"} for name in "abcd"}, trained="abcd") == ()
+    assert hold_aside(patients, trained="abcd") == ("e",)
+
+
 def test_about_one_in_five_and_every_structure_where_possible() -> None:
     patients = {f"p{i:02d}": {"lv" if i < 10 else "myo" if i < 20 else "la"} for i in range(30)}
     held = hold_aside(patients)

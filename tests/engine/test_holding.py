@@ -1,0 +1,62 @@
+"""Who is held aside as labels come one after the other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from annotator.core.identity import FrameKey, Split
+from annotator.engine.holding import HELD_FACT, TRAINED_FACT, held_patients
+from annotator.project import Project
+from annotator.testing.sessions import add_moving_square
+
+
+def _labelled(project: Project, count: int) -> tuple[str, ...]:
+    clips = project.clips()
+    return held_patients(project, clips, {FrameKey(clip.name, 0): {"lv"} for clip in clips[:count]})
+
+
+def _patients(project: Project) -> list[str]:
+    return [clip.header.patient for clip in project.clips()]
+
+
+@pytest.fixture
+def ten(project: Project) -> Project:
+    for i in range(10):
+        add_moving_square(project, f"c{i}")
+    return project
+
+
+def test_nobody_is_held_who_was_trained_on(ten: Project) -> None:
+    patients = _patients(ten)
+    held = [set(_labelled(ten, count)) for count in range(11)]
+    assert held[3] == set()
+    assert held[4] == held[7] == {patients[3]}
+    assert held[8] == held[10] == {patients[3], patients[7]}
+    assert set(json.loads(ten.read_fact(TRAINED_FACT) or "")) == set(patients) - held[10]
+
+
+def test_of_labels_that_come_together_the_best_choice_is_made(ten: Project) -> None:
+    held = _labelled(ten, 10)
+    assert len(held) == 2
+    assert _labelled(ten, 10) == held
+
+
+@pytest.mark.parametrize("is_validated", [False, True])
+def test_of_an_earlier_version_only_those_stay_held_whom_no_model_learnt(ten: Project, is_validated: bool) -> None:
+    patients = _patients(ten)
+    ten.write_fact(HELD_FACT, json.dumps(patients[:1]))
+    ten.add_snapshot(b"model", step=1, data_revision=1, recipe="fake", metrics={}, is_validated=is_validated)
+    if is_validated:
+        assert _labelled(ten, 5) == (patients[0],)
+    else:
+        assert _labelled(ten, 5) == ()
+        assert _labelled(ten, 6) == (patients[5],)
+
+
+def test_patients_of_a_manifest_replace_the_choice_and_the_others_count_as_trained_on(ten: Project) -> None:
+    add_moving_square(ten, "judge", split=Split.VALIDATION)
+    judge = next(clip.header.patient for clip in ten.clips() if clip.split is Split.VALIDATION)
+    assert _labelled(ten, 10) == (judge,)
+    assert set(json.loads(ten.read_fact(TRAINED_FACT) or "")) == set(_patients(ten)) - {judge}
