@@ -156,7 +156,8 @@ class Learning:
             self._schedule = self._schedule.after_new_validation()
             self._best_dice = {}
         self._troubles += [Trouble(sentence, can_retry=False) for sentence in self._book.take_troubles()]
-        if had_waiting and not self._book.awaits_labels:
+        if had_waiting:
+            # At once, though others may still be waiting: a model that saw some of a patient saw the patient.
             self._data_revision = self._project.data_revision
         if new_labels and self._restored.labels != self._book.fingerprint() and not self._book.awaits_labels:
             self._schedule = self._schedule.after_labels()

@@ -178,6 +178,8 @@ class TrainingSession:
                 self._learning.start_over()
                 self._suggester.server.stop_serving()
                 self._events += self._suggester.use_newest()
+            if changed:
+                self._follow_labels()
 
     def _look(self, key: FrameKey, at: float) -> None:
         self._open()
@@ -283,11 +285,14 @@ class TrainingSession:
     def _examine(self) -> bool:
         if not self._book.examine(PIECE):
             return False
+        self._follow_labels()
+        return True
+
+    def _follow_labels(self) -> None:
         if self._book.awaits_labels and not self._project.is_read_only:
             self._signal(Signal.LABELLED)
         elif not self._book.has_labels:
             self._signal(Signal.EMPTIED)
-        return True
 
     def _load(self) -> bool:
         if self._state not in (RunState.LOADING, RunState.TRAINING):

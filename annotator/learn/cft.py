@@ -229,7 +229,7 @@ def refit(
             "is_new": is_new,
             "reason": "" if is_new else "validation did not confirm it",
             "dice_before": before.dice[structure],
-            "dice_after": after.dice[structure],
+            "dice_after": after.dice.get(structure),
         }
         if is_new:
             head, before = candidate, after
@@ -237,9 +237,9 @@ def refit(
 
 
 def is_accepted(before: Validation, after: Validation, structure: str) -> bool:
-    """Whether the structure's Dice rises and no other's falls."""
+    """Whether the structure's Dice rises and no other's falls; one that cannot be measured any more did not rise."""
     others = (after.dice.get(s, float("nan")) >= dice for s, dice in before.dice.items() if s != structure)
-    return after.dice[structure] > before.dice[structure] + _LEAST_RISE and all(others)
+    return after.dice.get(structure, 0.0) > before.dice[structure] + _LEAST_RISE and all(others)
 
 
 def _why_not(pixels: Pixels, before: Validation, structure: str, *, c: int, section: CftSection) -> str:

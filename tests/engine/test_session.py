@@ -412,6 +412,34 @@ def test_a_clip_that_arrives_while_it_sleeps_does_not_wake_it(project: Project) 
     driver.run_to(RunState.TRAINING)
 
 
+def test_a_label_that_a_changed_split_brings_wakes_it(project: Project) -> None:
+    clip = add_moving_square(project, "one", split=Split.TEST)
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.settle()
+    assert driver.session.state is RunState.IDLE
+    commit = project.update_clip(clip, project.clip(clip).header, author="tester", split=Split.TRAIN)
+    driver.session.handle(DataChanged(commit.keys, commit.clips))
+    driver.run_to(RunState.TRAINING)
+
+
+def test_a_model_that_saw_some_of_a_patient_counts_as_one_that_saw_the_patient(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    clip = add_moving_square(project, "two", patient="p2", frames=60)
+    tell(driver, *(outline_square(project, clip, frame) for frame in range(60)))
+    trainer = workshop.trainers[0]
+    driver.run(lambda: any(key.clip == clip for key in trainer.frames))
+    assert len([key for key in trainer.frames if key.clip == clip]) < 60
+    count = len(project.snapshots())
+    driver.session._learning._schedule = replace(driver.session._learning._schedule, steps=1000, seconds=1e6)
+    driver.run(lambda: len(project.snapshots()) > count)
+    assert len([key for key in trainer.frames if key.clip == clip]) < 60
+    driver.session.handle(Stop())
+    assert project.snapshots()[-1].id in project.remove_patient("p2").tainted_snapshots
+
+
 def test_a_removed_patient_leaves_the_trainer_and_an_empty_project_idles(project: Project) -> None:
     clip = add_moving_square(project, "one", patient="p1")
     key = outline_square(project, clip)

@@ -153,6 +153,7 @@ def test_nothing_is_fitted_without_enough_frames_or_figures(protocol: LabelProto
         ({"disc": 0.6, "bar": 0.69}, False),
         ({"disc": 0.5, "bar": 0.9}, False),
         ({"disc": 0.6}, False),
+        ({"bar": 0.7}, False),
     ],
 )
 def test_accepted_only_if_it_rises_and_no_other_falls(after: dict[str, float], *, accepted: bool) -> None:
