@@ -12,6 +12,7 @@ from annotator.core.disk_errors import write_failure
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
 from annotator.core.identity import (
     MAX_SIDE,
+    PLAUSIBLE_MM,
     Clip,
     ClipHeader,
     FrameKey,
@@ -55,6 +56,7 @@ from annotator.core.views import view_named
 __all__ = [
     "MAX_SIDE",
     "NOT_KNOWN",
+    "PLAUSIBLE_MM",
     "AnnotatorError",
     "BadInput",
     "Clip",

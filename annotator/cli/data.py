@@ -125,9 +125,12 @@ def parse_values(text: str) -> dict[str, int]:
     """
     try:
         pairs = [pair.split("=") for pair in text.split(",") if pair.strip()]
-        return {name.strip(): int(value) for name, value in pairs}
+        found = {name.strip(): int(value) for name, value in pairs}
     except ValueError:
         raise typer.BadParameter(f"'{text}' is not of the form lv=1,myo=2,la=3") from None
+    if len(found) < len(pairs):
+        raise typer.BadParameter(f"'{text}' names a structure twice; give each one value")
+    return found
 
 
 def status(project: ProjectArgument, json: JsonOption = False) -> None:

@@ -47,6 +47,10 @@ class SpacingStatus(StrEnum):
     """A person confirmed or entered it."""
 
 
+PLAUSIBLE_MM: Final = (0.005, 10.0)
+"""Smallest and largest pixel size of an ultrasound image, in mm."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spacing:
     """Pixel size in mm/px, ``y`` down the rows and ``x`` along the columns.

@@ -104,7 +104,7 @@ def from_indexed(
         if name not in values:
             raise UnknownName("structure", name, tuple(values))
         count = int(np.count_nonzero(mask == values[name]))
-        if claims.get(name, StructureLabel(LabelStatus.ABSENT)).status is LabelStatus.OUTLINED:
+        if count:
             raise Contradiction(f"'{name}' is said to be absent, and {count} pixels of the mask claim it.")
         claims[name] = StructureLabel(LabelStatus.ABSENT)
     unsure = np.asarray(mask == NOT_KNOWN, dtype=np.bool_)

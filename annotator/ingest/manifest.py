@@ -173,7 +173,7 @@ def read_manifest(
         reader_of(row.image, readers)
         if row.labels is not None:
             reader_of(row.labels, readers)
-    source = LabelSource(csv_path, readers, complete)
+    source = LabelSource(csv_path, readers, complete, frozenset(values or protocol.ids))
     return Manifest(clips, source, pseudonymiser, _warnings(rows, clips, protocol))
 
 
@@ -208,6 +208,9 @@ def _warnings(rows: Sequence[Row], clips: Sequence[_ClipRows], protocol: LabelPr
     n_unread = sum(row.labels is not None and not row.known for row in rows)
     if n_unread:
         sentences.append(f"{n_unread} rows have labels and no known structure, so nothing is taken from them.")
+    n_empty = sum(row.labels is None and bool(row.known) for row in rows)
+    if n_empty:
+        sentences.append(f"{n_empty} rows have known structures and no label file, so nothing is taken from them.")
     strange = sorted({row.view for row in rows if row.view and protocol.views and row.view not in protocol.views})
     if strange:
         views = ", ".join(protocol.views)

@@ -21,11 +21,16 @@ from annotator.ingest.readers import reader_of
 
 @dataclass(frozen=True, slots=True)
 class LabelSource:
-    """How the label files of a manifest are read: by which readers, with which value for each structure."""
+    """How the label files of a manifest are read: by which readers, with which value for each structure.
+
+    Values of structures that are not ``named`` may occur where a row knows these alone: who names the values of some
+    structures has not said what any other value means.
+    """
 
     csv_path: Path
     readers: Mapping[str, Reader]
     values: Mapping[str, int]
+    named: frozenset[str]
 
 
 def labels_of(rows: Sequence[Row], header: ClipHeader, source: LabelSource) -> dict[int, PartialLabel]:
@@ -111,10 +116,10 @@ def _masks(row: Row, header: ClipHeader, source: LabelSource) -> NDArray[np.inte
     if len(masks) != n_frames:
         what = f"it labels {len(masks)} frames where {row.image.name} has {header.n_frames}"
         raise BadInput(row.labels, what, "give the row a frame, or the label file a mask for each frame")
-    allowed = {0, NOT_KNOWN, *source.values.values(), *row.ignore}
+    meant = {name: value for name, value in source.values.items() if name in {*source.named, *row.known}}
     for value in np.unique(masks).tolist():
-        if value not in allowed:
-            pairs = ", ".join(f"{name}={number}" for name, number in source.values.items())
+        if value not in {0, NOT_KNOWN, *meant.values(), *row.ignore}:
+            pairs = ", ".join(f"{name}={number}" for name, number in meant.items())
             what = f"it has the value {value}, which no structure has ({pairs})"
             raise BadInput(row.labels, what, f"correct --values, or put {value} into the manifest's column 'ignore'")
     return np.where(np.isin(masks, row.ignore), 0, masks) if row.ignore else masks

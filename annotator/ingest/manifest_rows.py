@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from annotator.core.errors import BadInput
-from annotator.core.identity import Spacing, Split
+from annotator.core.identity import PLAUSIBLE_MM, Spacing, Split
 from annotator.core.indexed import NOT_KNOWN
 from annotator.core.protocols import LabelProtocol
 from annotator.core.views import view_id
@@ -246,6 +246,8 @@ def _spacing(cells: _Cells) -> Spacing | None:
             size = math.nan
         if not (math.isfinite(size) and size > 0):
             raise cells.error(f"'{text}' ({column}) is no pixel size in mm")
+        if not PLAUSIBLE_MM[0] <= size <= PLAUSIBLE_MM[1]:
+            raise cells.error(f"no ultrasound image has pixels of {size:g} mm ({column})")
         sizes.append(size)
     return Spacing(sizes[0], sizes[1])
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from annotator.plugin import (
     MAX_SIDE,
+    PLAUSIBLE_MM,
     AnnotatorError,
     BadInput,
     ClipHeader,
@@ -23,8 +24,6 @@ from annotator.plugin import (
     SpacingStatus,
     safe_stem,
 )
-
-_PLAUSIBLE_MM: Final = (0.005, 10.0)
 
 DEFLATE_RATIO: Final = 1032
 """No deflate stream unpacks to more than this many times its size (zlib's technical notes)."""
@@ -241,7 +240,7 @@ def _judge_spacing(
     if y == x == 1.0:
         sentence = "The file declares 1 x 1 mm a pixel, which is also what is written where nobody knows; none is used."
         return SpacingStatus.UNKNOWN, None, None, (sentence,)
-    if not all(_PLAUSIBLE_MM[0] <= v <= _PLAUSIBLE_MM[1] for v in declared):
+    if not all(PLAUSIBLE_MM[0] <= v <= PLAUSIBLE_MM[1] for v in declared):
         sentence = f"The file declares {y:g} x {x:g} mm a pixel, which no ultrasound image has; please correct it."
         return SpacingStatus.DOUBTED, None, spacing, (sentence,)
     return SpacingStatus.TRUSTED, spacing, None, ()

@@ -72,8 +72,11 @@ class StillReader:
         Raises
         ------
         BadInput
-            Where the file is damaged, in colour, or holds numbers that are no integers.
+            Where the file is damaged, in colour, a JPEG, or holds numbers that are no integers.
         """
+        if _kind(path) == "jpeg":
+            raise BadInput(path, "JPEG alters pixels, so that a mask does not survive in it", "save it as PNG or TIFF")
+        step = _grey_step(path)
         pages = []
         for page in _pages(path, keeps_palette=True):
             if page.ndim == 3 and not all((page[..., 0] == page[..., i]).all() for i in (1, 2)):
@@ -81,7 +84,7 @@ class StillReader:
             flat = page[..., 0] if page.ndim == 3 else page
             if flat.dtype.kind not in "iu":
                 raise BadInput(path, "its pixels are no integers", "save it with one integer a pixel")
-            pages.append(flat)
+            pages.append(flat // step)
         return np.stack(pages)
 
 
@@ -98,6 +101,14 @@ def _kind(path: Path) -> str | None:
     ):
         return "bmp"
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+
+
+def _grey_step(path: Path) -> int:
+    """By what Pillow multiplies the values of a PNG of 2 or 4 bits of grey, so that they fill a byte; else 1."""
+    with path.open("rb") as stream:
+        start = stream.read(26)
+    is_grey_png = start.startswith(b"\x89PNG") and len(start) == 26 and start[25] == 0
+    return {2: 85, 4: 17}.get(start[24], 1) if is_grey_png else 1
 
 
 def _pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:

@@ -233,6 +233,13 @@ def test_values_that_no_structure_has(study: Path, data_set: Path) -> None:
         assert_import_refused(study, "--manifest", data_set / "manifest.csv", "--values", values, named="--values")
 
 
+@pytest.mark.parametrize("values", ["lv=1,lv=2", "lv", "lv=one"])
+def test_values_that_cannot_be_read(study: Path, data_set: Path, values: str) -> None:
+    ran = command("import", study, "--manifest", data_set / "manifest.csv", "--values", values)
+    assert (ran.status, ran.out) == (2, "")
+    assert values in ran.err
+
+
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MiB; the test is skipped where none can be mounted."""

@@ -53,6 +53,8 @@ def test_absent_with_pixels_is_a_contradiction() -> None:
     mask = np.full(SHAPE, 2, dtype=np.uint8)
     with pytest.raises(Contradiction, match="35 pixels"):
         from_indexed(mask, VALUES, known=["two"], absent=["two"])
+    with pytest.raises(Contradiction, match="35 pixels"):
+        from_indexed(mask, VALUES, known=["one"], absent=["two"])
 
 
 def test_structures_without_a_value_take_the_next_free_one() -> None:

@@ -221,6 +221,23 @@ def test_a_value_without_structure_is_named(tmp_path: Path, known: str) -> None:
     assert "'ignore'" in sentence
 
 
+def test_a_value_that_nobody_named_is_refused_though_the_protocol_would_have_a_structure_for_it(tmp_path: Path) -> None:
+    still(tmp_path / "a.png")
+    save(tmp_path / "m.png", mask_of(1, 4))
+    path = write(tmp_path, {"image": "a.png", "labels": "m.png", "known": "lv"})
+    with pytest.raises(BadInput, match="value 4"):
+        only(path, {"lv": 1, "myo": 2, "la": 3})
+    assert statuses(only(path, None)[0].labels[0]) == {"lv": "outlined"}
+    knows_rv = write(tmp_path, {"image": "a.png", "labels": "m.png", "known": "lv rv"})
+    assert statuses(only(knows_rv, {"lv": 1, "myo": 2, "la": 3})[0].labels[0]) == {"lv": "outlined", "rv": "outlined"}
+
+
+def test_known_structures_without_a_label_file_are_told(tmp_path: Path) -> None:
+    still(tmp_path / "a.png")
+    found = manifest(write(tmp_path, {"image": "a.png", "known": "lv"}))
+    assert any("no label file" in sentence for sentence in found.warnings)
+
+
 @pytest.mark.parametrize("ignore", ["77 9", "9, 77", "77"])
 def test_an_ignored_value_is_nothing_of_this_protocol(tmp_path: Path, ignore: str) -> None:
     still(tmp_path / "a.png")
@@ -244,6 +261,8 @@ def test_an_ignored_value_is_nothing_of_this_protocol(tmp_path: Path, ignore: st
         ({"image": "a.png", "spacing_y_mm": "0.3"}, "spacing_x_mm"),
         ({"image": "a.png", "spacing_y_mm": "0.3", "spacing_x_mm": "nan"}, "nan"),
         ({"image": "a.png", "spacing_y_mm": "0,3", "spacing_x_mm": "0.3"}, "0,3"),
+        ({"image": "a.png", "spacing_y_mm": "500", "spacing_x_mm": "500"}, "500 mm"),
+        ({"image": "a.png", "spacing_y_mm": "0.3", "spacing_x_mm": "1e-30"}, "1e-30 mm"),
         ({"image": "a.png", "known": "lv liver"}, "liver"),
         ({"image": "a.png", "absent": "liver"}, "liver"),
         ({"image": "a.png", "split": "dev"}, "train, validation, test"),

@@ -113,6 +113,34 @@ def test_a_palette_is_colour_in_an_image_and_indices_in_a_mask(tmp_path: Path) -
     assert np.array_equal(StillReader().read_masks(tmp_path / "a.png")[0], MASK)
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_mask_of_few_bits_keeps_its_values(tmp_path: Path, bits: int) -> None:
+    mask = np.random.default_rng(bits).integers(0, 1 << bits, (6, 8), dtype=np.uint8)
+    (tmp_path / "m.png").write_bytes(_grey_png(mask, bits))
+    assert np.array_equal(StillReader().read_masks(tmp_path / "m.png")[0], mask)
+    assert read(tmp_path / "m.png")[1].max() == 255
+
+
+def _grey_png(mask: np.ndarray[Any, np.dtype[np.uint8]], bits: int) -> bytes:
+    """A PNG of so few bits of grey, which Pillow reads and does not write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = mask.shape
+    single = np.unpackbits(mask[..., None], axis=-1)[..., 8 - bits :].reshape(height, width * bits)
+    lines = b"".join(b"\x00" + np.packbits(line).tobytes() for line in single)
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(lines)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_a_jpeg_is_no_mask(tmp_path: Path) -> None:
+    Image.fromarray(MASK).save(tmp_path / "m.jpg")
+    with pytest.raises(BadInput, match="JPEG alters pixels"):
+        StillReader().read_masks(tmp_path / "m.jpg")
+
+
 def test_a_colour_picture_is_no_mask(tmp_path: Path) -> None:
     Image.fromarray(COLOUR).save(tmp_path / "a.png")
     with pytest.raises(BadInput, match="colour picture"):
