@@ -46,8 +46,8 @@ class LabelsDocument:
     data_revision: int
     clips: tuple[DocumentClip, ...]
 
-    def labels_for(self, clips: Sequence[Clip]) -> dict[FrameKey, PartialLabel]:
-        """The document's labels under the keys of other clips, such as those of a project.
+    def frames_for(self, clips: Sequence[Clip]) -> dict[FrameKey, DocumentFrame]:
+        """The document's frames under the keys of other clips, such as those of a project.
 
         A clip is found by its content hash, else by its name where frames and size agree.
 
@@ -58,7 +58,7 @@ class LabelsDocument:
         """
         by_hash = {clip.content_hash: clip for clip in clips if clip.content_hash}
         by_name = {clip.name: clip for clip in clips}
-        found: dict[FrameKey, PartialLabel] = {}
+        found: dict[FrameKey, DocumentFrame] = {}
         for entry in self.clips:
             match = by_hash.get(entry.clip.content_hash) or by_name.get(entry.clip.name)
             if match is None or _extent(match) != _extent(entry.clip):
@@ -67,7 +67,7 @@ class LabelsDocument:
                     f"The labels speak of '{entry.clip.name}' ({n_frames} frames of {height} x {width} pixels), "
                     "and no such clip is here; import its images first."
                 )
-            found.update({FrameKey(match.name, f.frame): f.label for f in entry.frames})
+            found.update({FrameKey(match.name, f.frame): f for f in entry.frames})
         return found
 
 

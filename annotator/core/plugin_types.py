@@ -44,6 +44,9 @@ class Recording:
     split
         Part of the data that the file itself says the clip belongs to, so that an export that comes back keeps
         its test patients out of training.
+    provenance
+        Frame index to structure to who said it, for those of ``labels`` that have it: an export that comes back keeps
+        authors and origins. What is not named here counts as imported by whoever imports it.
     """
 
     header: ClipHeader
@@ -51,6 +54,7 @@ class Recording:
     warnings: tuple[str, ...] = ()
     labels: Mapping[int, PartialLabel] = field(default_factory=dict)
     split: Split | None = None
+    provenance: Mapping[int, Mapping[str, Provenance]] = field(default_factory=dict)
 
 
 @runtime_checkable

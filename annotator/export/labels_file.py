@@ -9,7 +9,7 @@ from annotator.core.labels_document import LabelsDocument, document_from_text
 
 
 def read_labels_json(path: Path) -> LabelsDocument:
-    """Every label of a PNG + JSON export; :meth:`LabelsDocument.labels_for` puts them on a project's clips.
+    """Every label of a PNG + JSON export; :meth:`LabelsDocument.frames_for` puts them on a project's clips.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from annotator.project import schema
 from annotator.project.frames import Staged, place, stage_frames, verify
 from annotator.project.headers import header_text
 from annotator.project.history import add_operation
-from annotator.project.rows import plan_replacement, utc_now
+from annotator.project.rows import NOTHING_SAID, plan_import, utc_now
 from annotator.project.session import Session
 from annotator.project.values import Cell
 
@@ -99,9 +99,11 @@ def prepare(
 
 def _packed(recording: Recording, author: str) -> tuple[Mapping[str, Any], ...]:
     made = Cell(LabelStatus.UNKNOWN, Origin.IMPORTED, author=author)
-    nothing = PartialLabel(recording.header.shape)
+    nothing, said = PartialLabel(recording.header.shape), recording.provenance
     changes = (
-        plan_replacement(FrameKey(recording.header.stem, frame), nothing, label, made=made)
+        plan_import(
+            FrameKey(recording.header.stem, frame), nothing, label, made=made, said=said.get(frame, NOTHING_SAID)
+        )
         for frame, label in sorted(recording.labels.items())
     )
     return tuple(row for change in changes for row in change.rows(0, utc_now()))

@@ -131,7 +131,7 @@ class Project(LabelWriter):
         recordings
             Read once, one at a time: frames go to the disk and labels are packed as they come.
         author
-            Whose labels they are.
+            Whose labels they are, where a recording does not say it.
         accept
             Called with what would be added before any of it is stored; where it raises, nothing is.
         patients_are_named
@@ -199,7 +199,7 @@ class Project(LabelWriter):
         for (clip, _), (clip_id, rows) in zip(new, inserted, strict=True):
             self._state.put_clip(clip_id, clip)
             for row in rows:
-                cell = Cell(LabelStatus(row["status"]), Origin.IMPORTED, None, revision, author)
+                cell = Cell(LabelStatus(row["status"]), Origin(row["origin"]), None, revision, row["author"])
                 self._state.put_cells(clip.name, row["frame"], {row["structure"]: cell})
                 keys.add(FrameKey(clip.name, row["frame"]))
                 structures.add(row["structure"])

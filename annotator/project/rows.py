@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
@@ -32,6 +33,9 @@ from annotator.core.status import LabelStatus, Provenance
 from annotator.project import schema
 from annotator.project.state import FrameCells
 from annotator.project.values import Cell
+
+NOTHING_SAID: Final[Mapping[str, Provenance]] = MappingProxyType({})
+"""No structure has a known author and origin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,13 +111,38 @@ def plan_edits(
     return FrameChange(key, after, changes)
 
 
-def plan_replacement(key: FrameKey, before: PartialLabel, after: PartialLabel, *, made: Cell) -> FrameChange:
-    """The revisions that turn one label of a frame into another."""
+def plan_import(
+    key: FrameKey,
+    before: PartialLabel,
+    after: PartialLabel,
+    *,
+    made: Cell,
+    said: Mapping[str, Provenance] = NOTHING_SAID,
+) -> FrameChange:
+    """The revisions that turn a label of a frame into one that was joined with labels from outside.
+
+    Parameters
+    ----------
+    key, before, after
+        The frame and its two labels.
+    made
+        Revision, author and origin of what ``said`` does not name.
+    said
+        Author and origin of structures that come from outside as they were there, the unsure brush included. Models
+        have numbers of their own in each project, so the one that made a suggestion elsewhere is not taken over.
+    """
     changes = {s: replace(made, status=after.status(s)) for s in changed_structures(before, after)}
     if not _same(before.unsure, after.unsure):
         status = LabelStatus.UNKNOWN if after.unsure is None else LabelStatus.PARTIAL
         changes[UNSURE] = replace(made, status=status)
-    return FrameChange(key, after, changes)
+    named = {s: replace(changes[s], author=said[s].author, origin=said[s].origin) for s in changes.keys() & said.keys()}
+    return FrameChange(key, after, {s: named.get(s, cell) for s, cell in changes.items()})
+
+
+def taken_over(after: PartialLabel, theirs: PartialLabel) -> frozenset[str]:
+    """Structures of a joined label that are as they came from outside, the unsure brush included."""
+    same = {s for s, said in theirs.structures.items() if after[s] == said}
+    return frozenset(same | {UNSURE} if _same(after.unsure, theirs.unsure) else same)
 
 
 def _same(one: Mask | None, two: Mask | None) -> bool:

@@ -20,13 +20,20 @@ from annotator.core.errors import ReadOnlyProject, UnknownName
 from annotator.core.identity import FrameKey, Split
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
-from annotator.core.status import LabelStatus, Origin
+from annotator.core.status import LabelStatus, Origin, Provenance
 from annotator.project import schema
 from annotator.project.headers import parse_header
 from annotator.project.history import action_of, add_operation, copy_details, copy_labels, sentence
 from annotator.project.merging import merged
 from annotator.project.reading import ProjectReader
-from annotator.project.rows import FrameChange, plan_edits, plan_replacement, refuse_unknown_structures, utc_now
+from annotator.project.rows import (
+    FrameChange,
+    plan_edits,
+    plan_import,
+    refuse_unknown_structures,
+    taken_over,
+    utc_now,
+)
 from annotator.project.state import cell_columns, read_cells
 from annotator.project.values import Cell, Commit
 
@@ -121,9 +128,25 @@ class LabelWriter(ProjectReader):
         return self._emitted(commit)
 
     def import_labels(
-        self, labels: Mapping[FrameKey, PartialLabel], *, author: str, values: Mapping[str, int] | None = None
+        self,
+        labels: Mapping[FrameKey, PartialLabel],
+        *,
+        author: str,
+        values: Mapping[str, int] | None = None,
+        provenance: Mapping[FrameKey, Mapping[str, Provenance]] | None = None,
     ) -> Commit:
         """Add labels from outside as one undo step; what is here already adds nothing.
+
+        Parameters
+        ----------
+        labels
+            What is known of each frame.
+        author
+            Who imports; the author of labels whose own one is not known, and of those that are joined with labels here.
+        values
+            Mask values to store with them.
+        provenance
+            Who said what, where the labels come from a project: authors and origins are kept.
 
         Raises
         ------
@@ -137,7 +160,7 @@ class LabelWriter(ProjectReader):
         self._refuse_read_only()
         with self._lock:
             made = self._made(author, Origin.IMPORTED, None)
-            plans = self._import_plans(labels, made)
+            plans = self._import_plans(labels, made, provenance or {})
             if values is not None:
                 self.set_values(values)
             commit = self._store("import", "imported", plans, made)
@@ -153,15 +176,23 @@ class LabelWriter(ProjectReader):
         UnknownName, AnnotatorError
             Where a clip, frame or structure does not exist, or a mask has another size.
         """
-        self._import_plans(labels, self._made("", Origin.IMPORTED, None))
+        self._import_plans(labels, self._made("", Origin.IMPORTED, None), {})
 
-    def _import_plans(self, labels: Mapping[FrameKey, PartialLabel], made: Cell) -> list[FrameChange]:
+    def _import_plans(
+        self,
+        labels: Mapping[FrameKey, PartialLabel],
+        made: Cell,
+        provenance: Mapping[FrameKey, Mapping[str, Provenance]],
+    ) -> list[FrameChange]:
         plans = []
         for key, label in sorted(labels.items()):
             for structure in label.structures:
                 self.protocol.index(structure)
             before = self.label(key)
-            plans.append(plan_replacement(key, before, merged(self.protocol, key, before, label), made=made))
+            after = merged(self.protocol, key, before, label)
+            whole = taken_over(after, label)
+            said = {s: by for s, by in provenance.get(key, {}).items() if s in whole}
+            plans.append(plan_import(key, before, after, made=made, said=said))
         return plans
 
     def undo(self, *, author: str) -> Commit | None:

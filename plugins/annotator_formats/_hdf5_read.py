@@ -61,7 +61,10 @@ class StoredClip:
         count, full = self.header.n_frames, self.clip.header.n_frames
         sentence = f"The file holds {count} of the {full} frames of '{self.clip.name}'; the clip has only those."
         warnings = () if is_whole else (sentence,)
-        return Recording(self.header, self.frames(), warnings, StoredLabels(self), self.clip.split)
+        said: dict[int, dict[str, Provenance]] = {}
+        for (frame, structure), made in self.provenance().items():
+            said.setdefault(self.frame_index.index(frame), {})[structure] = made
+        return Recording(self.header, self.frames(), warnings, StoredLabels(self), self.clip.split, said)
 
     def frames(self) -> Iterator[Frame]:
         """Stored frames in order.

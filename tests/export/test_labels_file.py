@@ -36,14 +36,16 @@ def test_a_clip_is_found_by_content_before_name(tmp_path: Path) -> None:
     found = read_labels_json(write(tmp_path / "labels.json"))
     renamed = replace(CLIP, name="renamed")
     impostor = replace(CLIP, content_hash="f" * 64)
-    assert found.labels_for([impostor, renamed]) == {FrameKey("renamed", i): v for i, v in LABELS.items()}
-    assert found.labels_for([impostor]) == {FrameKey("clip", i): v for i, v in LABELS.items()}
+    for clips, name in (([impostor, renamed], "renamed"), ([impostor], "clip")):
+        frames = found.frames_for(clips)
+        assert {key: frame.label for key, frame in frames.items()} == {FrameKey(name, i): v for i, v in LABELS.items()}
+        assert frames[FrameKey(name, 2)].provenance["one"] == sample_provenance(revision=2)
 
 
 def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
     found = read_labels_json(write(tmp_path / "labels.json"))
     with pytest.raises(AnnotatorError, match=r"'clip' \(4 frames of 6 x 9 pixels\)"):
-        found.labels_for([sample_clip("clip", n_frames=5)])
+        found.frames_for([sample_clip("clip", n_frames=5)])
 
 
 def test_damage_is_one_sentence_with_the_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from annotator.core.edits import Assign, Edit, Finish, Paint, PaintUnsure, Scrib
 from annotator.core.errors import AnnotatorError, Contradiction, UnknownName
 from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel, StructureLabel
-from annotator.core.status import LabelStatus, Origin
+from annotator.core.status import LabelStatus, Origin, Provenance
 from annotator.project import Commit, Project
 from tests.project.samples import SHAPE, box, outlined, recording
 
@@ -125,6 +126,20 @@ def test_imported_labels_join_what_is_there(project: Project) -> None:
     assert project.import_labels({KEY: label}, author="ann").keys == ()
     project.undo(author="ann")
     assert project.label(KEY) == PartialLabel(SHAPE)
+
+
+def test_what_a_label_here_adds_to_is_imported_by_whoever_imports(project: Project) -> None:
+    def scribble(left: int) -> StructureLabel:
+        return StructureLabel(LabelStatus.PARTIAL, box(2, left, 4, 4))
+
+    project.commit(KEY, [Assign("one", scribble(2))], author="ann")
+    other = FrameKey("clip", 0)
+    label = PartialLabel(SHAPE, {"one": scribble(10)})
+    by = Provenance(9, "bob", datetime(2026, 1, 2, tzinfo=UTC), Origin.ACCEPTED, 7)
+    project.import_labels({KEY: label, other: label}, author="eve", provenance={k: {"one": by} for k in (KEY, other)})
+    made = {key: project.provenance(key)["one"] for key in (KEY, other)}
+    assert (made[KEY].author, made[KEY].origin, made[KEY].snapshot) == ("eve", Origin.IMPORTED, None)
+    assert (made[other].author, made[other].origin, made[other].snapshot) == ("bob", Origin.ACCEPTED, None)
 
 
 def test_a_contradicting_import_is_refused_whole(project: Project) -> None:

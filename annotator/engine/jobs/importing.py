@@ -12,8 +12,9 @@ from annotator import ingest, registry
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
 from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.labels import PartialLabel
-from annotator.core.labels_document import LabelsDocument
+from annotator.core.labels_document import DocumentFrame, LabelsDocument
 from annotator.core.plugin_types import Recording
+from annotator.core.status import Provenance
 from annotator.core.views import view_id
 from annotator.engine.jobs.progress import Progress
 from annotator.export import read_labels_json
@@ -70,12 +71,14 @@ class _Stream:
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     labels: list[Mapping[int, PartialLabel]] = field(default_factory=list)
+    provenance: list[Mapping[int, Mapping[str, Provenance]]] = field(default_factory=list)
     documents: Sequence[_Document] = ()
     patients_are_named: bool = False
 
     def take(self, recording: Recording, split: Split) -> tuple[Recording, Split]:
         self.warnings += recording.warnings
         self.labels.append(recording.labels)
+        self.provenance.append(recording.provenance)
         return recording, split
 
     def into(self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str) -> ImportReport:
@@ -109,7 +112,12 @@ class _Stream:
         new = {found.clip.name: found.clip for found in added if found.is_new}
         keyed = self._keyed(added)
         known = {key: label for key, label in keyed.items() if key.clip not in new}
-        brought = project.import_labels(known, author=author).keys if known else ()
+        said = {
+            FrameKey(found.clip.name, frame): by
+            for found, frames in zip(added, self.provenance, strict=True)
+            for frame, by in frames.items()
+        }
+        brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
         doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
         return ImportReport(
             added=len(new),
@@ -165,8 +173,10 @@ def import_paths(
         stream = _Stream(paths[0], documents=documents)
         report = stream.into(project, _recordings(reading, stream, options.split, progress), author)
     found = _gathered(project, documents)
-    brought = project.import_labels(found, author=author).keys if found else ()
-    return replace(report, labels=report.labels + _finished(found, brought))
+    labels = {key: frame.label for key, frame in found.items()}
+    said = {key: frame.provenance for key, frame in found.items()}
+    brought = project.import_labels(labels, author=author, provenance=said).keys if found else ()
+    return replace(report, labels=report.labels + _finished(labels, brought))
 
 
 def _view(options: ImportOptions, project: Project) -> str | None:
@@ -188,8 +198,8 @@ def _read_document(project: Project, path: Path) -> LabelsDocument:
 
 def _gathered(
     project: Project, documents: Sequence[_Document], coming: Sequence[Clip] = ()
-) -> dict[FrameKey, PartialLabel]:
-    """Labels of several documents under the keys of a project's clips and of those about to come.
+) -> dict[FrameKey, DocumentFrame]:
+    """Frames of several documents under the keys of a project's clips and of those about to come.
 
     Raises
     ------
@@ -199,18 +209,18 @@ def _gathered(
         Where one contradicts the project.
     """
     clips = {clip.name: clip for clip in (*coming, *project.clips())}
-    found: dict[FrameKey, PartialLabel] = {}
+    found: dict[FrameKey, DocumentFrame] = {}
     for document in documents:
         try:
-            labels = document.content.labels_for(tuple(clips.values()))
+            frames = document.content.frames_for(tuple(clips.values()))
         except AnnotatorError as error:
             raise BadInput(document.path, *str(error).rstrip(".").split("; ", 1)) from None
-        for key in labels.keys() & found.keys():
-            if labels[key] != found[key]:
+        for key in frames.keys() & found.keys():
+            if frames[key].label != found[key].label:
                 what = f"it says something else of frame {key.frame} of '{key.clip}' than another file"
                 raise BadInput(document.path, what, "import one file after the other")
-        _refuse_contradictions(project, labels, document.path)
-        found |= labels
+        _refuse_contradictions(project, {key: frame.label for key, frame in frames.items()}, document.path)
+        found |= frames
     return found
 
 

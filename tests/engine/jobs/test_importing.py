@@ -11,8 +11,11 @@ import tifffile
 from pydicom.data import get_testdata_file
 
 from annotator import registry
+from annotator.core.edits import Assign, Paint, PaintUnsure
 from annotator.core.errors import BadInput, Cancelled
 from annotator.core.identity import Clip, FrameKey, SpacingStatus, Split
+from annotator.core.labels import StructureLabel
+from annotator.core.status import LabelStatus, Origin
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, import_manifest, import_paths
 from annotator.engine.jobs.progress import Silent
@@ -156,6 +159,34 @@ def test_areas_agree_between_anisotropic_metaimage_and_square_png(real_data: Pat
     for name, area in theirs.items():
         assert ours[name] == pytest.approx(area, rel=0.02)
     assert all(5 < area < 80 for area in ours.values())
+
+
+@pytest.mark.parametrize(("form", "is_known"), [("png", False), ("hdf5", False), ("hdf5", True)])
+def test_labels_that_come_back_keep_author_and_origin(
+    project: Project, tmp_path: Path, form: str, *, is_known: bool
+) -> None:
+    paths = stacks(tmp_path, 1)
+    import_paths(project, paths, ImportOptions(), author="Ada", progress=Silent())
+    key, said = FrameKey("stack 0", 1), StructureLabel(LabelStatus.OUTLINED, np.eye(8, 9, dtype=np.bool_))
+    model = project.add_snapshot(b"1", step=1, data_revision=1, recipe="", metrics={}, is_validated=False).id
+    project.commit(key, [Assign("lv", said)], author="Ada", origin=Origin.ACCEPTED, snapshot=model)
+    project.commit(key, [Paint("la", np.eye(8, 9, k=3, dtype=np.bool_))], author="Bob", origin=Origin.CORRECTED)
+    project.commit(key, [PaintUnsure(np.eye(8, 9, k=6, dtype=np.bool_))], author="Cid")
+    export_labels(project, form, tmp_path / "out", progress=Silent())
+    files = [tmp_path / "out" / ("labels.json" if form == "png" else "dataset.h5")]
+    with Project.create(tmp_path / "second", project.protocol) as second:
+        if is_known:
+            import_paths(second, paths, ImportOptions(), author="Eve", progress=Silent())
+        import_paths(
+            second, files if form == "hdf5" else [*paths, *files], ImportOptions(), author="Eve", progress=Silent()
+        )
+        assert second.label(key) == project.label(key)
+        cells = {s: (by.author, by.origin, by.snapshot) for s, by in second.provenance(key).items()}
+        expected = {"lv": ("Ada", Origin.ACCEPTED, None), "la": ("Bob", Origin.CORRECTED, None)}
+        assert cells == {**expected, "unsure": ("Cid", Origin.DRAWN, None)}
+        before = second.all_statuses()
+    with Project.open(second.path) as again:
+        assert again.all_statuses() == before
 
 
 def test_a_data_set_that_comes_back_keeps_its_test_clips(project: Project, tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_a_part_of_a_clip_comes_back_as_a_shorter_one_and_says_so(tmp_path: Path
     assert (recording.header.ed_frames, recording.header.es_frames) == ((), (2,))
     assert "3 of the 6 frames" in recording.warnings[0]
     assert all(recording.labels[i] == kept[i].label for i in recording.labels)
+    assert recording.provenance == {i: frame.provenance for i, frame in enumerate(kept) if frame.provenance}
 
 
 def test_provenance_comes_back(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ class TestPngWriterContract(WriterContract):
 
     def read_labels(self, out: Path) -> Mapping[FrameKey, PartialLabel]:
         found = document(out)
-        return found.labels_for([entry.clip for entry in found.clips])
+        frames = found.frames_for([entry.clip for entry in found.clips])
+        return {key: frame.label for key, frame in frames.items()}
 
 
 def test_a_still_keeps_its_stem_and_a_clip_counts_frames(tmp_path: Path) -> None:
@@ -92,5 +93,5 @@ def test_any_label_comes_back(seed: int, height: int, width: int) -> None:
     clip = sample_clip(n_frames=1, shape=(height, width))
     with TemporaryDirectory() as folder:
         PngWriter().write([labelled_clip(clip, [label])], sample_context(), Path(folder))
-        found = document(Path(folder)).labels_for([clip])
+        found = {key: f.label for key, f in document(Path(folder)).frames_for([clip]).items()}
     assert found.get(FrameKey("clip", 0), PartialLabel((height, width))) == label
