@@ -42,8 +42,8 @@ class Recording:
     labels
         Frame index to label, where the file brings its own (the simulator, the project's own export).
     split
-        Part of the data that the file itself says the clip belongs to, so that an export that comes back keeps
-        its test patients out of training.
+        Part of the data that the file itself, or the manifest that names it, says the clip belongs to, so that an
+        export that comes back keeps its test patients out of training.
     provenance
         Frame index to structure to who said it, for those of ``labels`` that have it: an export that comes back keeps
         authors and origins. What is not named here counts as imported by whoever imports it.

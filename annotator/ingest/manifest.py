@@ -129,7 +129,7 @@ class Manifest:
         labels = labels_of(clip.rows, header, self._source)
         for frame, own in recording.labels.items():
             labels[frame] = merged(own, labels[frame], clip.rows[0], clip.image) if frame in labels else own
-        return replace(recording, header=header, labels=labels)
+        return replace(recording, header=header, labels=labels, split=clip.said("split"))
 
 
 def read_manifest(

@@ -20,6 +20,11 @@ from annotator.engine.jobs.progress import Progress
 from annotator.export import read_labels_json
 from annotator.project import Added, Project
 
+SPLIT_SENTENCE = (
+    "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; "
+    "'annotator edit PROJECT CLIP --split {asked}' moves its patient."
+)
+
 MILLIMETRES_SENTENCE = (
     "{clip}: its pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
 )
@@ -70,16 +75,19 @@ class _Stream:
     source: Path
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    splits: list[Split | None] = field(default_factory=list)
     labels: list[Mapping[int, PartialLabel]] = field(default_factory=list)
     provenance: list[Mapping[int, Mapping[str, Provenance]]] = field(default_factory=list)
     documents: Sequence[_Document] = ()
     patients_are_named: bool = False
 
-    def take(self, recording: Recording, split: Split) -> tuple[Recording, Split]:
+    def take(self, recording: Recording, split: Split | None) -> tuple[Recording, Split]:
+        """Note what a recording brings; without a split that somebody asked for it is for training."""
         self.warnings += recording.warnings
+        self.splits.append(split)
         self.labels.append(recording.labels)
         self.provenance.append(recording.provenance)
-        return recording, split
+        return recording, split or Split.TRAIN
 
     def into(self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str) -> ImportReport:
         """Add everything, or nothing where a label contradicts the project."""
@@ -118,6 +126,7 @@ class _Stream:
             for frame, by in frames.items()
         }
         brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
+        elsewhere = _split_sentences(zip((found.clip for found in added), self.splits, strict=True))
         doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
         return ImportReport(
             added=len(new),
@@ -125,9 +134,18 @@ class _Stream:
             frames=sum(clip.header.n_frames for clip in new.values()),
             labels=_finished(keyed, {*brought, *(key for key in keyed if key.clip in new)}),
             clips=tuple(new),
-            warnings=tuple(dict.fromkeys([*self.warnings, *doubts, *_twin_sentences(project, new)])),
+            warnings=tuple(dict.fromkeys([*self.warnings, *elsewhere, *doubts, *_twin_sentences(project, new)])),
             left_out=tuple(self.left_out),
         )
+
+
+def _split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str]:
+    """Which patients stay in another split than the import asks for, one sentence each."""
+    said: set[str] = set()
+    for clip, split in asked:
+        if split not in (None, clip.split) and clip.header.patient not in said:
+            said.add(clip.header.patient)
+            yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=split)
 
 
 def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
@@ -249,7 +267,7 @@ def _recordings(
         stream.warnings += read.warnings
         stream.left_out += [read.damage] if read.damage else []
         for recording in read.recordings:
-            yield stream.take(recording, split or recording.split or Split.TRAIN)
+            yield stream.take(recording, split or recording.split)
 
 
 def import_manifest(
@@ -274,9 +292,9 @@ def import_manifest(
     stream = _Stream(manifest, warnings=list(read.warnings), patients_are_named=True)
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
-        for done, (recording, split) in enumerate(read):
+        for done, (recording, _) in enumerate(read):
             progress.update(done, len(read), f"Importing {recording.header.stem}")
-            yield stream.take(recording, split)
+            yield stream.take(recording, recording.split)
 
     report = stream.into(project, recordings(), author)
     if values is not None:

@@ -161,6 +161,30 @@ def test_areas_agree_between_anisotropic_metaimage_and_square_png(real_data: Pat
     assert all(5 < area < 80 for area in ours.values())
 
 
+@pytest.mark.parametrize("is_manifest", [False, True])
+def test_another_split_the_second_time_is_told_of(project: Project, tmp_path: Path, *, is_manifest: bool) -> None:
+    paths = stacks(tmp_path, 3)
+
+    def import_as(split: Split | None) -> tuple[str, ...]:
+        if not is_manifest:
+            return import_paths(project, paths, ImportOptions(split=split), author="t", progress=Silent()).warnings
+        rows = "".join(f"{p.name},{'p' if i < 2 else 'q'},{split or ''}\n" for i, p in enumerate(paths))
+        (tmp_path / "rows.csv").write_text("image,patient,split\n" + rows)
+        return import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent()).warnings
+
+    before = {*import_as(None), *import_as(None), *import_as(Split.TRAIN)}
+    told = [sentence for sentence in import_as(Split.TEST) if sentence not in before]
+    assert {clip.split for clip in project.clips()} == {Split.TRAIN}
+    assert len(told) == len({clip.header.patient for clip in project.clips()})
+    assert told[0] == (
+        "'stack 0' is in 'train' already and stays there, though the import says 'test'; "
+        "'annotator edit PROJECT CLIP --split test' moves its patient."
+    )
+    for clip in project.clips():
+        project.update_clip(clip.name, clip.header, author="t", split=Split.TEST)
+    assert {*import_as(Split.TEST), *import_as(None)} <= before
+
+
 @pytest.mark.parametrize(("form", "is_known"), [("png", False), ("hdf5", False), ("hdf5", True)])
 def test_labels_that_come_back_keep_author_and_origin(
     project: Project, tmp_path: Path, form: str, *, is_known: bool
