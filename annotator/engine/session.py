@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import FrameKey
+from annotator.core.identity import Clip, FrameKey, Split
 from annotator.engine.frames import FrameBook
 from annotator.engine.learning import Learning
 from annotator.engine.machine import Signal, transition
@@ -173,13 +173,19 @@ class TrainingSession:
             changed = {n for n in {*before, *self._book.clips} if before.get(n) != self._book.clips.get(n)}
             self._suggester.note_change(changed, self._book.clips)
             self._overview.note_change(changed)
-            if before.keys() - self._book.clips.keys():
-                # What a removed patient taught goes too: the next trainer and model never saw them.
-                self._learning.start_over()
-                self._suggester.server.stop_serving()
-                self._events += self._suggester.use_newest()
+            if _loses_patients(before, self._book.clips):
+                self._forget_what_was_learnt()
             if changed:
                 self._follow_labels()
+
+    def _forget_what_was_learnt(self) -> None:
+        """Begin anew without a patient who was removed or became a test patient."""
+        self._learning.start_over()
+        if not self._project.is_read_only:
+            # It may have been written between the change and now.
+            self._project.checkpoint_path.unlink(missing_ok=True)
+        self._suggester.server.stop_serving()
+        self._events += self._suggester.use_newest()
 
     def _look(self, key: FrameKey, at: float) -> None:
         self._open()
@@ -388,3 +394,8 @@ class TrainingSession:
         """What to show of the learner now."""
         status = self._learning.status(self._state, self.sentence, snapshot=self._suggester.server.snapshot)
         return replace(status, warnings=self.warnings)
+
+
+def _loses_patients(before: Mapping[str, Clip], now: Mapping[str, Clip]) -> bool:
+    """Whether a clip is gone, or became a test clip."""
+    return any(name not in now or now[name].split is Split.TEST is not clip.split for name, clip in before.items())

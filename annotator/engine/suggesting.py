@@ -143,7 +143,7 @@ def clip_of(key: FrameKey, clips: Mapping[str, Clip]) -> Clip:
 def newest_model(
     project: Project, workshop: Workshop, starting_weights: Path | None
 ) -> tuple[tuple[ServedModel, int] | None, list[str]]:
-    """The newest snapshot that can be read and saw no removed patient, else the starting weights, else nothing.
+    """The newest snapshot that can be read and is not marked as tainted, else the starting weights, else nothing.
 
     Parameters
     ----------

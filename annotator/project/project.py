@@ -216,6 +216,9 @@ class Project(LabelWriter):
     def update_clip(self, name: str, header: ClipHeader, *, author: str, split: Split | None = None) -> Commit:
         """Change a clip's view, domain, spacing or ED and ES marks, or the split of its whole patient.
 
+        Models that may have learnt from a patient who becomes a test patient are marked and serve no more, and the
+        state of training is dropped; the commit's sentence says so. Undo does not bring them back.
+
         Raises
         ------
         UnknownName
@@ -254,11 +257,12 @@ class Project(LabelWriter):
         with self._session.database.write() as connection:
             add_operation(connection, revision, "clip", action="details", author=author, time=utc_now())
             connection.execute(sa.insert(schema.clip_details), rows)
+            consequence = self._set_apart(connection, {c.name: c.split for c in changed})
         for clip in changed:
             self._state.put_clip(self._state.ids[clip.name], clip)
         self._follow("clip", revision, None)
         names = tuple(sorted(c.name for c in changed))
-        return Commit(revision, "clip", (), (), names, self._operation_sentence(revision))
+        return Commit(revision, "clip", (), (), names, self._operation_sentence(revision) + consequence)
 
     def remove_patient(self, patient: str, *, author: str = "") -> Removed:
         """Erase a patient's frames, labels and history; mark the snapshots that saw them.

@@ -236,7 +236,7 @@ class ProjectReader:
         return read_snapshots(self._session)
 
     def latest_snapshot(self) -> Snapshot | None:
-        """The newest published model that saw no removed patient."""
+        """The newest published model that saw no patient who was removed, or became a test patient, since."""
         return next((s for s in reversed(self.snapshots()) if not s.is_tainted), None)
 
     def read_fact(self, name: str) -> str | None:

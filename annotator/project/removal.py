@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from annotator.core.errors import UnknownName
-from annotator.core.identity import Clip, Split
+from annotator.core.identity import Clip
 from annotator.project import schema
 from annotator.project.durable import fsync_folder, storage_errors
 from annotator.project.history import add_operation
 from annotator.project.rows import utc_now
 from annotator.project.session import CHECKPOINT, Session
+from annotator.project.tainting import mark_snapshots
 from annotator.project.values import Removed
 
 
@@ -48,7 +49,7 @@ def erase(session: Session, clips: Sequence[Clip], *, revision: int, author: str
     with session.database.write() as connection:
         table = schema.clips.c
         ids = connection.execute(sa.select(table.id).where(table.name.in_(names))).scalars().all()
-        tainted = _mark_snapshots(connection, ids)
+        tainted = mark_snapshots(connection, ids)
         operations = _operations_of(connection, ids)
         labels = connection.execute(sa.delete(schema.labels).where(schema.labels.c.clip_id.in_(ids))).rowcount
         connection.execute(sa.delete(schema.clip_details).where(schema.clip_details.c.clip_id.in_(ids)))
@@ -58,19 +59,6 @@ def erase(session: Session, clips: Sequence[Clip], *, revision: int, author: str
         files = [{"file": session.clip_file(c.content_hash).name} for c in clips]
         connection.execute(sa.insert(schema.erasures), files)
     return Removed(names, sum(c.header.n_frames for c in clips), labels, tainted)
-
-
-def _mark_snapshots(connection: Connection, ids: Sequence[int]) -> tuple[int, ...]:
-    """Mark snapshots younger than the first time that one of the clips was no test clip."""
-    details, snapshots = schema.clip_details.c, schema.snapshots.c
-    seen = sa.select(sa.func.min(details.revision)).where(details.clip_id.in_(ids), details.split != Split.TEST.value)
-    first = connection.execute(seen).scalar()
-    if first is None:
-        return ()
-    saw = snapshots.data_revision >= first
-    marked = connection.execute(sa.select(snapshots.id).where(saw).order_by(snapshots.id)).scalars().all()
-    connection.execute(sa.update(schema.snapshots).where(saw).values(is_tainted=True))
-    return tuple(marked)
 
 
 def _operations_of(connection: Connection, ids: Sequence[int]) -> set[int]:

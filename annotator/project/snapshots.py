@@ -16,6 +16,7 @@ from annotator.project import schema
 from annotator.project.durable import write_whole
 from annotator.project.rows import utc_now
 from annotator.project.session import Session
+from annotator.project.tainting import came_too_late
 from annotator.project.values import Snapshot
 
 
@@ -61,6 +62,8 @@ def _from_row(folder: Path, row: Any) -> Snapshot:
 def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
     """Write a snapshot's file, then its row; a crash between the two leaves a file that nothing names.
 
+    A model that was in the making while one of its patients was removed or became a test patient is marked at once.
+
     Raises
     ------
     ProjectError
@@ -71,7 +74,7 @@ def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
         last = connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0
     file = session.path / "snapshots" / f"{last + 1:05d}-step-{lineage.step}.safetensors"
     write_whole(file, data)
-    row = {
+    row: dict[str, Any] = {
         "id": last + 1,
         "step": lineage.step,
         "data_revision": lineage.data_revision,
@@ -81,9 +84,9 @@ def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
         "file": file.name,
         "sha256": hashlib.sha256(data).hexdigest(),
         "time": utc_now(),
-        "is_tainted": False,
     }
     with session.database.write() as connection:
+        row["is_tainted"] = came_too_late(connection, lineage.data_revision)
         connection.execute(sa.insert(table).values(**row))
         stored = connection.execute(sa.select(table).where(table.c.id == last + 1)).one()
     return _from_row(file.parent, stored)

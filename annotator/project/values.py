@@ -124,7 +124,7 @@ class Snapshot:
     time
         UTC.
     is_tainted
-        Whether it saw a patient who was removed since.
+        Whether it may have seen a patient who was removed, or became a test patient, since.
     """
 
     id: int

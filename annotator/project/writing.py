@@ -21,7 +21,7 @@ from annotator.core.identity import FrameKey, Split
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
 from annotator.core.status import LabelStatus, Origin, Provenance
-from annotator.project import schema
+from annotator.project import schema, tainting
 from annotator.project.headers import parse_header
 from annotator.project.history import action_of, add_operation, copy_details, copy_labels, sentence
 from annotator.project.merging import merged
@@ -230,9 +230,35 @@ class LabelWriter(ProjectReader):
                 copy_labels(connection, target, which, revision=revision, stamp=stamp)
                 copy_details(connection, target, which, revision=revision)
                 cells, details = _written(connection, revision)
+                text += self._set_apart(connection, {self._state.names[r.clip_id]: Split(r.split) for r in details})
             commit = self._follow_copies(revision, cells, details)
             self._follow(kind, revision, target)
         return self._emitted(replace(commit, kind=kind, sentence=text))
+
+    def _set_apart(self, connection: Connection, splits: Mapping[str, Split]) -> str:
+        """Forget what was learnt from clips that become test clips, and from others of the same pixels.
+
+        Parameters
+        ----------
+        connection
+            Of the transaction that changes the splits.
+        splits
+            The new split of clips by name; memory still has the former one.
+
+        Returns
+        -------
+        str
+            What became of it, as the end of a sentence; often empty.
+
+        Raises
+        ------
+        ProjectError
+            Where the disk refuses.
+        """
+        clips = self._state.clips
+        pixels = {clips[n].pixels for n, s in splits.items() if s is Split.TEST is not clips[n].split}
+        ids = [self._state.ids[name] for name, clip in clips.items() if clip.pixels in pixels]
+        return tainting.set_apart(self._session, connection, ids) if ids else ""
 
     def _follow_copies(self, revision: int, cells: Sequence[Any], details: Sequence[Any]) -> Commit:
         """Bring memory up to rows that the database copied for an undo or a redo."""

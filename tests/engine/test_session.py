@@ -128,9 +128,9 @@ def test_a_clip_that_becomes_test_leaves_the_trainer(project: Project) -> None:
     commit = project.update_clip("two", project.clip("two").header, author="tester", split=Split.TEST)
     driver.session.handle(DataChanged(commit.keys, commit.clips))
     step = driver.session.step
-    trainer = workshop.trainers[0]
-    driver.run(lambda: all(key.clip == "one" for key in trainer.frames))
-    assert driver.session.step == step
+    driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
+    assert {key.clip for key in workshop.trainers[1].ever_seen} == {"one"}
+    assert workshop.trainers[0].step_count == step
 
 
 def test_from_four_patients_on_one_is_held_and_stays_held(project: Project) -> None:
@@ -464,6 +464,31 @@ def test_what_a_removed_patient_taught_is_forgotten(project: Project) -> None:
     assert driver.session.status().snapshot is None
     driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
     assert all(key.clip != gone for key in workshop.trainers[1].frames)
+
+
+@pytest.mark.parametrize("state", [RunState.TRAINING, RunState.SLEEPING])
+def test_what_a_patient_taught_is_forgotten_once_it_is_a_test_patient(project: Project, state: RunState) -> None:
+    tested = add_moving_square(project, "one", patient="p1")
+    outline_square(project, tested)
+    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    if state is RunState.SLEEPING:
+        driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
+        check_soon(driver)
+    driver.run_to(state)
+    commit = project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
+    driver.session._learning.save()
+    driver.session.handle(DataChanged(commit.keys, commit.clips))
+    assert driver.session.status().snapshot is None
+    assert not project.checkpoint_path.exists()
+    driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
+    assert all(key.clip != tested for key in workshop.trainers[1].ever_seen)
+    check_soon(driver)
+    driver.run(lambda: project.latest_snapshot() is not None)
+    project.update_clip("two", project.clip("two").header, author="tester", split=Split.TEST)
+    driver.session.handle(DataChanged((), ("two",)))
+    driver.run_to(RunState.IDLE)
 
 
 def test_a_full_disk_is_told_once_and_training_goes_on(project: Project) -> None:

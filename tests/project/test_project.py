@@ -178,6 +178,65 @@ def test_a_removed_patient_is_in_no_file_any_more(project: Project) -> None:
         project.remove_patient("P2")
 
 
+def test_models_that_saw_a_patient_are_not_used_once_it_is_a_test_patient(project: Project) -> None:
+    def snapshot(revision: int) -> int:
+        return project.add_snapshot(b"1", step=1, data_revision=revision, recipe="", metrics={}, is_validated=False).id
+
+    before = snapshot(0)
+    saw = snapshot(project.data_revision)
+    project.checkpoint_path.write_bytes(b"weights that saw the patient")
+    commit = project.update_clip("clip", project.clip("clip").header, author="ann", split=Split.TEST)
+    assert commit.sentence == (
+        "Changed the details of 'clip'; the state of training and 1 model that may have learnt from it "
+        "will not be used any more"
+    )
+    assert not project.checkpoint_path.exists()
+    assert [(s.id, s.is_tainted) for s in project.snapshots()] == [(before, False), (saw, True)]
+    assert project.latest_snapshot() == project.snapshots()[0]
+    late, clean = snapshot(commit.revision - 1), snapshot(commit.revision)
+    assert [s.is_tainted for s in project.snapshots()[2:]] == [True, False]
+    assert project.undo(author="ann") is not None
+    again = snapshot(project.data_revision)
+    redone = project.redo(author="ann")
+    assert redone is not None
+    assert redone.sentence.endswith("; 2 models that may have learnt from it will not be used any more")
+    assert {s.id for s in project.snapshots() if s.is_tainted} == {saw, late, clean, again}
+
+
+def test_other_edits_and_clips_that_nobody_learnt_from_leave_the_models(project: Project) -> None:
+    kept = project.add_snapshot(
+        b"1", step=1, data_revision=project.data_revision, recipe="", metrics={}, is_validated=False
+    )
+    project.add_clip(recording(project, "later", patient="P2", seed=1), author="ann")
+    viewed = replace(project.clip("clip").header, view="side")
+    commits = [
+        project.update_clip("clip", viewed, author="ann", split=Split.VALIDATION),
+        project.update_clip("later", project.clip("later").header, author="ann", split=Split.TEST),
+        project.update_clip("later", replace(project.clip("later").header, domain="x"), author="ann"),
+    ]
+    assert [commit.sentence for commit in commits] == [
+        f"Changed the details of '{n}'" for n in ("clip", "later", "later")
+    ]
+    assert project.latest_snapshot() == kept
+
+
+def test_a_picture_that_is_a_test_picture_too_taints_what_saw_its_twin(project: Project) -> None:
+    twins = [(recording(project, name, seed=1, patient=name), Split.TRAIN) for name in ("a", "b")]
+    project.add_clips(twins, author="ann", patients_are_named=True)
+    project.add_snapshot(b"1", step=1, data_revision=2, recipe="", metrics={}, is_validated=False)
+    project.update_clip("b", project.clip("b").header, author="ann", split=Split.TEST)
+    assert project.latest_snapshot() is None
+
+
+def test_a_model_that_comes_after_the_removal_of_a_patient_it_saw_is_marked(project: Project) -> None:
+    project.add_clip(recording(project, "b", patient="P2", seed=1), author="ann")
+    learnt = project.data_revision
+    project.remove_patient("P2")
+    for revision in (learnt, project.data_revision):
+        project.add_snapshot(b"1", step=1, data_revision=revision, recipe="", metrics={}, is_validated=False)
+    assert [s.is_tainted for s in project.snapshots()] == [True, False]
+
+
 def test_a_test_patient_was_never_seen(project: Project) -> None:
     project.add_clip(recording(project, "b", patient="P2", seed=1), author="ann", split=Split.TEST)
     project.add_snapshot(b"1", step=1, data_revision=2, recipe="", metrics={}, is_validated=False)
