@@ -23,7 +23,9 @@ def merged(protocol: LabelProtocol, key: FrameKey, ours: PartialLabel, theirs: P
     key
         Named in the refusal.
     ours, theirs
-        The label here and the one that comes in. A draft here counts as painted 'is'.
+        The label here and the one that comes in. Drafts contradict as if they were painted 'is', and stay what they
+        are: a draft here takes in scribbles and strokes and is still a draft, and a draft that comes in adds
+        nothing to scribbles here.
 
     Raises
     ------
@@ -66,8 +68,10 @@ def _joined(ours: StructureLabel, theirs: StructureLabel) -> StructureLabel:
         return theirs
     if theirs.status is LabelStatus.REJECTED or ours.inside is None:
         return ours
+    if theirs.status is LabelStatus.DRAFT and ours.status is not LabelStatus.DRAFT:
+        return ours
     inside = _union(ours.inside, theirs.inside)
-    return StructureLabel(LabelStatus.PARTIAL, inside, _union(ours.outside, theirs.outside))
+    return StructureLabel(ours.status, inside, _union(ours.outside, theirs.outside))
 
 
 def _union(one: Mask | None, two: Mask | None) -> Mask | None:

@@ -55,6 +55,37 @@ def test_a_draft_is_not_painted_over(mask: Mask, other: str) -> None:
         merged(strategies.PROTOCOL, KEY, ours, theirs)
 
 
+def strokes(status: LabelStatus, *rows: int) -> PartialLabel:
+    mask = np.zeros(strategies.SHAPE, dtype=np.bool_)
+    mask[list(rows)] = True
+    outside = np.zeros_like(mask) if status is LabelStatus.PARTIAL else None
+    return PartialLabel(strategies.SHAPE, {"one": StructureLabel(status, mask, outside)})
+
+
+@pytest.mark.parametrize("theirs", [LabelStatus.DRAFT, LabelStatus.PARTIAL])
+def test_a_draft_that_something_is_added_to_is_still_a_draft(theirs: LabelStatus) -> None:
+    both = merged(strategies.PROTOCOL, KEY, strokes(LabelStatus.DRAFT, 0), strokes(theirs, 1))
+    said = strokes(theirs, 0, 1)["one"]
+    assert both["one"] == StructureLabel(LabelStatus.DRAFT, said.inside, said.outside)
+
+
+def test_a_draft_that_comes_in_adds_nothing_to_what_is_known() -> None:
+    ours = strokes(LabelStatus.PARTIAL, 0)
+    assert merged(strategies.PROTOCOL, KEY, ours, strokes(LabelStatus.DRAFT, 1)) == ours
+
+
+@given(strategies.labels(), strategies.labels())
+def test_no_stroke_becomes_knowledge_by_an_import(ours: PartialLabel, theirs: PartialLabel) -> None:
+    try:
+        both = merged(strategies.PROTOCOL, KEY, ours, theirs)
+    except Contradiction:
+        return
+    known = merged(strategies.PROTOCOL, KEY, settled(ours), settled(theirs))
+    for structure, said in both.structures.items():
+        if said.status.is_finished:
+            assert said == known[structure]
+
+
 def test_another_size_is_refused() -> None:
     with pytest.raises(AnnotatorError, match="not"):
         merged(strategies.PROTOCOL, KEY, PartialLabel((3, 3)), PartialLabel((3, 4)))
