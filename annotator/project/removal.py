@@ -6,7 +6,10 @@ when the project is opened again. ``secure_delete`` and VACUUM leave nothing in 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -50,6 +53,7 @@ def erase(session: Session, clips: Sequence[Clip], *, revision: int, author: str
         table = schema.clips.c
         ids = connection.execute(sa.select(table.id).where(table.name.in_(names))).scalars().all()
         tainted = mark_snapshots(connection, ids)
+        _forget_names(connection, {c.header.patient for c in clips})
         operations = _operations_of(connection, ids)
         labels = connection.execute(sa.delete(schema.labels).where(schema.labels.c.clip_id.in_(ids))).rowcount
         connection.execute(sa.delete(schema.clip_details).where(schema.clip_details.c.clip_id.in_(ids)))
@@ -59,6 +63,27 @@ def erase(session: Session, clips: Sequence[Clip], *, revision: int, author: str
         files = [{"file": session.clip_file(c.content_hash).name} for c in clips]
         connection.execute(sa.insert(schema.erasures), files)
     return Removed(names, sum(c.header.n_frames for c in clips), labels, tainted)
+
+
+def _forget_names(connection: Connection, patients: AbstractSet[str]) -> None:
+    """Take pseudonyms out of what is stored as JSON: who is held aside, and what models were validated on."""
+    for column, key in (
+        (schema.facts.c.value, schema.facts.c.name),
+        (schema.snapshots.c.metrics, schema.snapshots.c.id),
+    ):
+        for name, text in connection.execute(sa.select(key, column)).all():
+            if any(json.dumps(patient) in text for patient in patients):
+                kept = json.dumps(_without(json.loads(text), patients))
+                connection.execute(sa.update(key.table).where(key == name).values({column.name: kept}))
+
+
+def _without(value: Any, names: AbstractSet[str]) -> Any:
+    """A JSON value without some texts: as members of lists, and as keys."""
+    if isinstance(value, list):
+        return [_without(one, names) for one in value if not (isinstance(one, str) and one in names)]
+    if isinstance(value, dict):
+        return {key: _without(one, names) for key, one in value.items() if key not in names}
+    return value
 
 
 def _operations_of(connection: Connection, ids: Sequence[int]) -> set[int]:

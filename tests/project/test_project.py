@@ -178,6 +178,23 @@ def test_a_removed_patient_is_in_no_file_any_more(project: Project) -> None:
         project.remove_patient("P2")
 
 
+def test_a_removed_patient_is_held_aside_no_more(project: Project) -> None:
+    gone, kept = project.clip("clip").header.patient, project.pseudonymiser.key("P2")
+    project.add_clip(recording(project, "b", patient="P2", seed=1), author="ann")
+    project.write_fact("held_patients", json.dumps([gone, kept]))
+    project.write_fact("recipe", f"/no/json/{gone}.toml")
+    metrics = {"mean_dice": 0.8, "validation_patients": [kept, gone], "by_patient": {gone: {"one": 1.0}, kept: {}}}
+    project.add_snapshot(b"1", step=1, data_revision=2, recipe="", metrics=metrics, is_validated=True)
+    project.remove_patient(gone)
+    assert json.loads(project.read_fact("held_patients") or "") == [kept]
+    assert project.read_fact("recipe") == f"/no/json/{gone}.toml"
+    assert project.snapshots()[0].metrics == {
+        "mean_dice": 0.8,
+        "validation_patients": [kept],
+        "by_patient": {kept: {}},
+    }
+
+
 def test_models_that_saw_a_patient_are_not_used_once_it_is_a_test_patient(project: Project) -> None:
     def snapshot(revision: int) -> int:
         return project.add_snapshot(b"1", step=1, data_revision=revision, recipe="", metrics={}, is_validated=False).id
