@@ -36,6 +36,7 @@ class ProjectReader:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._is_closed = False
         self._lock = threading.RLock()
         self._labels: OrderedDict[FrameKey, PartialLabel] = OrderedDict()
         with session.database.read() as connection:
@@ -49,8 +50,9 @@ class ProjectReader:
         self.close()
 
     def close(self) -> None:
-        """Close files and connections; the project may then be opened by others."""
+        """Close files and connections; others may then open the project, and nothing more is written here."""
         with self._lock:
+            self._is_closed = True
             self._session.close()
 
     @property

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from annotator.core.edits import Edit
-from annotator.core.errors import ReadOnlyProject, UnknownName
+from annotator.core.errors import ProjectError, ReadOnlyProject, UnknownName
 from annotator.core.identity import FrameKey, Split
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
@@ -316,6 +316,9 @@ class LabelWriter(ProjectReader):
         return commit
 
     def _refuse_read_only(self) -> None:
+        if self._is_closed:
+            # The writer's lock is given back: another process may have it.
+            raise ProjectError(f"{self.path}: the project was closed, so nothing can be changed; open it again.")
         if self.is_read_only:
             why = self.notes[0] if self.notes else "it was opened for reading only."
             raise ReadOnlyProject(f"{self.path}: nothing can be changed here: {why}")

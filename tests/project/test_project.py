@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -309,6 +310,28 @@ def test_a_second_opening_reads_and_says_who_writes(project: Project) -> None:
         second.refresh()
         assert second.label(KEY) == project.label(KEY)
     project.commit(KEY, [Finish("one")], author="ann")
+
+
+def test_a_closed_project_takes_no_change(project: Project) -> None:
+    before, header = project.data_revision, project.clip("clip").header
+    project.close()
+    writes: tuple[Callable[[], object], ...] = (
+        lambda: project.commit(KEY, [Paint("one", box(2, 2))], author="a"),
+        lambda: project.import_labels({}, author="a"),
+        lambda: project.undo(author="a"),
+        lambda: project.write_fact("recipe", "default"),
+        lambda: project.set_values({"one": 4}),
+        lambda: project.add_clip(recording(project, "b", seed=1), author="a"),
+        lambda: project.update_clip("clip", replace(header, view="side"), author="a"),
+        lambda: project.remove_patient("P1"),
+        lambda: project.add_snapshot(b"1", step=1, data_revision=1, recipe="", metrics={}, is_validated=False),
+    )
+    for write in writes:
+        with pytest.raises(ProjectError, match="was closed, so nothing can be changed; open it again"):
+            write()
+    with Project.open(project.path) as again:
+        assert (again.data_revision, again.snapshots(), again.read_fact("recipe")) == (before, (), None)
+        assert not again.is_read_only
 
 
 def test_a_network_share_is_said(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
