@@ -66,7 +66,9 @@ class Session:
         self.engine = engine
         self.bench = Workbench(project, self.page.viewer, author=settings.author, engine=engine)
         self.wiring = Wiring(self.bench, self.page)
-        self.transfer = Transfer(project, settings.author, say=self.bench.signals.message.emit, parent=parent)
+        ledger = self.bench.desk.ledger
+        say = self.bench.signals.message.emit
+        self.transfer = Transfer(project, lambda: ledger.author, say=say, parent=parent)
         self._timer = QTimer(self.page)
         self._timer.timeout.connect(self.bench.pump)
         self.bench.set_brush_size(settings.brush_size)

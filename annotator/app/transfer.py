@@ -43,14 +43,16 @@ class Transfer:
     project
         What is read and written.
     author
-        Name that is stored beside imported labels.
+        Gives the name that is stored beside imported labels, as it is when they come.
     say
         Takes messages for the person.
     parent
         The window.
     """
 
-    def __init__(self, project: Project, author: str, *, say: Callable[[Message], None], parent: QWidget) -> None:
+    def __init__(
+        self, project: Project, author: Callable[[], str], *, say: Callable[[Message], None], parent: QWidget
+    ) -> None:
         self._project = project
         self._author = author
         self._say = say
@@ -88,7 +90,7 @@ class Transfer:
 
     def _import_job(self, asked: ImportRequest, progress: Progress) -> ImportReport:
         """A CSV alone is a manifest; everything else is recordings and exports."""
-        project, author = self._project, self._author
+        project, author = self._project, self._author()
         if len(asked.paths) == 1 and asked.paths[0].suffix.lower() == ".csv":
             return import_manifest(project, asked.paths[0], values=None, author=author, progress=progress)
         options = ImportOptions(

@@ -31,7 +31,7 @@ def test_a_csv_alone_is_a_manifest(qtbot: Any, parent: QWidget, folder: Path, tm
     (tmp_path / "rows.csv").write_text("image,patient,absent\none.png,p,la\n")
     said: list[Message] = []
     with Project.open(folder) as project:
-        transfer = Transfer(project, "Ada", say=said.append, parent=parent)
+        transfer = Transfer(project, lambda: "Ada", say=said.append, parent=parent)
         transfer._import(ImportRequest((tmp_path / "rows.csv",), "", ""))
         qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
         assert project.label(project.clip("one").frame_keys[0]).status("la") is LabelStatus.ABSENT
@@ -43,7 +43,7 @@ def test_clips_go_into_the_part_that_was_chosen(qtbot: Any, parent: QWidget, fol
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(tmp_path / "one.png")
     said: list[Message] = []
     with Project.open(folder) as project:
-        transfer = Transfer(project, "Ada", say=said.append, parent=parent)
+        transfer = Transfer(project, lambda: "Ada", say=said.append, parent=parent)
         transfer._import(ImportRequest((tmp_path / "one.png",), "", "", Split.TEST))
         qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
         assert project.clip("one").split is Split.TEST
@@ -60,7 +60,7 @@ def test_a_damaged_file_of_a_folder_is_left_out_and_named(
     said: list[Message] = []
     with Project.open(folder) as project:
         before = len(project.clips())
-        transfer = Transfer(project, "Ada", say=said.append, parent=parent)
+        transfer = Transfer(project, lambda: "Ada", say=said.append, parent=parent)
         transfer._import(ImportRequest((here,), "", ""))
         qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
         assert any("1 file was left out" in m.sentence and "two.png" in m.sentence for m in said)
