@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +16,7 @@ from annotator.app.wiring import Wiring
 from annotator.app.work_page import WorkPage
 from annotator.core.errors import AnnotatorError
 from annotator.engine.recipes import DEFAULT, find_recipe, usable_recipe
+from annotator.engine.session import READ_ONLY
 from annotator.engine.thread import Engine
 from annotator.project import Project
 from annotator.settings import UserSettings
@@ -108,13 +108,17 @@ def open_session(path: Path, settings: UserSettings, *, parent: QWidget, recipe:
         Where the project cannot be opened.
     """
     project = Project.open(path)
-    engine, passed_over = None, ""
+    engine, passed_over, why_none = None, "", READ_ONLY if project.is_read_only else ""
     if not project.is_read_only:
         if recipe is None:
             recipe, passed_over = usable_recipe(project)
-        with contextlib.suppress(AnnotatorError):
+        try:
             engine = make_engine(project, settings, recipe)
+        except AnnotatorError as error:
+            passed_over = why_none = f"Nothing is learnt here, since the recipe '{recipe}' cannot be followed: {error}"
     session = Session(project, settings, engine=engine, parent=parent)
+    if why_none:
+        session.bench.board.take_absence(why_none)
     if passed_over:
         session.bench.desk.warn(passed_over)
     return session

@@ -53,6 +53,10 @@ class TrainingBoard:
         """Replace the next-up list."""
         self._items = items
 
+    def take_absence(self, why: str) -> None:
+        """Say that no learner will start here, and why."""
+        self.view = replace(self.view, headline=why)
+
     def take_trouble(self, *, can_retry: bool) -> None:
         """Note whether the last trouble may be tried again."""
         self._can_retry = can_retry

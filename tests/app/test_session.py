@@ -12,21 +12,24 @@ from PIL import Image
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
+from annotator.engine.recipes import find_recipe, remember_recipe
 from annotator.project import Project
 from annotator.settings import UserSettings
 from annotator.ui.dialogs import AuthorDialog, ImportRequest
+from annotator.viewer.state import Message, MessageLevel
 
 pytestmark = pytest.mark.window
 
 
 @pytest.fixture
-def window(qtbot: Any, folder: Path) -> Iterator[MainWindow]:
-    """A window without a project; it has settings of its own."""
+def window(qapp: Any, folder: Path) -> Iterator[MainWindow]:
+    """A window without a project; ``folder`` gives it settings of its own."""
+    assert qapp is not None
     assert folder.is_dir()
     made = MainWindow(UserSettings(author="Ada"))
-    qtbot.addWidget(made)
     yield made
     made.close()
+    made.deleteLater()
 
 
 def test_an_import_carries_the_name_as_it_is_now(
@@ -43,3 +46,28 @@ def test_an_import_carries_the_name_as_it_is_now(
     key = session.project.clip("one").frame_keys[0]
     assert session.project.provenance(key)["la"].author == "Bob"
     session.transfer.wait()
+
+
+def test_a_recipe_whose_network_is_not_installed_is_told_of(window: MainWindow, folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(find_recipe("default").read_text().replace('name = "unet"', 'name = "mine"'))
+    with Project.open(folder) as project:
+        remember_recipe(project, str(recipe))
+    assert window.open_project(folder)
+    session = window.session
+    assert session is not None
+    assert session.engine is None
+    headline = session.bench.board.view.headline
+    assert headline.startswith(f"Nothing is learnt here, since the recipe '{recipe}' cannot be followed: ")
+    assert "'mine'" in headline
+    assert session.page.messages.messages == (Message(headline, MessageLevel.WARNING),)
+
+
+def test_a_project_that_somebody_else_writes_does_not_claim_that_a_learner_starts(
+    window: MainWindow, folder: Path
+) -> None:
+    with Project.open(folder):
+        assert window.open_project(folder)
+        session = window.session
+        assert session is not None
+        assert "reading only" in session.bench.board.view.headline

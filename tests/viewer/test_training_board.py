@@ -36,6 +36,14 @@ def test_before_the_first_report_nothing_is_said_of_labels() -> None:
     assert TrainingBoard(SAMPLE_PROTOCOL).view.headline == "The learner is starting."
 
 
+def test_where_no_learner_starts_the_board_says_why() -> None:
+    board = TrainingBoard(SAMPLE_PROTOCOL)
+    board.take_absence("Nothing is learnt here.")
+    assert board.view.headline == "Nothing is learnt here."
+    assert not board.view.can_pause
+    assert not board.view.can_retry
+
+
 def test_confidence_is_read_aloud() -> None:
     board = TrainingBoard(SAMPLE_PROTOCOL)
     before = ReliabilityCurve(0.02, ((0.01, 0.0, 900), (0.5, 0.45, 50), (0.8, 0.74, 50), (0.9, 0.0, 3)))
