@@ -135,7 +135,7 @@ class Wiring(QObject):
             self._bench.scene.fit()
 
     def _start_clock(self) -> None:
-        self._clock.start(max(1, round(self._bench.frame_interval_ms / self._speed)))
+        self._clock.start(max(1, round(self._bench.desk.frame_interval_ms / self._speed)))
 
     def _ask_absent(self, name: str) -> bool:
         return AskAbsentDialog.ask(name, parent=self._window())

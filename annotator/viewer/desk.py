@@ -20,6 +20,7 @@ from annotator.viewer.state import Message, MessageLevel
 from annotator.viewer.suggestion_store import SuggestionStore
 
 _VIEWS_KEPT = 64
+_DEFAULT_INTERVAL_MS = 40.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +87,15 @@ class Desk:
         header = self.clip.header
         is_known = header.spacing_status in (SpacingStatus.TRUSTED, SpacingStatus.CONFIRMED)
         return header.spacing if is_known else None
+
+    @property
+    def frame_interval_ms(self) -> float:
+        """Time that the frame on screen lasts, in ms."""
+        times = self.clip.header.frame_times_ms if self.clip is not None else ()
+        if len(times) < 2:
+            return _DEFAULT_INTERVAL_MS
+        i = min(self.frame, len(times) - 2)
+        return max(5.0, times[i + 1] - times[i])
 
     @property
     def is_blind(self) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from napari.components import ViewerModel
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import FrameKey
 from annotator.core.status import LabelStatus
 from annotator.engine.messages import Command, Look
 from annotator.project import Commit, Project
@@ -20,6 +19,7 @@ from annotator.viewer.labelling import Labelling
 from annotator.viewer.ledger import Ledger
 from annotator.viewer.panels import Panels
 from annotator.viewer.patience import Patience
+from annotator.viewer.pen import only_pen_up
 from annotator.viewer.resolve import mark_array
 from annotator.viewer.scene import Scene
 from annotator.viewer.signals import WorkbenchSignals
@@ -27,7 +27,6 @@ from annotator.viewer.state import Message, MessageAction, MessageLevel, Tool, T
 from annotator.viewer.suggestion_store import SuggestionStore
 from annotator.viewer.training_board import TrainingBoard
 
-_DEFAULT_INTERVAL_MS = 40.0
 _LIFTING_TOOLS = (Tool.BRUSH, Tool.ERASER)
 _BLIND = (
     "This is a test clip: suggestions are hidden here, so that its labels judge the model without leaning on it. "
@@ -101,20 +100,27 @@ class Stage:
         self.take_commits()
         return is_saved
 
+    @property
+    def is_painting(self) -> bool:
+        """Whether the pen is down; until it is up, what would change the canvas waits or does nothing."""
+        return self._brush.is_painting
+
     # --- where ----------------------------------------------------------------------------------------
 
+    @only_pen_up
     def open_clip(self, name: str, frame: int = 0) -> None:
         """Put a clip on screen, finishing what was drawn in the one before."""
-        if self._brush.is_painting or (self.desk.clip and (self.desk.clip.name, self.desk.frame) == (name, frame)):
+        if self.desk.clip and (self.desk.clip.name, self.desk.frame) == (name, frame):
             return
         self._finish_touched()
         if self._try(lambda: self._set_clip(name, frame)):
             self._show_clip()
 
+    @only_pen_up
     def go_to(self, frame: int) -> None:
         """Put another frame of the clip on screen, finishing what was drawn in this one."""
         clip = self.desk.clip
-        if clip is None or self._brush.is_painting:
+        if clip is None:
             return
         wanted = min(max(frame, 0), clip.header.n_frames - 1)
         if wanted == self.desk.frame:
@@ -132,24 +138,16 @@ class Stage:
         if clip is not None:
             self.go_to((self.desk.frame + by) % clip.header.n_frames)
 
+    @only_pen_up
     def toggle_playing(self) -> None:
         """Start or stop the clip; the window steps it on its own timer."""
         clip = self.desk.clip
         self.is_playing = not self.is_playing and clip is not None and clip.header.n_frames > 1
         self.panels.push_playing(is_playing=self.is_playing)
 
-    @property
-    def frame_interval_ms(self) -> float:
-        """Time that the frame on screen lasts, in ms."""
-        clip = self.desk.clip
-        times = clip.header.frame_times_ms if clip is not None else ()
-        if len(times) < 2:
-            return _DEFAULT_INTERVAL_MS
-        i = min(self.desk.frame, len(times) - 2)
-        return max(5.0, times[i + 1] - times[i])
-
     # --- with what -----------------------------------------------------------------------------------------
 
+    @only_pen_up
     def select(self, structure: str) -> None:
         """Work on a structure, finishing what was drawn of another."""
         desk = self.desk
@@ -165,6 +163,7 @@ class Stage:
         self._show_frame()
         self.panels.push_timeline()
 
+    @only_pen_up
     def set_visible(self, structure: str, is_visible: bool) -> None:  # noqa: FBT001 (a Qt signal's signature)
         """Draw a structure or leave it out."""
         desk = self.desk
@@ -172,6 +171,7 @@ class Stage:
         desk.forget()
         self._show_frame()
 
+    @only_pen_up
     def use_tool(self, tool: Tool | str) -> None:
         """Choose what a press on the canvas does."""
         chosen = Tool(tool)
@@ -207,6 +207,7 @@ class Stage:
         """Say that a test clip's suggestions are hidden, and offer to show them."""
         self.signals.message.emit(Message(_BLIND, MessageLevel.INFO, MessageAction.SHOW_SUGGESTIONS))
 
+    @only_pen_up
     def show_suggestions_of_test_clip(self) -> None:
         """Show the suggestions of the test clip on screen until another clip is opened."""
         if not self.desk.is_blind or self.desk.clip is None:
@@ -236,8 +237,9 @@ class Stage:
 
     # --- inside ---------------------------------------------------------------------------------------
 
+    @only_pen_up
     def take_commits(self) -> Commit | None:
-        """Show what changed in the project, here or in another thread; the newest change."""
+        """Show what changed in the project, here or in another thread; the newest change. Commits wait for the pen."""
         newest: Commit | None = None
         names: set[str] = set()
         while self._commits:
@@ -309,18 +311,6 @@ class Stage:
             # napari computes the brush's cursor from the layer's scale only when the size is set.
             self.scene.use_tool(self.tool.tool, self.tool.brush_size)
 
-    def _navigate(self, key: FrameKey) -> None:
-        """Go to a frame of any clip without finishing anything."""
-        self.desk.touched.clear()
-        if self.desk.clip is None or key.clip != self.desk.clip.name:
-            if self._try(lambda: self._set_clip(key.clip, key.frame)):
-                self._show_clip()
-        elif key.frame != self.desk.frame:
-            self.desk.frame = key.frame
-            self._show_frame()
-            self.panels.push_timeline()
-            self.look()
-
     def _show_clip(self) -> None:
         if self.desk.is_blind:
             self.explain_blind()
@@ -387,6 +377,7 @@ class Stage:
             return False
         return True
 
+    @only_pen_up
     def _act(self, action: Callable[[], int | None]) -> int | None:
         """Run a change and show what came of it; its count, or ``None`` where it failed."""
         done: int | None = None

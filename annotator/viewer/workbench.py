@@ -29,6 +29,7 @@ from annotator.engine.messages import (
 from annotator.project import Commit, Project
 from annotator.viewer.clip_facts import ClipFacts
 from annotator.viewer.engine_port import EnginePort
+from annotator.viewer.pen import only_pen_up
 from annotator.viewer.rows import row_key
 from annotator.viewer.stage import Stage
 from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, QueueRow, Tool
@@ -55,11 +56,11 @@ class Workbench(Stage):
         if self._engine is not None:
             for event in self._engine.drain():
                 self._take_event(event)
-        if self._is_frame_stale and not self._brush.is_painting:
+        if self._is_frame_stale and not self.is_painting:
             self._is_frame_stale = False
             self._show_frame()
-        self.patience.pump(is_painting=self._brush.is_painting)
-        if self.patience.rests(is_painting=self._brush.is_painting):
+        self.patience.pump(is_painting=self.is_painting)
+        if self.patience.rests(is_painting=self.is_painting):
             self.desk.prepare_neighbour()
 
     # --- labels ---------------------------------------------------------------------------------------
@@ -91,6 +92,7 @@ class Workbench(Stage):
         if self._act(lambda: self.labelling.reject(self.desk.view().suggested)) == 0:
             self._tell_none("This frame has no suggestion to reject.")
 
+    @only_pen_up
     def correct(self, structure: str | None = None) -> None:
         """Select a structure and take the brush; its suggestion becomes a draft."""
         self.select(structure or self.desk.structure)
@@ -105,6 +107,7 @@ class Workbench(Stage):
         """Take back what was said of a structure in the frame; its suggestion is offered again."""
         self._act(lambda: self.labelling.clear(structure or self.desk.structure))
 
+    @only_pen_up
     def undo(self) -> None:
         """Undo the last change, whatever it was, and go to where it was made."""
         dropped = self.desk.ledger.drop_last_unsaved()
@@ -115,12 +118,14 @@ class Workbench(Stage):
             return
         self._travel(lambda: self.project.undo(author=self.desk.ledger.author), "There is nothing to undo.")
 
+    @only_pen_up
     def redo(self) -> None:
         """Redo the last undone change and go to where it was made."""
         self._travel(lambda: self.project.redo(author=self.desk.ledger.author), "There is nothing to redo.")
 
     # --- what next --------------------------------------------------------------------------------
 
+    @only_pen_up
     def jump(self, row: QueueRow) -> None:
         """Go to a line of the next-up list, with its structure selected."""
         key = row_key(row)
@@ -128,6 +133,7 @@ class Workbench(Stage):
         self._navigate(key)
         self.select(row.structure)
 
+    @only_pen_up
     def next_up(self) -> None:
         """Go to the best line of the next-up list that was not visited and is not done."""
         for row in self.board.queue:
@@ -216,6 +222,18 @@ class Workbench(Stage):
         elif done.clips and not done.keys:
             self.open_clip(done.clips[0], self.desk.frame if self._is_open(done.clips[0]) else 0)
         self.desk.tell(done.sentence)
+
+    def _navigate(self, key: FrameKey) -> None:
+        """Go to a frame of any clip without finishing anything."""
+        self.desk.touched.clear()
+        if self.desk.clip is None or key.clip != self.desk.clip.name:
+            if self._try(lambda: self._set_clip(key.clip, key.frame)):
+                self._show_clip()
+        elif key.frame != self.desk.frame:
+            self.desk.frame = key.frame
+            self._show_frame()
+            self.panels.push_timeline()
+            self.look()
 
     def _is_open(self, clip: str) -> bool:
         return self.desk.clip is not None and self.desk.clip.name == clip

@@ -112,6 +112,37 @@ def test_a_stroke_corrects_a_suggestion_and_enter_finishes_it(qtbot: Any, window
     assert states(window)["lv"] is CellState.CORRECTED
 
 
+@pytest.mark.parametrize(
+    ("key", "modifier"),
+    [
+        (Qt.Key.Key_E, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_Right, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier),
+        (Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier),
+    ],
+)
+def test_a_key_during_a_stroke_leaves_it_whole_and_in_its_place(
+    qtbot: Any, window: MainWindow, key: Qt.Key, modifier: Qt.KeyboardModifier
+) -> None:
+    session, target = session_of(window), native(window)
+    session.bench.set_brush_size(4)
+    drag(qtbot, window, (5.0, 10.0), (5.0, 30.0))
+    press(qtbot, window, Qt.Key.Key_Right)
+    qtbot.mouseMove(target, place(window, 50.0, 10.0))
+    qtbot.mousePress(target, Qt.MouseButton.LeftButton, pos=place(window, 50.0, 10.0))
+    qtbot.mouseMove(target, place(window, 50.0, 40.0))
+    press(qtbot, window, key, modifier)
+    qtbot.wait(60)
+    qtbot.mouseMove(target, place(window, 50.0, 60.0))
+    qtbot.mouseRelease(target, Qt.MouseButton.LeftButton, pos=place(window, 50.0, 70.0))
+    stroke = session.project.label(FrameKey("clip0", 1))["lv"].inside
+    assert stroke is not None
+    assert stroke[50, 12:69].all()
+    assert session.project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.OUTLINED
+    assert len(session.project.all_statuses()) == 2
+
+
 def test_letters_in_the_filter_are_text(qtbot: Any, window: MainWindow) -> None:
     fields = [w for w in session_of(window).page.clips.findChildren(QWidget) if w.accessibleName() == "Filter clips"]
     fields[0].setFocus()

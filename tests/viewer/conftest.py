@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.engine.messages import Command, Event, Suggestion, SuggestionsReady
 from annotator.project import Project
+from annotator.viewer.brush import LEFT
 from annotator.viewer.workbench import Workbench
 
 SHAPE = (40, 50)
@@ -44,6 +47,42 @@ class FakeEngine:
     def drain(self) -> list[Event]:
         events, self.waiting = self.waiting, []
         return events
+
+
+class Pen:
+    """Strokes as the window system sends them: a press, moves and a release, in pixels of the frame."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._gesture: Iterator[None] = iter(())
+        self._event: Any = None
+
+    def down(self, row: float, column: float, button: int = LEFT) -> None:
+        self._event = SimpleNamespace(
+            button=button, modifiers=(), type="mouse_press", position=self._world(row, column)
+        )
+        (callback,) = self._bench.scene.viewer.mouse_drag_callbacks
+        self._gesture = callback(self._bench.scene.viewer, self._event)
+        next(self._gesture, None)
+
+    def move(self, row: float, column: float) -> None:
+        self._send("mouse_move", row, column)
+
+    def up(self, row: float, column: float) -> None:
+        self._send("mouse_release", row, column)
+
+    def stroke(self, row: float, first: float, last: float) -> None:
+        """A whole stroke along a row."""
+        self.down(row, first)
+        self.up(row, last)
+
+    def _send(self, what: str, row: float, column: float) -> None:
+        self._event.type, self._event.position = what, self._world(row, column)
+        next(self._gesture, None)
+
+    def _world(self, row: float, column: float) -> tuple[float, float]:
+        scale = self._bench.scene.labels.scale
+        return float(row * scale[0]), float(column * scale[1])
 
 
 def box(rows: slice, columns: slice) -> NDArray[np.bool_]:
@@ -121,3 +160,9 @@ def draw(bench: Workbench) -> Callable[[NDArray[np.bool_]], None]:
         bench.end_stroke()
 
     return do
+
+
+@pytest.fixture
+def pen(bench: Workbench) -> Pen:
+    bench.set_brush_size(3)
+    return Pen(bench)
