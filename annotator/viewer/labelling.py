@@ -92,13 +92,19 @@ class Labelling:
         return len(drafts)
 
     def accept(self, structures: Iterable[str]) -> int:
-        """Take suggestions as labels in one step, asking about a single empty one; how many were taken."""
+        """Take suggestions as labels in one step, asking about a single empty one; how many were taken.
+
+        The frame is the one on screen when this is called, whatever comes on screen while the person answers.
+        """
         desk = self._desk
-        view = desk.view()
+        key, view = desk.key, desk.view()
         wanted = tuple(structures)
-        if len(wanted) == 1 and self._is_empty_offer(wanted[0]):
-            name = desk.protocol.structure(wanted[0]).name
-            return self.mark_absent(wanted[0], Origin.ACCEPTED) if self.ask_absent(name) else 0
+        if len(wanted) == 1 and self.is_empty_offer(wanted[0]):
+            if not self.ask_absent(desk.protocol.structure(wanted[0]).name):
+                return 0
+            absent = Assign(wanted[0], StructureLabel(LabelStatus.ABSENT))
+            self._commit((absent,), Origin.ACCEPTED, view.snapshot, key)
+            return 1
         edits: list[Edit] = []
         for structure in wanted:
             mask = suggestion_mask(view, structure, desk.protocol)
@@ -118,13 +124,11 @@ class Labelling:
             self._commit(edits, Origin.DRAWN, view.snapshot)
         return len(edits)
 
-    def mark_absent(self, structure: str, origin: Origin = Origin.DRAWN) -> int:
+    def mark_absent(self, structure: str) -> int:
         """Say that a structure was looked for and is not in the frame; 1, or 0 where that was said."""
-        view = self._desk.view()
-        if view.states[structure] is CellState.ABSENT:
+        if self._desk.view().states[structure] is CellState.ABSENT:
             return 0
-        snapshot = view.snapshot if origin is Origin.ACCEPTED else None
-        self._commit((Assign(structure, StructureLabel(LabelStatus.ABSENT)),), origin, snapshot)
+        self._commit((Assign(structure, StructureLabel(LabelStatus.ABSENT)),), Origin.DRAWN, None)
         return 1
 
     def clear(self, structure: str) -> int:
@@ -148,14 +152,17 @@ class Labelling:
                 return 1
         return 0
 
-    def _is_empty_offer(self, structure: str) -> bool:
+    def is_empty_offer(self, structure: str) -> bool:
+        """Whether the model says that a structure is not in the frame on screen, of which nobody said anything."""
         view = self._desk.view()
         is_unknown = view.states[structure] is CellState.UNKNOWN
         return is_unknown and structure in view.confidence and structure not in self._desk.hidden
 
-    def _commit(self, edits: tuple[Edit, ...], origin: Origin, snapshot: int | None) -> None:
-        key = self._desk.key
+    def _commit(
+        self, edits: tuple[Edit, ...], origin: Origin, snapshot: int | None, key: FrameKey | None = None
+    ) -> None:
+        frame = key or self._desk.key
         try:
-            self._desk.ledger.commit(Change(key, edits, origin, snapshot))
+            self._desk.ledger.commit(Change(frame, edits, origin, snapshot))
         finally:
-            self._desk.forget(key)
+            self._desk.forget(frame)

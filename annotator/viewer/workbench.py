@@ -71,9 +71,9 @@ class Workbench(Stage):
             self.desk.tell("There is no draft in this frame to finish.")
 
     def accept(self, structure: str | None = None) -> None:
-        """Take the suggestion of a structure (the selected one by default) as a label."""
+        """Take the suggestion of a structure (the selected one by default) as a label; a question stops the clip."""
         wanted = structure or self.desk.structure
-        if self._act(lambda: self.labelling.accept((wanted,))) == 0:
+        if self._act(lambda: self._accept_at_rest(wanted)) == 0:
             self._tell_none(self._none_of(wanted, "accept"))
 
     def accept_all(self) -> None:
@@ -188,6 +188,11 @@ class Workbench(Stage):
         self.send(UseRecipe(recipe))
 
     # --- inside ---------------------------------------------------------------------------------------
+
+    def _accept_at_rest(self, structure: str) -> int:
+        if self.is_playing and self.labelling.is_empty_offer(structure):
+            self.toggle_playing()
+        return self.labelling.accept((structure,))
 
     def _tell_none(self, sentence: str) -> None:
         """Say that there is no suggestion, or that it is hidden since the clip is a test clip."""

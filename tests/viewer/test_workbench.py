@@ -134,6 +134,26 @@ def test_accepting_an_empty_suggestion_asks(bench: Workbench, suggest: Suggest, 
     assert states(bench)["la"] is (CellState.ABSENT if answer else CellState.UNKNOWN)
 
 
+def test_absent_is_said_of_the_frame_that_was_asked_about(bench: Workbench, project: Project, suggest: Suggest) -> None:
+    was_playing: list[bool] = []
+
+    def ask(_name: str) -> bool:
+        was_playing.append(bench.is_playing)
+        bench.step(1)
+        bench.pump()
+        return True
+
+    bench.labelling.ask_absent = ask
+    suggest(4, lv=LEFT)
+    bench.toggle_playing()
+    bench.accept("la")
+    assert was_playing == [False], "the clip stands still behind the question"
+    said = {key: dict(cells) for key, cells in project.all_statuses().items()}
+    assert list(said) == [FrameKey("clip0", 0)]
+    cell = said[FrameKey("clip0", 0)]["la"]
+    assert (cell.status, cell.origin, cell.snapshot) == (LabelStatus.ABSENT, Origin.ACCEPTED, 4)
+
+
 def test_undo_goes_to_the_frame_it_concerns(bench: Workbench, project: Project, draw: Draw) -> None:
     draw(LEFT)
     bench.open_clip("clip1")
