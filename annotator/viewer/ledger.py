@@ -1,7 +1,8 @@
 """Labels of the project as the canvas needs them: cached, and with strokes that could not be saved yet.
 
-Where a commit fails (a full disk, a lost share), its edits stay here, are shown on top of what is stored, and
-are tried again before the next commit: a stroke is never lost while the window is open.
+Where a commit fails (a full disk, a lost share, a folder that may no longer be written), its edits stay here, are
+shown on top of what is stored, and are tried again before the next commit: a stroke is never lost while the window
+is open.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from annotator.core.edits import Edit, apply
-from annotator.core.errors import AnnotatorError, ProjectError, ReadOnlyProject
+from annotator.core.errors import AnnotatorError, ProjectError
 from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel
 from annotator.core.status import Origin
@@ -114,14 +115,14 @@ class Ledger:
         NotSaved
             Where it could not be written; it is kept and shown.
         AnnotatorError
-            Where the project may not be written, or the edits do not fit the label; nothing is kept.
+            Where the project was opened read-only, or the edits do not fit the label; nothing is kept.
         """
         self.save_waiting(then=change)
         try:
             return self._write(change)
-        except ReadOnlyProject:
-            raise
         except (ProjectError, OSError) as error:
+            if self._project.is_read_only:
+                raise
             self._keep(change)
             raise NotSaved(_not_saved(error)) from error
 

@@ -1,0 +1,77 @@
+"""What cannot be written stays in memory as if it had been, and is written as soon as that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from annotator.core.edits import Paint
+from annotator.core.errors import ProjectError, ReadOnlyProject
+from annotator.core.identity import FrameKey
+from annotator.core.status import LabelStatus
+from annotator.project import Project
+from annotator.viewer.ledger import Change, Ledger
+from annotator.viewer.state import Message, MessageLevel
+from annotator.viewer.workbench import Workbench
+from tests.viewer.conftest import box
+
+KEY = FrameKey("clip0", 0)
+LEFT = box(slice(10, 20), slice(5, 15))
+RIGHT = box(slice(10, 20), slice(30, 40))
+
+
+@pytest.fixture
+def refuse(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception | None], None]:
+    """Let every commit fail with an error; with ``None``, succeed again."""
+    real = project.commit
+
+    def do(error: Exception | None) -> None:
+        def commit(*args: Any, **kwargs: Any) -> Any:
+            if error is not None:
+                raise error
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(project, "commit", commit)
+
+    return do
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProjectError("The disk is full."),
+        ReadOnlyProject("The database may not be written."),
+        OSError("No such device."),
+    ],
+)
+def test_a_stroke_is_kept_whatever_the_project_refuses_in_mid_session(
+    bench: Workbench, project: Project, refuse: Any, draw: Callable[[NDArray[np.bool_]], None], error: Exception
+) -> None:
+    heard: list[Message] = []
+    bench.signals.message.connect(heard.append)
+    refuse(error)
+    draw(LEFT)
+    assert bench.desk.ledger.unsaved == (KEY,)
+    assert np.array_equal(bench.scene.labels.data == 1, LEFT)
+    assert heard[-1].level is MessageLevel.ERROR
+    assert heard[-1].sentence.startswith("Not saved yet: ")
+    assert str(error) in heard[-1].sentence
+    assert not bench.save_waiting()
+    refuse(None)
+    assert bench.save_waiting()
+    inside = project.label(KEY)["lv"].inside
+    assert inside is not None
+    assert np.array_equal(inside, LEFT)
+
+
+def test_nothing_is_kept_of_a_change_to_a_project_that_was_opened_read_only(project: Project) -> None:
+    with Project.open(project.path, read_only=True) as seen:
+        ledger = Ledger(seen, "Bob")
+        with pytest.raises(ReadOnlyProject):
+            ledger.commit(Change(KEY, (Paint("lv", LEFT),)))
+        assert ledger.unsaved == ()
+        assert ledger.label(KEY).status("lv") is LabelStatus.UNKNOWN
