@@ -127,10 +127,12 @@ class Workbench(Stage):
 
     @only_pen_up
     def jump(self, row: QueueRow) -> None:
-        """Go to a line of the next-up list, with its structure selected."""
+        """Go to a line of the next-up list, with its structure selected, finishing what was drawn before."""
         key = row_key(row)
         self._visited.add((key, row.structure))
-        self._navigate(key)
+        if self.desk.clip is None or key != self.desk.key:
+            self._finish_touched()
+            self._navigate(key)
         self.select(row.structure)
 
     @only_pen_up

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
-from annotator.engine.messages import Look, QueueItem, QueueReady, Trouble
+from annotator.engine.messages import Look, Trouble
 from annotator.project import Project
 from annotator.viewer.patience import REST_S
 from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, Tool
@@ -286,16 +286,6 @@ def test_clip_facts_are_undoable(bench: Workbench, project: Project) -> None:
     header = project.clip("clip0").header
     assert (header.view, header.ed_frames, header.spacing) == (None, (), Spacing(0.5, 1.0))
     assert tuple(bench.scene.labels.scale) == (0.5, 1.0)
-
-
-def test_next_up_selects_frame_and_structure_and_moves_on(bench: Workbench, engine: Any) -> None:
-    items = tuple(QueueItem(FrameKey("clip1", i), "la", 1.0, "uncertain") for i in (2, 3))
-    engine.waiting.append(QueueReady(items))
-    bench.pump()
-    bench.next_up()
-    assert (bench.desk.key, bench.desk.structure) == (FrameKey("clip1", 2), "la")
-    bench.next_up()
-    assert bench.desk.key == FrameKey("clip1", 3)
 
 
 def test_trouble_offers_a_retry(bench: Workbench, engine: Any) -> None:
