@@ -51,17 +51,19 @@ def stroke_edits(
     Returns
     -------
     tuple of Edit
-        Empty where nothing changed; otherwise the lift first, then what was erased, then what was painted.
+        Empty where the stroke changed nothing, with the suggestion as without; otherwise the lift first, then what
+        was erased, then what was painted.
     """
-    edits: list[Edit] = []
     base = lifted(before, lift, protocol)
+    changed = np.asarray(base != after, dtype=np.bool_)
+    if not changed.any():
+        return ()
+    edits: list[Edit] = []
     if lift is not None:
         mask = lift.mask & (before == 0)
         edits.append(Assign(lift.structure, StructureLabel(LabelStatus.DRAFT, mask)))
-    changed = np.asarray(base != after, dtype=np.bool_)
-    if changed.any():
-        edits.extend(_erasures(base, changed & (after == 0), protocol))
-        edits.extend(_paints(after, changed & (after != 0), protocol))
+    edits.extend(_erasures(base, changed & (after == 0), protocol))
+    edits.extend(_paints(after, changed & (after != 0), protocol))
     return tuple(edits)
 
 

@@ -19,6 +19,7 @@ from annotator.project import Project
 from annotator.viewer.patience import REST_S
 from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, Tool
 from annotator.viewer.workbench import Workbench
+from tests.viewer.conftest import Pen
 
 Draw = Callable[[NDArray[np.bool_]], None]
 Suggest = Callable[..., None]
@@ -85,6 +86,17 @@ def test_first_stroke_on_a_suggestion_lifts_it_as_corrected(
     bench.finish()
     assert states(bench)["lv"] is CellState.CORRECTED
     assert project.provenance(key)["lv"].snapshot == 7
+
+
+def test_a_press_that_changes_nothing_leaves_a_suggestion_what_it_is(
+    bench: Workbench, project: Project, draw: Draw, suggest: Suggest
+) -> None:
+    suggest(7, lv=LEFT)
+    draw(LEFT)
+    assert states(bench)["lv"] is CellState.SUGGESTED
+    assert not bench.scene.labels.data.any()
+    bench.go_to(1)
+    assert project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.UNKNOWN
 
 
 def test_erasing_on_a_suggestion_lifts_it_too(bench: Workbench, project: Project, suggest: Suggest) -> None:
@@ -213,15 +225,14 @@ def test_a_stroke_that_cannot_be_saved_is_kept_shown_and_tried_again(
     assert bench.desk.ledger.unsaved == ()
 
 
-def test_a_suggestion_waits_for_the_stroke(bench: Workbench, suggest: Suggest) -> None:
+def test_a_suggestion_waits_for_the_stroke(bench: Workbench, suggest: Suggest, pen: Pen) -> None:
     suggest(1, lv=LEFT)
-    assert bench.begin_stroke()
-    bench._brush.is_painting = True
+    pen.down(32, 25)
     suggest(2, lv=RIGHT)
-    assert np.array_equal(bench.scene.labels.data == 1, LEFT)
-    bench._brush.is_painting = False
-    bench.end_stroke()
-    assert np.array_equal(bench.desk.view().labels == 1, LEFT)
+    assert (bench.scene.labels.data[LEFT] == 1).all()
+    pen.up(32, 28)
+    assert (bench.desk.view().labels[LEFT] == 1).all()
+    assert not bench.desk.view().labels[RIGHT].any()
 
 
 def test_an_older_model_does_not_replace_a_newer(bench: Workbench, suggest: Suggest) -> None:
