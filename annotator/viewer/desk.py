@@ -121,8 +121,7 @@ class Desk:
         """
         found = self._shown.get(key)
         if found is None:
-            cells = self.ledger.cells(key.clip).get(key.frame, {})
-            origins = {s: cell.origin for s, cell in cells.items()}
+            origins = {s: made for s in self.protocol.ids if (made := self.ledger.origin(key, s)) is not None}
             suggestion = self.offer(key)
             label = self.ledger.label(key)
             view = self.clip.header.view if self.clip is not None else None

@@ -87,7 +87,7 @@ class Labelling:
         for structure in drafts:
             origin = desk.ledger.origin(frame, structure) or Origin.DRAWN
             snapshot = desk.ledger.snapshot(frame, structure)
-            desk.ledger.commit(Change(frame, (Finish(structure),), origin, snapshot))
+            self._commit((Finish(structure),), origin, snapshot, frame)
         desk.touched.difference_update(drafts)
         return len(drafts)
 

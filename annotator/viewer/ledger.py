@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from annotator.core.edits import Edit, apply
+from annotator.core.edits import Edit, PaintUnsure, Restore, apply
 from annotator.core.errors import AnnotatorError, ProjectError
 from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel
@@ -91,12 +91,18 @@ class Ledger:
         return self._cells[clip]
 
     def origin(self, key: FrameKey, structure: str) -> Origin | None:
-        """Origin of the current label of a structure; ``None`` where there is none."""
+        """Origin of the current label of a structure, unsaved changes included; ``None`` where there is none."""
+        waiting = self._newest_unsaved(key, structure)
+        if waiting is not None:
+            return waiting.origin
         cell = self.cells(key.clip).get(key.frame, {}).get(structure)
         return None if cell is None else cell.origin
 
     def snapshot(self, key: FrameKey, structure: str) -> int | None:
-        """Model snapshot behind the current label of a structure, where one was."""
+        """Model snapshot behind the current label of a structure, unsaved changes included, where one was."""
+        waiting = self._newest_unsaved(key, structure)
+        if waiting is not None:
+            return waiting.snapshot
         cell = self.cells(key.clip).get(key.frame, {}).get(structure)
         return None if cell is None else cell.snapshot
 
@@ -158,6 +164,11 @@ class Ledger:
         self._labels.pop(key, None)
         return key
 
+    def _newest_unsaved(self, key: FrameKey, structure: str) -> Change | None:
+        """The newest change that waits and names a structure of a frame."""
+        waiting = (c for c in reversed(self._unsaved) if c.key == key and structure in _named(c.edits))
+        return next(waiting, None)
+
     def _keep(self, change: Change) -> None:
         self._unsaved.append(change)
         self._labels.pop(change.key, None)
@@ -176,6 +187,17 @@ def _applied(label: PartialLabel, edits: tuple[Edit, ...]) -> PartialLabel:
     for edit in edits:
         label = apply(label, edit)[0]
     return label
+
+
+def _named(edits: tuple[Edit, ...]) -> frozenset[str]:
+    """Ids of the structures that edits speak of; the unsure brush speaks of none."""
+    names: set[str] = set()
+    for edit in edits:
+        if isinstance(edit, Restore):
+            names |= edit.structures.keys()
+        elif not isinstance(edit, PaintUnsure):
+            names.add(edit.structure)
+    return frozenset(names)
 
 
 def _not_saved(error: Exception) -> str:

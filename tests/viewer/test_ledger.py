@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from annotator.core.edits import Paint
 from annotator.core.errors import ProjectError, ReadOnlyProject
 from annotator.core.identity import FrameKey
-from annotator.core.status import LabelStatus
+from annotator.core.status import LabelStatus, Origin
+from annotator.engine.messages import SuggestionsReady
 from annotator.project import Project
 from annotator.viewer.ledger import Change, Ledger
-from annotator.viewer.state import Message, MessageLevel
+from annotator.viewer.state import CellState, Message, MessageLevel
 from annotator.viewer.workbench import Workbench
-from tests.viewer.conftest import box
+from tests.viewer.conftest import box, suggestion
 
 KEY = FrameKey("clip0", 0)
 LEFT = box(slice(10, 20), slice(5, 15))
 RIGHT = box(slice(10, 20), slice(30, 40))
+BELOW = box(slice(30, 35), slice(20, 30))
 
 
 @pytest.fixture
@@ -66,6 +68,29 @@ def test_a_stroke_is_kept_whatever_the_project_refuses_in_mid_session(
     inside = project.label(KEY)["lv"].inside
     assert inside is not None
     assert np.array_equal(inside, LEFT)
+
+
+def test_corrections_that_wait_keep_where_they_came_from(
+    bench: Workbench, project: Project, refuse: Any, draw: Any, engine: Any
+) -> None:
+    engine.waiting.append(SuggestionsReady((suggestion(KEY, 3, lv=LEFT, la=RIGHT),)))
+    bench.pump()
+    refuse(ProjectError("The disk is full."))
+    draw(BELOW)
+    draw(BELOW | box(slice(0, 3), slice(0, 50)))
+    bench.accept("la")
+    bench.finish()
+    assert bench.desk.view().states["lv"] is CellState.CORRECTED
+    assert bench.desk.view().states["la"] is CellState.ACCEPTED
+    assert len(bench.desk.ledger.unsaved) == 4
+    refuse(None)
+    draw(box(slice(36, 40), slice(0, 50)))
+    bench.finish()
+    cells = {s: (cell.status, cell.origin, cell.snapshot) for s, cell in project.statuses("clip0")[0].items()}
+    assert cells == {
+        "lv": (LabelStatus.OUTLINED, Origin.CORRECTED, 3),
+        "la": (LabelStatus.OUTLINED, Origin.ACCEPTED, 3),
+    }
 
 
 def test_nothing_is_kept_of_a_change_to_a_project_that_was_opened_read_only(project: Project) -> None:
