@@ -82,7 +82,7 @@ class Session:
         self._timer.start(_PUMP_MS)
 
     def save(self) -> bool:
-        """Try again to save what waits; whether everything is on disk."""
+        """End the stroke under the pen and try again to save what waits; whether everything is on disk."""
         return self.bench.save_waiting()
 
     def stop(self) -> None:

@@ -58,7 +58,8 @@ class Brush:
         self.tool = Tool.BRUSH
         self.value = 1
         """Class index that the brush paints."""
-        self.is_painting = False
+        self._stroke: object | None = None
+        """Stands for the stroke under the pen."""
         self._scene = scene
         self._listener = listener
         # napari's own gestures scroll through dims and zoom on a double click, which two quick dabs look like.
@@ -71,31 +72,47 @@ class Brush:
         scene.viewer.mouse_drag_callbacks.append(self._drag)
         scene.viewer.mouse_wheel_callbacks.append(self._wheel)
 
+    @property
+    def is_painting(self) -> bool:
+        """Whether a stroke has begun and not ended."""
+        return self._stroke is not None
+
+    def lift(self) -> None:
+        """End the stroke under the pen, if there is one: it is complete as it is, and further moves paint nothing."""
+        if self._stroke is not None:
+            self._stroke = None
+            # napari redraws nothing where the last point of a stroke changes no pixel, whatever the ones before did.
+            self._scene.redraw(self._scene.canvas_layer)
+            self._listener.end_stroke()
+
     def close(self) -> None:
-        """Stop listening to the canvas."""
+        """End the stroke under the pen and stop listening to the canvas."""
+        self.lift()
         self._scene.viewer.mouse_drag_callbacks.remove(self._drag)
         self._scene.viewer.mouse_wheel_callbacks.remove(self._wheel)
 
     def _drag(self, viewer: Any, event: Any) -> Iterator[None]:
         """One press, its moves and its release; a generator as napari expects."""
+        self.lift()
         if event.button == MIDDLE:
             yield from self._pan(viewer, event)
         elif self.tool is not Tool.MOVE and event.button in (LEFT, RIGHT):
-            yield from self._stroke(event)
+            yield from self._paint(event)
 
-    def _stroke(self, event: Any) -> Iterator[None]:
+    def _paint(self, event: Any) -> Iterator[None]:
         if not self._listener.begin_stroke():
             return
-        self.is_painting = True
+        stroke = self._stroke = object()
         is_erasing = event.button == RIGHT or "Shift" in event.modifiers or self.tool is Tool.ERASER
         try:
             with self._scene.canvas_layer.block_history():
-                yield from self._paint_along(event, is_erasing=is_erasing)
+                for _ in self._paint_along(event, is_erasing=is_erasing):
+                    yield
+                    if self._stroke is not stroke:
+                        return
         finally:
-            self.is_painting = False
-            # napari redraws nothing where the last point of a stroke changes no pixel, whatever the ones before did.
-            self._scene.redraw(self._scene.canvas_layer)
-            self._listener.end_stroke()
+            if self._stroke is stroke:
+                self.lift()
 
     def _paint_along(self, event: Any, *, is_erasing: bool) -> Iterator[None]:
         layer = self._scene.canvas_layer

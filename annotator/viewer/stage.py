@@ -88,14 +88,15 @@ class Stage:
             self.desk.warn(note)
 
     def close(self) -> bool:
-        """Save what waits and let go of project and canvas; whether everything is saved."""
+        """Save what waits, the stroke under the pen too, and let go of project and canvas; whether all is saved."""
         is_saved = self.save_waiting()
         self._brush.close()
         self.project.committed.disconnect(self._note_commit)
         return is_saved
 
     def save_waiting(self) -> bool:
-        """Try again to save what could not be saved; whether everything is on disk."""
+        """End the stroke under the pen and try again to save what could not be saved; whether everything is on disk."""
+        self._brush.lift()
         is_saved = self._try(self.desk.ledger.save_waiting)
         self.take_commits()
         return is_saved

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from numpy.typing import NDArray
 
 from annotator.core.edits import Paint
+from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.messages import QueueItem, QueueReady, SuggestionsReady
 from annotator.project import Project
+from annotator.viewer.brush import LEFT, MIDDLE, RIGHT
 from annotator.viewer.state import MessageAction, Tool
 from annotator.viewer.workbench import Workbench
 from tests.viewer.conftest import Pen, box, suggestion
@@ -146,3 +149,54 @@ def test_what_another_thread_writes_during_a_stroke_is_kept(bench: Workbench, pr
     assert label["lv"].inside[20, 5:31].all()
     assert np.array_equal(label["la"].inside, theirs)
     assert (bench.scene.labels.data[:5] == 3).all()
+
+
+@pytest.mark.parametrize("how", ["saving", "closing"])
+def test_a_stroke_under_the_pen_is_saved_as_it_is(project: Project, how: str) -> None:
+    bench = Workbench(project, ViewerModel(), author="Ada")
+    bench.start()
+    bench.set_brush_size(3)
+    pen = Pen(bench)
+    pen.down(20, 5)
+    pen.move(20, 20)
+    assert bench.save_waiting() if how == "saving" else bench.close()
+    assert not bench.is_painting
+    saved = drawn_in(project)[FrameKey("clip0", 0), "lv"]
+    assert saved[20, 5:21].all()
+    pen.move(20, 30)
+    pen.up(20, 40)
+    assert np.array_equal(drawn_in(project)[FrameKey("clip0", 0), "lv"], saved), "later moves paint nothing"
+    if how == "saving":
+        bench.close()
+
+
+def test_a_stroke_that_cannot_be_saved_at_the_end_is_told(
+    bench: Workbench, project: Project, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: Any, **_kwargs: Any) -> Any:
+        raise ProjectError("The disk is full.")
+
+    pen.down(20, 5)
+    pen.move(20, 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(project, "commit", full)
+        assert not bench.save_waiting()
+    assert bench.save_waiting()
+    assert drawn_in(project)[FrameKey("clip0", 0), "lv"][20, 5:21].all()
+
+
+@pytest.mark.parametrize("button", [LEFT, RIGHT, MIDDLE])
+def test_another_press_ends_the_stroke_before_it(bench: Workbench, project: Project, pen: Pen, button: int) -> None:
+    second = Pen(bench)
+    pen.down(20, 5)
+    pen.move(20, 20)
+    second.down(30, 5, button)
+    second.up(30, 20)
+    pen.up(20, 40)
+    assert not bench.is_painting
+    said = drawn_in(project)[FrameKey("clip0", 0), "lv"]
+    assert said[20, 5:21].all()
+    assert not said[20, 23:].any()
+    assert said[30, 5:21].all() == (button == LEFT)
+    bench.go_to(1)
+    assert bench.desk.frame == 1
