@@ -1,7 +1,8 @@
 """Edits of a partial label: pure values with ``apply(label, edit) -> (new label, inverse edit)``.
 
 An edit that gives pixels to one structure takes them from the others, so that no pixel is ever
-claimed twice; both changes are one edit and one undo step.
+claimed twice; both changes are one edit and one undo step. A structure that loses its last pixel is
+unknown again, painted over as well as erased: only a mark says that it is absent.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def _without(said: StructureLabel, taken: Mask) -> StructureLabel:
     if inside is None:
         return said
     left = inside & ~taken
-    if not left.any() and said.outside is None and said.status is LabelStatus.DRAFT:
+    if not left.any() and said.outside is None:
         return UNKNOWN_LABEL
     return StructureLabel(said.status, left, said.outside)
 

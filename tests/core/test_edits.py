@@ -78,3 +78,29 @@ def test_accepting_over_a_neighbour_takes_its_pixels() -> None:
     assert left is not None
     assert not left[0].any()
     assert left[1:].all()
+
+
+@given(labels())
+def test_painting_over_a_structure_says_as_much_as_erasing_it(label: PartialLabel) -> None:
+    for name, said in label.structures.items():
+        if said.inside is not None and said.inside.any():
+            over = "one" if name == "two" else "two"
+            painted = apply(label, Paint(over, said.inside))[0].status(name)
+            erased = apply(label, Erase(name, said.inside))[0].status(name)
+            assert (painted is LabelStatus.UNKNOWN) == (erased is LabelStatus.UNKNOWN) == (said.outside is None)
+
+
+@pytest.mark.parametrize("status", [LabelStatus.DRAFT, LabelStatus.OUTLINED, LabelStatus.PARTIAL])
+def test_a_structure_that_is_painted_over_wholly_is_unknown_and_comes_back(status: LabelStatus) -> None:
+    where = np.zeros(SHAPE, dtype=np.bool_)
+    where[0] = True
+    before, _ = apply(PartialLabel(SHAPE), Assign("one", StructureLabel(status, where)))
+    after, inverse = apply(before, Paint("two", np.ones(SHAPE, dtype=np.bool_)))
+    assert after.status("one") is LabelStatus.UNKNOWN
+    assert apply(after, inverse)[0] == before
+
+
+def test_an_absent_mark_stays_whatever_is_painted() -> None:
+    absent, _ = apply(PartialLabel(SHAPE), Assign("one", StructureLabel(LabelStatus.ABSENT)))
+    after, _ = apply(absent, Paint("two", np.ones(SHAPE, dtype=np.bool_)))
+    assert after.status("one") is LabelStatus.ABSENT
