@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from annotator.core.clip_json import clip_from_json, clip_to_json, protocol_from_json, protocol_to_json
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import Clip, FrameKey
+from annotator.core.identity import Clip, ClipHeader, FrameKey
 from annotator.core.label_json import label_from_json, label_to_json, provenance_from_json, provenance_to_json
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import ExportContext
@@ -61,14 +61,19 @@ class LabelsDocument:
         found: dict[FrameKey, DocumentFrame] = {}
         for entry in self.clips:
             match = by_hash.get(entry.clip.content_hash) or by_name.get(entry.clip.name)
-            if match is None or _extent(match) != _extent(entry.clip):
-                n_frames, height, width = _extent(entry.clip)
+            if match is None or _extent(match.header) != _extent(entry.clip.header):
+                n_frames, height, width = _extent(entry.clip.header)
                 raise AnnotatorError(
                     f"The labels speak of '{entry.clip.name}' ({n_frames} frames of {height} x {width} pixels), "
                     "and no such clip is here; import its images first."
                 )
             found.update({FrameKey(match.name, f.frame): f for f in entry.frames})
         return found
+
+    def clip_like(self, header: ClipHeader) -> Clip | None:
+        """The document's clip of that stem, frames and size; ``None`` where it has none."""
+        clips = (entry.clip for entry in self.clips)
+        return next((c for c in clips if c.name == header.stem and _extent(c.header) == _extent(header)), None)
 
 
 def document_text(clips: Iterable[DocumentClip], context: ExportContext) -> Iterator[str]:
@@ -118,8 +123,8 @@ def document_from_text(text: str) -> LabelsDocument:
         raise AnnotatorError(f"The labels.json is damaged ({error}); export it again.") from None
 
 
-def _extent(clip: Clip) -> tuple[int, int, int]:
-    return clip.header.n_frames, clip.header.height, clip.header.width
+def _extent(header: ClipHeader) -> tuple[int, int, int]:
+    return header.n_frames, header.height, header.width
 
 
 def _frame_to_json(frame: DocumentFrame) -> dict[str, Any]:

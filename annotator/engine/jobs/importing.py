@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from annotator import ingest, registry
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
-from annotator.core.identity import Clip, FrameKey, Split
+from annotator.core.identity import Clip, FrameKey, SpacingStatus, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import DocumentFrame, LabelsDocument
 from annotator.core.plugin_types import Recording
@@ -189,7 +189,7 @@ def import_paths(
             skip_damaged=options.skip_damaged,
         )
         stream = _Stream(paths[0], documents=documents)
-        report = stream.into(project, _recordings(reading, stream, options.split, progress), author)
+        report = stream.into(project, _recordings(reading, stream, options, progress), author)
     found = _gathered(project, documents)
     labels = {key: frame.label for key, frame in found.items()}
     said = {key: frame.provenance for key, frame in found.items()}
@@ -260,14 +260,32 @@ def _finished(labels: Mapping[FrameKey, PartialLabel], among: Collection[FrameKe
 
 
 def _recordings(
-    reading: ingest.Reading, stream: _Stream, split: Split | None, progress: Progress
+    reading: ingest.Reading, stream: _Stream, options: ImportOptions, progress: Progress
 ) -> Iterator[tuple[Recording, Split]]:
     for done, read in enumerate(reading):
         progress.update(done, len(reading), f"Importing {read.path.name}")
         stream.warnings += read.warnings
         stream.left_out += [read.damage] if read.damage else []
         for recording in read.recordings:
-            yield stream.take(recording, split or recording.split)
+            known = _as_exported(recording, stream.documents, options)
+            yield stream.take(known, options.split or known.split)
+
+
+def _as_exported(recording: Recording, documents: Sequence[_Document], options: ImportOptions) -> Recording:
+    """A recording with what an earlier export says of its clip and neither the file nor the user does."""
+    header = recording.header
+    said = next((clip for document in documents if (clip := document.content.clip_like(header)) is not None), None)
+    if said is None:
+        return recording
+    theirs = said.header
+    changes: dict[str, Any] = {"ed_frames": theirs.ed_frames, "es_frames": theirs.es_frames}
+    if options.domain is None:
+        changes["domain"] = theirs.domain
+    if options.view is None:
+        changes["view"] = theirs.view
+    if header.spacing is None or theirs.spacing_status is SpacingStatus.CONFIRMED:
+        changes |= {name: getattr(theirs, name) for name in ("spacing", "spacing_status", "proposed_spacing")}
+    return replace(recording, header=replace(header, **changes), split=said.split)
 
 
 def import_manifest(

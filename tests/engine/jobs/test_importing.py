@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydicom.data import get_testdata_file
 from annotator import registry
 from annotator.core.edits import Assign, Paint, PaintUnsure
 from annotator.core.errors import BadInput, Cancelled
-from annotator.core.identity import Clip, FrameKey, SpacingStatus, Split
+from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.jobs.exporting import export_labels
@@ -211,6 +212,36 @@ def test_labels_that_come_back_keep_author_and_origin(
         before = second.all_statuses()
     with Project.open(second.path) as again:
         assert again.all_statuses() == before
+
+
+def test_images_that_come_back_with_an_export_are_what_they_were(project: Project, tmp_path: Path) -> None:
+    paths = stacks(tmp_path, 3)
+    options = ImportOptions(patient_from="stem")
+    import_paths(project, paths, options, author="t", progress=Silent())
+    header = project.clip("stack 1").header
+    seen = replace(
+        header,
+        domain="north",
+        spacing=Spacing(0.3, 0.4),
+        spacing_status=SpacingStatus.CONFIRMED,
+        ed_frames=(1,),
+    )
+    project.update_clip("stack 1", seen, author="t", split=Split.TEST)
+    for name in ("stack 0", "stack 1"):
+        absent = Assign("lv", StructureLabel(LabelStatus.ABSENT))
+        project.commit(FrameKey(name, 0), [absent], author="t", origin=Origin.DRAWN)
+    export_labels(project, "png", tmp_path / "out", progress=Silent())
+    files = [*paths, tmp_path / "out" / "labels.json"]
+    with Project.create(tmp_path / "second", project.protocol) as second:
+        import_paths(second, files, options, author="t", progress=Silent())
+        again = second.clip("stack 1")
+        assert again.split is Split.TEST
+        assert replace(again.header, patient=seen.patient) == seen
+        assert second.clip("stack 0").split is second.clip("stack 2").split is Split.TRAIN
+    with Project.create(tmp_path / "third", project.protocol) as third:
+        asked = ImportOptions(patient_from="stem", domain="south", split=Split.TRAIN)
+        import_paths(third, files, asked, author="t", progress=Silent())
+        assert (third.clip("stack 1").header.domain, third.clip("stack 1").split) == ("south", Split.TRAIN)
 
 
 def test_a_data_set_that_comes_back_keeps_its_test_clips(project: Project, tmp_path: Path) -> None:
