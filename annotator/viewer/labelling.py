@@ -10,7 +10,7 @@ from annotator.core.labels import UNKNOWN_LABEL, StructureLabel
 from annotator.core.status import LabelStatus, Origin
 from annotator.viewer.desk import Desk
 from annotator.viewer.ledger import Change
-from annotator.viewer.resolve import mark_array, suggestion_mask
+from annotator.viewer.resolve import label_array, mark_array, suggestion_mask
 from annotator.viewer.scene import Scene
 from annotator.viewer.state import CellState
 from annotator.viewer.strokes import Lift, lifted, mark_edits, origin_of_stroke, stroke_edits
@@ -52,20 +52,21 @@ class Labelling:
                 self._scene.show_labels(lifted(view.labels, self._lift, desk.protocol))
 
     def save_stroke(self) -> bool:
-        """After a stroke: commit the difference as a draft; whether there was one."""
+        """After a stroke: commit the difference as a draft; whether there was one. What is hidden keeps its pixels."""
         desk = self._desk
-        view, lift = desk.view(), self._lift
+        view, lift, label = desk.view(), self._lift, desk.ledger.label(desk.key)
         self._lift = None
-        edits = stroke_edits(view.labels, self._scene.painted_labels(), desk.protocol, lift=lift)
-        marks = mark_array(desk.ledger.label(desk.key), desk.structure)
+        painted = self._scene.painted_labels()
+        if desk.hidden:
+            painted[label_array(label, desk.protocol) != view.labels] = 0
+        edits = stroke_edits(view.labels, painted, desk.protocol, lift=lift)
+        marks = mark_array(label, desk.structure)
         edits += mark_edits(marks, self._scene.painted_marks(), desk.structure)
         if not edits:
             return False
         structure = desk.structure
         desk.touched.add(structure)
-        origin = origin_of_stroke(
-            desk.ledger.label(desk.key).status(structure), desk.ledger.origin(desk.key, structure), lift
-        )
+        origin = origin_of_stroke(label.status(structure), desk.ledger.origin(desk.key, structure), lift)
         snapshot = lift.snapshot if lift else desk.ledger.snapshot(desk.key, structure)
         self._commit(edits, origin, snapshot if origin is Origin.CORRECTED else None)
         return True

@@ -200,3 +200,20 @@ def test_another_press_ends_the_stroke_before_it(bench: Workbench, project: Proj
     assert said[30, 5:21].all() == (button == LEFT)
     bench.go_to(1)
     assert bench.desk.frame == 1
+
+
+def test_a_hidden_structure_keeps_its_pixels(bench: Workbench, project: Project, pen: Pen) -> None:
+    key = bench.desk.key
+    bench.select("la")
+    pen.stroke(20, 20, 30)
+    before = drawn_in(project)[key, "la"]
+    bench.select("lv")
+    bench.set_visible("la", False)
+    pen.stroke(20, 5, 45)
+    after = drawn_in(project)
+    assert np.array_equal(after[key, "la"], before)
+    assert after[key, "lv"][20, 5:18].all()
+    assert not (after[key, "lv"] & before).any()
+    assert np.array_equal(bench.scene.labels.data == 1, after[key, "lv"])
+    bench.set_visible("la", True)
+    assert np.array_equal(bench.scene.labels.data == 3, before)
