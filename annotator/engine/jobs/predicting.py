@@ -20,6 +20,7 @@ from annotator.core.plugin_types import Frame
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
 from annotator.engine.familiarity import STRANGE_ABOVE
+from annotator.engine.jobs.earlier import earlier_predictions
 from annotator.engine.jobs.models import ServingModel, load_model, serving_model
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import staged
@@ -150,7 +151,7 @@ def _write(
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(["image", *protocol.ids])
-    earlier = _earlier(out)
+    earlier = earlier_predictions(out, TABLE, protocol.ids)
     stems, strange = list[str](), list[str]()
     with staged(out, last=TABLE) as aside:
         for item in items:
@@ -174,27 +175,6 @@ def _is_strange(item: _Item, predictor: Predictor) -> bool:
 
     fitted = predictor.fit(item.frame, item.spacing).fit_image(item.frame)
     return bool(strangeness(predictor, fitted[None])[0] > STRANGE_ABOVE)
-
-
-def _earlier(out: Path) -> set[str]:
-    """Stems of earlier predictions in a folder.
-
-    Raises
-    ------
-    BadInput
-        Where the folder holds PNG files that are none, such as the images themselves.
-    """
-    if not out.is_dir():
-        return set()
-    listed: set[str] = set()
-    if (out / TABLE).is_file():
-        with (out / TABLE).open(encoding="utf-8", errors="replace", newline="") as file:
-            listed = {row[0] for row in csv.reader(file) if row}
-    foreign = sorted(p.name for p in out.iterdir() if p.suffix.lower() == ".png" and p.stem not in listed)
-    if foreign:
-        what = f"it holds PNG files that are no predictions, such as {foreign[0]}"
-        raise BadInput(out, what, "choose an empty folder")
-    return {stem for stem in listed if Path(stem).name == stem}
 
 
 def _write_png(mask: NDArray[np.uint8], palette: bytes, path: Path) -> None:

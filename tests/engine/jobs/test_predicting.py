@@ -63,6 +63,27 @@ def test_a_cancelled_prediction_leaves_the_former_one(taught: Project, tmp_path:
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
 
 
+@pytest.mark.parametrize("text", ["file,dice\nmine,0.9\n", "image,lv,la\nmine,0.91,0.8\n", "", "\0"])
+def test_a_table_of_that_name_that_is_none_is_left_alone(taught: Project, tmp_path: Path, text: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(out / "mine.png")
+    (out / "predictions.csv").write_text(text)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    with pytest.raises(BadInput, match=r"predictions\.csv: it is not a table that 'predict' wrote"):
+        predict_project(taught, out, split=None, weights=None, progress=Silent())
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_an_image_that_only_the_table_calls_a_mask_is_left_alone(taught: Project, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    predict_project(taught, out, split=Split.TEST, weights=None, progress=Silent())
+    Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(out / "still.png")
+    with pytest.raises(BadInput, match=r"no predictions, such as still\.png"):
+        predict_project(taught, out, split=None, weights=None, progress=Silent())
+    assert sorted(p.name for p in out.iterdir()) == ["predictions.csv", "still.png"]
+
+
 def test_equal_stems_are_kept_apart(taught: Project, tmp_path: Path) -> None:
     for folder, grey in (("a", 10), ("b", 200)):
         (tmp_path / folder).mkdir()
