@@ -11,8 +11,11 @@ from typing import Final
 from PIL import Image
 
 from annotator.core.errors import BadInput
+from annotator.engine.jobs.staging import ASIDE
 
-_CONFIDENCE: Final = re.compile(r"[01]\.\d{4}")
+_CONFIDENCE: Final = re.compile(r"[01]\.\d{4}|nan")
+_SIMULATED: Final = re.compile(r"simulated \d+")
+_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _REMEDY: Final = "choose an empty folder"
 
 
@@ -42,14 +45,47 @@ def earlier_predictions(out: Path, table: str, structures: Sequence[str]) -> set
     return listed
 
 
+def refuse_unsimulated(out: Path, manifest: str, columns: Sequence[str]) -> None:
+    """Refuse a folder that holds anything but an earlier simulation.
+
+    Parameters
+    ----------
+    out
+        The folder; it need not exist.
+    manifest
+        Name of the manifest that a simulation leaves in it.
+    columns
+        That manifest's columns.
+
+    Raises
+    ------
+    BadInput
+        Where the folder has something in it, and no manifest of simulated patients alone.
+    """
+    if not out.is_dir():
+        return
+    held = sorted(p.name for p in out.iterdir() if p.name not in _LITTER and not p.name.startswith(ASIDE))
+    if not held:
+        return
+    header, *rows = _rows(out / manifest) or [[]]
+    patients = [dict(zip(header, row, strict=False)).get("patient", "") for row in rows]
+    if header != list(columns) or not patients or not all(map(_SIMULATED.fullmatch, patients)):
+        raise BadInput(out, f"it holds files that no simulation wrote, such as {held[0]}", _REMEDY)
+
+
+def _rows(table: Path) -> list[list[str]]:
+    """All lines of a table; none where it cannot be read as one."""
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            return list(csv.reader(file))
+    except (OSError, ValueError, csv.Error):
+        return []
+
+
 def _listed(table: Path, structures: Sequence[str]) -> set[str]:
     if not table.exists():
         return set()
-    try:
-        with table.open(encoding="utf-8", newline="") as file:
-            header, *rows = list(csv.reader(file))
-    except (OSError, ValueError, csv.Error):
-        header, rows = [], []
+    header, *rows = _rows(table) or [[]]
     if header != ["image", *structures] or not all(_is_prediction(row, len(structures)) for row in rows):
         raise BadInput(table, "it is not a table that 'predict' wrote for these structures", _REMEDY)
     return {row[0] for row in rows}

@@ -17,6 +17,7 @@ from annotator.core.errors import UnknownName
 from annotator.core.indexed import to_indexed
 from annotator.core.plugin_types import Recording, Simulator
 from annotator.core.protocols import LabelProtocol
+from annotator.engine.jobs.earlier import refuse_unsimulated
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import staged
 
@@ -49,9 +50,12 @@ def simulate_clips(
     ------
     UnknownName
         Where the simulator has no such domain.
+    BadInput
+        Where the folder holds anything that no simulation wrote.
     AnnotatorError
         Where the folder cannot be written; it ends as it was.
     """
+    refuse_unsimulated(out, MANIFEST, COLUMNS)
     for domain in domains:
         if domain not in simulator.domains:
             raise UnknownName("simulated domain", domain, simulator.domains)

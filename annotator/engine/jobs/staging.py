@@ -12,7 +12,8 @@ from typing import Final
 from annotator.core.disk_errors import write_failure
 from annotator.core.errors import BadInput
 
-_ASIDE: Final = ".writing-"
+ASIDE: Final = ".writing-"
+"""How the name of a folder begins that is being filled."""
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def staged(out: Path, *, last: str) -> Iterator[Path]:
     aside: Path | None = None
     try:
         out.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=out))
+        aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=out))
         yield aside
         for file in sorted((p for p in aside.rglob("*") if p.is_file()), key=lambda p: (p.name == last, p)):
             place = out / file.relative_to(aside)

@@ -10,9 +10,9 @@ import pytest
 import tifffile
 
 from annotator import registry
-from annotator.core.errors import Cancelled, UnknownName
+from annotator.core.errors import BadInput, Cancelled, UnknownName
 from annotator.engine.jobs.progress import Silent
-from annotator.engine.jobs.simulating import simulate_clips
+from annotator.engine.jobs.simulating import COLUMNS, simulate_clips
 
 
 class CancelAtSecond:
@@ -46,3 +46,24 @@ def test_a_cancelled_simulation_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnknownName):
         simulate_clips(chosen, tmp_path / "out", domains=("nowhere",), progress=Silent(), **words)
     assert not (tmp_path / "out").exists()
+
+
+def simulate(out: Path, *, patients: int, seed: int) -> int:
+    chosen = registry.simulator("echo")
+    words = {"patients": patients, "seed": seed, "n_frames": 2}
+    return simulate_clips(chosen, out, domains=chosen.domains, progress=Silent(), **words).clips
+
+
+@pytest.mark.parametrize("row", ["image,patient\na.png,anna\n", f"{','.join(COLUMNS)}\nimages/a.tif,anna,,,,,,\n"])
+def test_a_manifest_of_somebody_elses_is_left_alone(tmp_path: Path, row: str) -> None:
+    (tmp_path / "manifest.csv").write_text(row)
+    with pytest.raises(BadInput, match=r"no simulation wrote, such as manifest\.csv; choose an empty folder"):
+        simulate(tmp_path, patients=1, seed=1)
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"manifest.csv": row}
+
+
+def test_simulating_again_replaces_the_former_clips(tmp_path: Path) -> None:
+    simulate(tmp_path, patients=2, seed=1)
+    assert simulate(tmp_path, patients=1, seed=2) == 1
+    with (tmp_path / "manifest.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 1
