@@ -24,7 +24,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from annotator.core.disk_errors import write_failure
-from annotator.core.errors import AnnotatorError, IncompatibleWeights, UnknownName
+from annotator.core.errors import AnnotatorError, BadInput, IncompatibleWeights, UnknownName
 from annotator.core.plugin_types import NetworkFactory
 from annotator.learn import monai_bundle
 from annotator.learn.calibration import LEAST
@@ -168,27 +168,46 @@ def export_weights(model: PortableModel, *, format: str, out: Path) -> tuple[Pat
     ------
     UnknownName
         Where there is no such format.
+    BadInput
+        Where a folder stands at the file's place, or at the card's a file that is no model card.
     AnnotatorError
         Where the network cannot be written in this format, or the disk does not take it.
     """
     if format not in FORMATS:
         raise UnknownName("weights format", format, FORMATS)
+    card = out.with_name(f"{out.name}.md")
     try:
+        if format != "monai-bundle":
+            _refuse_taken(out, card, model.card)
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=out.parent) as folder:
             aside = Path(folder) / out.name
             if format == "monai-bundle":
                 return (_write_bundle(model, aside, out),)
             _write_single(model, format, aside)
-            card = out.with_name(f"{out.name}.md")
             aside_card = aside.with_name(card.name)
             aside_card.write_text(model.card, encoding="utf-8")
-            for made, target in ((aside_card, card), (aside, out)):
+            for made, target in ((aside, out), (aside_card, card)):
                 _sync(made)
                 made.replace(target)
     except OSError as error:
         raise write_failure(error, out) from None
     return out, card
+
+
+def _refuse_taken(out: Path, card: Path, text: str) -> None:
+    if out.is_dir():
+        raise BadInput(out, "it is a folder, not a file", "give the name of a file to write")
+    if not card.exists():
+        return
+    if not card.is_file() or _first_section(card.read_text(encoding="utf-8", errors="replace")) != _first_section(text):
+        what = "it is no model card, and the card of the weights would replace it"
+        raise BadInput(card, what, "rename it, or give the weights another name")
+
+
+def _first_section(card: str) -> str | None:
+    """The heading of a card's first section, which every card of one kind has."""
+    return next((line for line in card.splitlines() if line.startswith("## ")), None)
 
 
 def _write_single(model: PortableModel, kind: str, path: Path) -> None:

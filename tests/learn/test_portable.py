@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from annotator.core.errors import AnnotatorError, UnknownName
+from annotator.core.errors import AnnotatorError, BadInput, UnknownName
 from annotator.learn.augment import normalise
 from annotator.learn.portable import FORMATS, PortableModel, export_weights, portable_model
 from annotator.learn.weights import WeightsHeader, load, save
@@ -71,6 +71,28 @@ def test_safetensors_is_the_published_file(model: PortableModel, tmp_path: Path)
     assert export_weights(model, format="safetensors", out=out) == (out, out.with_name("weights.safetensors.md"))
     assert out.read_bytes() == model.weights
     assert out.with_name("weights.safetensors.md").read_text(encoding="utf-8") == "# A card\n"
+
+
+def test_a_folder_in_place_of_the_file_leaves_the_card_beside_it_alone(model: PortableModel, tmp_path: Path) -> None:
+    (tmp_path / "fold").mkdir()
+    (tmp_path / "fold.md").write_text("mine", encoding="utf-8")
+    with pytest.raises(BadInput, match="fold: it is a folder, not a file"):
+        export_weights(model, format="safetensors", out=tmp_path / "fold")
+    assert (tmp_path / "fold.md").read_text(encoding="utf-8") == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fold", "fold.md", "published.safetensors"]
+
+
+def test_notes_of_the_card_s_name_are_left_alone(model: PortableModel, tmp_path: Path) -> None:
+    carded = replace(model, card="# A model\n\n## Intended use\n\nNone.\n")
+    out, notes = tmp_path / "notes.safetensors", tmp_path / "notes.safetensors.md"
+    notes.write_text("# Mine\n\n## Shopping\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"notes\.safetensors\.md: it is no model card"):
+        export_weights(carded, format="safetensors", out=out)
+    assert (notes.read_text(encoding="utf-8"), out.exists()) == ("# Mine\n\n## Shopping\n", False)
+    notes.unlink()
+    for _ in range(2):
+        assert export_weights(carded, format="safetensors", out=out) == (out, notes)
+    assert notes.read_text(encoding="utf-8") == carded.card
 
 
 def test_onnx_gives_the_same_logits(model: PortableModel, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
