@@ -11,6 +11,7 @@ from typing import Final
 
 from annotator.core.disk_errors import write_failure
 from annotator.core.errors import BadInput
+from annotator.project import Project
 
 ASIDE: Final = ".writing-"
 """How the name of a folder begins that is being filled."""
@@ -30,12 +31,14 @@ def staged(out: Path, *, last: str) -> Iterator[Path]:
     Raises
     ------
     BadInput
-        Where ``out`` is a file.
+        Where ``out`` is a file or a project.
     AnnotatorError
         Where the disk does not take the files.
     """
     if out.exists() and not out.is_dir():
         raise BadInput(out, "it is a file, not a folder", "choose a folder to write to")
+    if Project.is_project(out):
+        raise BadInput(out, "it is a project, whose files results must not fall among", "choose another folder")
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     aside: Path | None = None
     try:

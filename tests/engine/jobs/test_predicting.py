@@ -84,6 +84,13 @@ def test_an_image_that_only_the_table_calls_a_mask_is_left_alone(taught: Project
     assert sorted(p.name for p in out.iterdir()) == ["predictions.csv", "still.png"]
 
 
+def test_predictions_do_not_go_into_a_project(taught: Project) -> None:
+    before = sorted(p.name for p in taught.path.iterdir())
+    with pytest.raises(BadInput, match="it is a project"):
+        predict_project(taught, taught.path, split=None, weights=None, progress=Silent())
+    assert sorted(p.name for p in taught.path.iterdir()) == before
+
+
 def test_equal_stems_are_kept_apart(taught: Project, tmp_path: Path) -> None:
     for folder, grey in (("a", 10), ("b", 200)):
         (tmp_path / folder).mkdir()
