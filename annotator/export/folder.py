@@ -1,6 +1,7 @@
 """An export's folder: filled aside, then moved into place, with a list of what the export owns.
 
-``export.json`` names the files of each format, so that exporting again replaces those and touches no other.
+``export.json`` names the files of each format, so that exporting again replaces those and touches no other; and the
+project that they come from by an id, so that no other project's export replaces them.
 """
 
 from __future__ import annotations
@@ -25,18 +26,20 @@ _LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 @contextmanager
-def staged(out: Path) -> Iterator[Path]:
+def staged(out: Path, source: str | None = None) -> Iterator[Path]:
     """An empty folder inside ``out`` to write to; it is gone afterwards, and ``out`` too where nothing came of it.
 
     Raises
     ------
     BadInput
-        Where ``out`` is a file, or holds files that no earlier export left there.
+        Where ``out`` is a file, or holds files that no earlier export left there or another project's (``source`` is
+        the id of this one).
     AnnotatorError
         Where the disk does not take the folder.
     """
     try:
         _refuse_foreign(out)
+        _read_marker(out, source)
         was_there = out.is_dir()
         out.mkdir(parents=True, exist_ok=True)
         for left in out.glob(f"{_ASIDE}*"):
@@ -52,7 +55,9 @@ def staged(out: Path) -> Iterator[Path]:
             out.rmdir()
 
 
-def move_into_place(aside: Path, out: Path, files: Sequence[Path], *, kind: str) -> tuple[Path, ...]:
+def move_into_place(
+    aside: Path, out: Path, files: Sequence[Path], *, kind: str, source: str | None = None
+) -> tuple[Path, ...]:
     """Move what was written aside into ``out`` and remove what an earlier export of this kind left.
 
     Parameters
@@ -63,6 +68,8 @@ def move_into_place(aside: Path, out: Path, files: Sequence[Path], *, kind: str)
         Paths below ``aside``.
     kind
         The format's name.
+    source
+        Id of the project.
 
     Returns
     -------
@@ -72,26 +79,28 @@ def move_into_place(aside: Path, out: Path, files: Sequence[Path], *, kind: str)
     Raises
     ------
     BadInput
-        Where another file of that name stands there that no earlier export of this kind wrote.
+        Where another file of that name stands there that no earlier export of this kind wrote, or another project's
+        export.
     AnnotatorError
         Where the disk does not take them.
     """
     names = [file.relative_to(aside).as_posix() for file in files]
-    earlier = _owned(out)
+    earlier, written_for = _read_marker(out, source)
+    source = source or written_for
     mine = earlier.get(kind, ())
     for name in names:
         if name not in mine and _differs(aside / name, out / name):
             raise BadInput(out / name, "another file of that name is there already", "export to another folder")
     try:
         # Both lists until the move is through: after a kill, the next export still knows every file as its own.
-        _mark(out, {**earlier, kind: tuple(dict.fromkeys((*mine, *names)))})
+        _mark(out, {**earlier, kind: tuple(dict.fromkeys((*mine, *names)))}, source)
         for file, name in zip(files, names, strict=True):
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             file.replace(out / name)
         theirs = {name for other, kept in earlier.items() if other != kind for name in kept}
         for name in set(mine) - set(names) - theirs:
             (out / name).unlink(missing_ok=True)
-        _mark(out, {**earlier, kind: tuple(names)})
+        _mark(out, {**earlier, kind: tuple(names)}, source)
     except OSError as error:
         raise write_failure(error, out) from None
     return (*(out / name for name in names), out / MARKER)
@@ -112,14 +121,16 @@ def _differs(new: Path, old: Path) -> bool:
     return old.exists() and not (old.is_file() and filecmp.cmp(new, old, shallow=False))
 
 
-def _owned(out: Path) -> Mapping[str, tuple[str, ...]]:
+def _read_marker(out: Path, source: str | None) -> tuple[Mapping[str, tuple[str, ...]], str | None]:
+    """What each kind of export owns in a folder, and the project's id where the marker has one."""
     marker = out / MARKER
     if not marker.is_file():
-        return {}
+        return {}, None
     try:
         data = json.loads(marker.read_text(encoding="utf-8"))
         if data["format"] != _FORMAT:
             raise KeyError("format")
+        written_for = None if data.get("project") is None else str(data["project"])
         owned = {str(kind): tuple(str(name) for name in names) for kind, names in data["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BadInput(marker, "it is not the list that an export left", "choose an empty folder") from None
@@ -127,11 +138,14 @@ def _owned(out: Path) -> Mapping[str, tuple[str, ...]]:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise AnnotatorError(f"{marker} names {name}, which is outside the folder; choose an empty folder.")
-    return owned
+    if None not in (source, written_for) and source != written_for:
+        raise BadInput(out, "it holds the export of another project", "choose an empty folder")
+    return owned, written_for
 
 
-def _mark(out: Path, owned: Mapping[str, Sequence[str]]) -> None:
-    data = {"format": _FORMAT, "version": 1, "files": {kind: list(names) for kind, names in owned.items()}}
+def _mark(out: Path, owned: Mapping[str, Sequence[str]], source: str | None) -> None:
+    files = {kind: list(names) for kind, names in owned.items()}
+    data = {"format": _FORMAT, "version": 1, **({"project": source} if source else {}), "files": files}
     aside = out / f"{_ASIDE}{MARKER}"
     with aside.open("w", encoding="utf-8") as stream:
         json.dump(data, stream, indent=1, ensure_ascii=False)

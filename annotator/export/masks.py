@@ -10,7 +10,9 @@ from annotator.export.deidentify import released
 from annotator.export.folder import move_into_place, staged
 
 
-def export_masks(writer: Writer, clips: Iterable[LabelledClip], context: ExportContext, out: Path) -> WriteReport:
+def export_masks(
+    writer: Writer, clips: Iterable[LabelledClip], context: ExportContext, out: Path, *, source: str | None = None
+) -> WriteReport:
     """Write clips through a writer; the folder ends as it was where anything fails or is cancelled.
 
     Parameters
@@ -25,6 +27,8 @@ def export_masks(writer: Writer, clips: Iterable[LabelledClip], context: ExportC
     out
         An absent or empty folder, or one that an earlier export filled; files of an earlier export in the
         same format are replaced.
+    source
+        An id of the project, which tells nothing of its patients; an export of another one is not replaced.
 
     Returns
     -------
@@ -34,11 +38,12 @@ def export_masks(writer: Writer, clips: Iterable[LabelledClip], context: ExportC
     Raises
     ------
     BadInput
-        Where the folder holds files of other origin.
+        Where the folder holds files of other origin, or another project's export.
     AnnotatorError
         Where the disk is full, read-only or otherwise does not take a file.
     """
-    with staged(out) as aside:
+    with staged(out, source) as aside:
         report = writer.write((released(entry) for entry in clips), context, aside)
-        files = move_into_place(aside, out, report.files, kind=f"{writer.name}:{context.protocol.name}")
+        kind = f"{writer.name}:{context.protocol.name}"
+        files = move_into_place(aside, out, report.files, kind=kind, source=source)
     return WriteReport(files, report.dropped)

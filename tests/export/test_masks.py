@@ -68,6 +68,24 @@ def test_a_second_export_replaces_the_first_and_drops_what_is_gone(tmp_path: Pat
     assert (tmp_path / "b.txt").stat().st_size == 20
 
 
+def test_another_project_s_export_is_left_alone(tmp_path: Path) -> None:
+    export_masks(TextWriter(), clips("a", "b"), CONTEXT, tmp_path, source="p1")
+    with pytest.raises(BadInput, match="it holds the export of another project; choose an empty folder"):
+        export_masks(TextWriter(20), clips("b"), CONTEXT, tmp_path, source="p2")
+    assert listing(tmp_path) == ["a.txt", "b.txt", "export.json"]
+    assert (tmp_path / "b.txt").stat().st_size == 10
+    export_masks(TextWriter(20), clips("b"), CONTEXT, tmp_path, source="p1")
+    assert listing(tmp_path) == ["b.txt", "export.json"]
+
+
+def test_an_export_without_a_project_s_id_is_replaced_and_gets_one(tmp_path: Path) -> None:
+    export_masks(TextWriter(), clips("a"), CONTEXT, tmp_path)
+    export_masks(TextWriter(), clips("b"), CONTEXT, tmp_path, source="p1")
+    assert listing(tmp_path) == ["b.txt", "export.json"]
+    with pytest.raises(BadInput, match="another project"):
+        export_masks(TextWriter(), clips("b"), CONTEXT, tmp_path, source="p2")
+
+
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("mine", encoding="utf-8")
     with pytest.raises(BadInput, match=r"thesis\.docx"):

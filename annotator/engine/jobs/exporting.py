@@ -10,7 +10,7 @@ from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.plugin_types import ExportContext, LabelledClip, LabelledFrame, WriteReport
 from annotator.engine.jobs.progress import Progress
-from annotator.export import export_masks
+from annotator.export import MARKER, export_masks
 from annotator.project import Project
 
 
@@ -41,7 +41,9 @@ def export_labels(project: Project, format_name: str, out: Path, *, progress: Pr
     if not clips:
         raise BadInput(project.path, "nothing is labelled yet", "label a frame before exporting")
     context = ExportContext(project.protocol, project.values, project.data_revision)
-    return export_masks(writer, _clips(project, clips, progress), context, out)
+    # Keyed with the project's secret, the name of the file tells nothing, and is the same at every export.
+    source = project.pseudonymiser.key(MARKER)
+    return export_masks(writer, _clips(project, clips, progress), context, out, source=source)
 
 
 def _clips(project: Project, clips: Sequence[Clip], progress: Progress) -> Iterator[LabelledClip]:
