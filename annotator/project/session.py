@@ -174,6 +174,7 @@ def _open_with(path: Path, marker: Marker, lock: WriterLock, refusal: str | None
         )
     database = Database(path, Access(marker.database_url, is_read_only, share is not None))
     try:
+        _refuse_empty(database)
         if is_read_only:
             _refuse_other_format(database)
         else:
@@ -185,6 +186,15 @@ def _open_with(path: Path, marker: Marker, lock: WriterLock, refusal: str | None
         database.close()
         raise
     return Session(path, marker, lock, database, FrameStore(path / "clips"), is_read_only, tuple(notes))
+
+
+def _refuse_empty(database: Database) -> None:
+    # A project has had its tables from the moment on that it has its marker.
+    if current_format(database) is None:
+        raise CorruptProject(
+            f"{database.folder}: the annotation database is empty; restore it from a backup, or "
+            "'annotator check PROJECT --salvage OUT' makes a new project from the clips."
+        )
 
 
 def _refuse_other_format(database: Database) -> None:

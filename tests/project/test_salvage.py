@@ -77,6 +77,16 @@ def test_clips_outlive_their_database(filled: Project, tmp_path: Path, damage: s
         assert after.check().is_sound
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+def test_an_empty_database_is_no_empty_project(filled: Project, tmp_path: Path, read_only: bool) -> None:
+    for file in filled.path.glob("annotations.sqlite*"):
+        file.unlink()
+    (filled.path / "annotations.sqlite").touch()
+    with pytest.raises(CorruptProject, match=r"the annotation database is empty; restore it .*--salvage OUT"):
+        Project.open(filled.path, read_only=read_only)
+    assert Project.salvage(filled.path, tmp_path / "out").clips == 31
+
+
 def test_a_lost_clip_takes_its_labels_and_no_others(filled: Project, tmp_path: Path) -> None:
     with Project.open(filled.path) as project:
         content_hash = project.clip("c5").content_hash
