@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,14 +125,17 @@ def read_pixels(header: NiftiHeader) -> NDArray[Any]:
     Raises
     ------
     BadInput
-        Where the file ends before the declared size.
+        Where the file ends before the declared size, or its bytes do not match the checksum of a packed file.
     """
     needed = math.prod(header.sizes) * header.dtype.itemsize
     payload = bytearray()
-    with _opened(header.data_file) as stream:
+    with _opened(header.data_file) as stream, _unpacking(header.data_file):
         stream.seek(header.offset)
         while len(payload) < needed and (chunk := stream.read(min(_CHUNK, needed - len(payload)))):
             payload += chunk
+        # Length and checksum stand behind the last of the packed bytes, and are compared where they are read.
+        while stream.read(_CHUNK):
+            pass
     if len(payload) < needed:
         raise BadInput(
             header.data_file,
@@ -146,6 +150,15 @@ def read_pixels(header: NiftiHeader) -> NDArray[Any]:
     if (header.slope, header.intercept) == (1.0, 0.0):
         return array.astype(header.dtype.newbyteorder("="), copy=False)
     return array.astype(np.float64) * header.slope + header.intercept
+
+
+@contextmanager
+def _unpacking(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        what = "it is damaged: its packed bytes are incomplete or do not match their checksum"
+        raise BadInput(path, what, "copy or export it again, whole") from None
 
 
 @contextmanager

@@ -188,3 +188,22 @@ def test_phase_marks_come_from_a_side_file_and_nothing_else_does(tmp_path: Path)
     assert (recording.header.ed_frames, recording.header.es_frames) == ((0,), (2,))
     other, _ = read(save(tmp_path / "patient0001_4CH_other.nii.gz", XYT[:, :, :3]))
     assert (other.header.ed_frames, other.header.es_frames) == ((), ())
+
+
+@pytest.mark.parametrize("place", [-8, -4, -1])
+def test_a_packed_file_that_does_not_match_its_checksum_is_refused(tmp_path: Path, place: int) -> None:
+    file = save(tmp_path / "a.nii.gz", XYT)
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+    sentence = r"a\.nii\.gz: it is damaged: its packed bytes are incomplete or do not match their checksum; copy"
+    for act in (read, NiftiReader().read_masks):
+        with pytest.raises(BadInput, match=sentence):
+            act(file)
+
+
+def test_a_packed_file_without_its_end_is_refused(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.nii.gz", XYT)
+    file.write_bytes(file.read_bytes()[:-6])
+    with pytest.raises(BadInput, match="checksum"):
+        read(file)
