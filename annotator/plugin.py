@@ -32,6 +32,7 @@ from annotator.core.labels_document import (
     document_from_text,
     document_text,
 )
+from annotator.core.names import free_name
 from annotator.core.packing import Mask, from_run_lengths, run_lengths
 from annotator.core.plugin_types import (
     DecodingNetwork,
@@ -97,6 +98,7 @@ __all__ = [
     "clip_to_json",
     "document_from_text",
     "document_text",
+    "free_name",
     "from_indexed",
     "from_run_lengths",
     "label_from_json",

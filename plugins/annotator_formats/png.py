@@ -1,7 +1,8 @@
 """Indexed PNG masks with one ``labels.json`` that restores every label exactly.
 
-One PNG a labelled frame and no other: ``<clip>.png`` for a still, ``<clip>_<frame>.png`` for a clip. A pixel is
-a structure's value, 0 for known background or 255 for not known; the palette shows the protocol's colours.
+One PNG a labelled frame and no other: ``<clip>.png`` for a still, ``<clip>_<frame>.png`` for a clip; where that is
+taken, as by a still that is called like a clip's frame, ``~2`` stands behind it, in the order of ``labels.json``. A
+pixel is a structure's value, 0 for known background or 255 for not known; the palette shows the protocol's colours.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from PIL import Image
 
 from annotator.plugin import (
     NOT_KNOWN,
-    AnnotatorError,
     Clip,
     DocumentClip,
     DocumentFrame,
@@ -25,6 +25,7 @@ from annotator.plugin import (
     LabelProtocol,
     WriteReport,
     document_text,
+    free_name,
     to_indexed,
 )
 from annotator_formats._written_aside import written_aside
@@ -45,7 +46,7 @@ class PngWriter:
         Raises
         ------
         AnnotatorError
-            Where the disk does not take a file, or two frames would have one name.
+            Where the disk does not take a file.
         """
         written: dict[Path, None] = {}
         labels = out / LABELS_FILE
@@ -55,23 +56,21 @@ class PngWriter:
         return WriteReport((*written, labels))
 
 
-def mask_name(clip: Clip, frame: int) -> str:
-    """File name of one frame's mask: the image's stem, and the frame where the clip has several."""
-    stem = clip.name if clip.header.n_frames == 1 else FrameKey(clip.name, frame).file_stem
-    return f"{stem}.png"
+def mask_stem(clip: Clip, frame: int) -> str:
+    """File stem of one frame's mask: the image's, and the frame where the clip has several."""
+    return clip.name if clip.header.n_frames == 1 else FrameKey(clip.name, frame).file_stem
 
 
 def _entries(
     clips: Iterable[LabelledClip], context: ExportContext, out: Path, written: dict[Path, None]
 ) -> Iterator[DocumentClip]:
     palette = _palette(context.protocol, context.values)
+    taken: set[str] = set()
     for entry in clips:
         kept: list[DocumentFrame] = []
         for frame in entry.frames:
             if frame.label.has_finished:
-                path = out / mask_name(entry.clip, frame.frame)
-                if path in written:
-                    raise AnnotatorError(f"Two frames would both be written as {path.name}; rename one of the clips.")
+                path = out / f"{free_name(mask_stem(entry.clip, frame.frame), taken)}.png"
                 _write_mask(frame, context, path, palette)
                 written[path] = None
             if frame.label.structures or frame.label.unsure is not None:

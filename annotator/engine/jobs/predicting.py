@@ -16,6 +16,7 @@ from PIL import Image
 from annotator import ingest, registry
 from annotator.core.errors import BadInput
 from annotator.core.identity import FrameKey, Pseudonymiser, Spacing, Split
+from annotator.core.names import free_name
 from annotator.core.plugin_types import Frame
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
@@ -124,12 +125,10 @@ def _stem(key: FrameKey, n_frames: int) -> str:
 
 
 def _read_files(paths: Sequence[Path], pseudonymiser: Pseudonymiser) -> Iterator[_Item]:
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     for read in ingest.read_paths(paths, registry.readers(), pseudonymiser):
         for recording in read.recordings:
-            stem = recording.header.stem
-            taken[stem] = taken.get(stem, 0) + 1
-            name = stem if taken[stem] == 1 else f"{stem}~{taken[stem]}"
+            name = free_name(recording.header.stem, taken)
             for index, frame in enumerate(recording.frames):
                 key = FrameKey(name, index)
                 header = recording.header
@@ -152,17 +151,19 @@ def _write(
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(["image", *protocol.ids])
     earlier = earlier_predictions(out, TABLE, protocol.ids)
-    stems, strange = list[str](), list[str]()
+    stems, strange, taken = list[str](), list[str](), set[str]()
     with staged(out, last=TABLE) as aside:
         for item in items:
             progress.update(len(stems), total, f"Predicting {item.stem}")
             prediction = model.predictor.predict(item.frame, item.spacing, item.view)
-            made = suggestion(FrameKey(item.stem, 0), model.snapshot or 0, prediction.probabilities, protocol)
-            _write_png(table[made.classes], palette, aside / f"{item.stem}.png")
-            writer.writerow([item.stem, *(f"{made.confidence[s]:.4f}" for s in protocol.ids)])
-            stems.append(item.stem)
+            # A still called like a frame of a clip, x_00001, must not replace its mask.
+            stem = free_name(item.stem, taken)
+            made = suggestion(FrameKey(stem, 0), model.snapshot or 0, prediction.probabilities, protocol)
+            _write_png(table[made.classes], palette, aside / f"{stem}.png")
+            writer.writerow([stem, *(f"{made.confidence[s]:.4f}" for s in protocol.ids)])
+            stems.append(stem)
             if _is_strange(item, model.predictor):
-                strange.append(item.stem)
+                strange.append(stem)
         (aside / TABLE).write_text(rows.getvalue(), encoding="utf-8")
     for stem in earlier.difference(stems):
         (out / f"{stem}.png").unlink(missing_ok=True)

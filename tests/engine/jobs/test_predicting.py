@@ -104,6 +104,16 @@ def test_equal_stems_are_kept_apart(taught: Project, tmp_path: Path) -> None:
     assert np.asarray(Image.open(tmp_path / "out" / "same.png")).shape == (20, 30)
 
 
+def test_a_still_that_is_called_like_a_frame_of_a_clip_keeps_its_mask(taught: Project, tmp_path: Path) -> None:
+    add_moving_square(taught, "clip_00001", frames=1)
+    report = predict_project(taught, tmp_path / "out", split=None, weights=None, progress=Silent())
+    stems = sorted(p.stem for p in (tmp_path / "out").glob("*.png"))
+    assert (report.frames, len(stems)) == (7, 7)
+    assert {"clip_00001", "clip_00001~2"} < set(stems)
+    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8") as file:
+        assert sorted(row["image"] for row in csv.DictReader(file)) == stems
+
+
 def test_frames_unlike_all_that_starting_weights_know_are_named(tmp_path: Path) -> None:
     simulator = registry.simulator("echo")
     (heart,) = simulator.simulate(patient=3, domain="varied", seed=7, n_frames=1).frames

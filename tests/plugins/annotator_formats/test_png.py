@@ -8,13 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from annotator.plugin import AnnotatorError, Clip, FrameKey, LabelsDocument, PartialLabel, Writer, document_from_text
+from annotator.plugin import Clip, FrameKey, LabelsDocument, PartialLabel, Writer, document_from_text
 from annotator.testing.samples import labelled_clip, random_label, sample_clip, sample_context
 from annotator.testing.writers import WriterContract
 from annotator_formats.png import PngWriter
@@ -63,15 +62,15 @@ def test_the_palette_shows_the_colours_of_the_protocol(tmp_path: Path) -> None:
     assert palette[255].tolist() == [128, 128, 128]
 
 
-def test_two_frames_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_a_still_that_is_called_like_a_frame_of_a_clip_gets_a_name_of_its_own(tmp_path: Path) -> None:
     finished = next(label for label in (random_label(s, (6, 9)) for s in range(50)) if label.has_finished)
     clips = [
         labelled_clip(sample_clip("a", n_frames=2), [finished]),
         labelled_clip(sample_clip("a_00000", n_frames=1), [finished]),
     ]
-    with pytest.raises(AnnotatorError, match=r"a_00000\.png"):
-        PngWriter().write(clips, sample_context(), tmp_path)
-    assert not (tmp_path / "labels.json").exists()
+    report = PngWriter().write(clips, sample_context(), tmp_path)
+    assert [path.name for path in report.files] == ["a_00000.png", "a_00000~2.png", "labels.json"]
+    assert all(path.is_file() for path in report.files)
 
 
 def test_the_json_keeps_clip_protocol_and_provenance(tmp_path: Path) -> None:
