@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from annotator_formats._held_interrupt import HeldInterrupt
+
 
 class DiskFile(io.RawIOBase):
     """A new file to read and write; :meth:`check` says whether the disk has taken everything so far.
@@ -17,6 +19,8 @@ class DiskFile(io.RawIOBase):
     ----------
     path
         Where it is made.
+    held
+        Ctrl-C, which would be lost in the library's calls.
 
     Raises
     ------
@@ -24,21 +28,26 @@ class DiskFile(io.RawIOBase):
         Where it cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, held: HeldInterrupt | None = None) -> None:
         super().__init__()
+        self._held = held
         self.error: OSError | None = None
         self._stream = path.open("w+b", buffering=0)
         self._position = 0
         self._kept: list[tuple[int, bytes]] = []
 
     def check(self) -> None:
-        """Raise what the disk refused.
+        """Raise what the disk refused, or a ctrl-C that came.
 
         Raises
         ------
         OSError
             The first error of a write.
+        KeyboardInterrupt
+            Where ctrl-C came.
         """
+        if self._held is not None:
+            self._held.check()
         if self.error is not None:
             raise self.error
 

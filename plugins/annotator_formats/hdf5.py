@@ -29,6 +29,7 @@ from annotator.plugin import (
 from annotator_formats._disk_file import DiskFile
 from annotator_formats._hdf5_layout import FORMAT, VERSION, fixed_text, write_clip
 from annotator_formats._hdf5_read import stored_clips
+from annotator_formats._held_interrupt import held_interrupt
 from annotator_formats._volumes import reading
 from annotator_formats._written_aside import written_aside
 
@@ -48,9 +49,11 @@ class Hdf5Writer:
         ------
         AnnotatorError
             Where the disk does not take the file.
+        KeyboardInterrupt
+            Where ctrl-C came, after the frame that was being written.
         """
         target = out / DATASET_FILE
-        with written_aside(target) as aside, closing(DiskFile(aside)) as disk:
+        with written_aside(target) as aside, held_interrupt() as held, closing(DiskFile(aside, held)) as disk:
             # From layout 1.10 on the library checks sums of its own tables too, and so finds damage there.
             with h5py.File(disk, "w", libver=("v110", "v110")) as file:
                 _write_dataset(file, clips, context, check=disk.check)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +20,8 @@ from annotator.plugin import BadInput, Clip, FrameKey, LabelledClip, PartialLabe
 from annotator.testing.readers import ReaderContract
 from annotator.testing.samples import labelled_clip, random_label, sample_clip, sample_context
 from annotator.testing.writers import WriterContract
+from annotator_formats import hdf5
+from annotator_formats._disk_file import DiskFile
 from annotator_formats.hdf5 import Hdf5Reader, Hdf5Writer
 
 SALT = Pseudonymiser(b"salt")
@@ -92,6 +96,40 @@ def test_provenance_comes_back(tmp_path: Path) -> None:
 def test_a_clip_without_frames_is_left_out(tmp_path: Path) -> None:
     path = write(tmp_path, LabelledClip(sample_clip("empty"), []), random_clip("full"))
     assert [r.header.stem for r in Hdf5Reader().read(path, SALT)] == ["full"]
+
+
+class Interrupting(DiskFile):
+    """Ctrl-C comes in the write of a number, counted from 0; ``None`` for never."""
+
+    at: int | None = None
+    writes = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
+        number, Interrupting.writes = Interrupting.writes, Interrupting.writes + 1
+        if number == Interrupting.at:
+            signal.raise_signal(signal.SIGINT)
+        return super().write(data)
+
+
+def test_an_interrupt_at_any_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hdf5, "DiskFile", Interrupting)
+    monkeypatch.setattr(Interrupting, "writes", 0)
+    write(tmp_path / "whole", random_clip("a"), random_clip("b"))
+    count = Interrupting.writes
+    former = signal.getsignal(signal.SIGINT)
+    for number in range(0, count, max(1, count // 12)):
+        monkeypatch.setattr(Interrupting, "at", number)
+        monkeypatch.setattr(Interrupting, "writes", 0)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / "out", random_clip("a"), random_clip("b"))
+        assert list((tmp_path / "out").iterdir()) == []
+        assert signal.getsignal(signal.SIGINT) is former
+
+
+def test_a_file_is_written_in_another_thread_too(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        path = pool.submit(write, tmp_path, random_clip()).result()
+    assert len(Hdf5Reader().read(path, SALT)) == 1
 
 
 def test_a_size_without_bytes_is_refused(tmp_path: Path) -> None:
