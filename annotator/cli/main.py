@@ -19,6 +19,8 @@ from annotator.core.errors import AnnotatorError
 _INTERRUPTED = 130
 """Exit status that typer gives to ctrl-C."""
 
+_STOPPED = "Stopped; nothing half-written was left behind."
+
 app = typer.Typer(
     name="annotator",
     help="Label some structures of some ultrasound frames; a model learns in the background and suggests the rest.",
@@ -65,8 +67,11 @@ def run() -> None:
         _end("there is not enough memory for this; close other programs or use smaller files.")
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            errors.print("Stopped; nothing half-written was left behind.")
+            errors.print(_STOPPED)
         raise
+    except KeyboardInterrupt:
+        errors.print(_STOPPED)
+        raise SystemExit(_INTERRUPTED) from None
     except Exception as error:
         what = str(error) or type(error).__name__
         _end(f"something unexpected went wrong ({what}); the details are in {_write_log()}.")

@@ -120,3 +120,22 @@ def test_ctrl_c_ends_a_running_program_cleanly(study: Path) -> None:
     assert err.splitlines()[-1].startswith("Stopped; ")
     assert "Traceback" not in err
     assert command("check", study).status == 0
+
+
+IMPATIENT = """
+import runpy, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "annotator.cli.main":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["annotator", "--version"]
+runpy.run_module("annotator", run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_the_program_loads_ends_it_quietly() -> None:
+    ran = subprocess.run([sys.executable, "-c", IMPATIENT], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
