@@ -45,8 +45,8 @@ def learning(
         str, typer.Option(help="Where labels go: spread (one a frame), frames (whole ones), patients (all frames of).")
     ] = "spread",
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0.")] = 3,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Training time of each; or give --steps.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Training steps of each.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Training time of each; or give --steps.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps of each.")] = None,
     at: Annotated[str, typer.Option(help="Seconds, or steps, at which the learning curve is measured.")] = "",
     pattern: Annotated[
         str, typer.Option(help="Structures that each domain labels: 'a=*;b=lv'. Unknown domains are simulated.")

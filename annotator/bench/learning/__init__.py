@@ -18,6 +18,8 @@ from annotator.bench.learning.design import (
 from annotator.bench.learning.plot import plot_curves
 from annotator.bench.learning.report import markdown, summary
 from annotator.bench.learning.running import Data, Machine, run_design
+from annotator.core.errors import BadInput
+from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.progress import Progress
 
 __all__ = [
@@ -40,8 +42,9 @@ def run(design: Design, data: Data, out: Path, *, machine: Machine, progress: Pr
     Raises
     ------
     AnnotatorError
-        Where the manifest, a recipe or the folder cannot be used.
+        Where the manifest, a recipe, the pattern or the folder cannot be used.
     """
+    _refuse_unknown_structures(design, data.protocol)
     results = run_design(design, data, out, machine=machine, progress=progress)
     entries, unit = summary(results), "s" if design.spending.seconds is not None else "steps"
     document = {"manifest": data.manifest.name, "threads": machine.threads, "unit": unit, "rows": entries}
@@ -49,3 +52,11 @@ def run(design: Design, data: Data, out: Path, *, machine: Machine, progress: Pr
     (out / "learning.md").write_text(markdown(entries, unit=unit), encoding="utf-8")
     plot_curves(entries, out / "curves.png", unit=unit)
     return document
+
+
+def _refuse_unknown_structures(design: Design, protocol: LabelProtocol) -> None:
+    for domain, structures in design.pattern:
+        for name in structures:
+            if name != "*" and name not in protocol.ids:
+                what = f"'{protocol.name}' has no structure '{name}', but {', '.join(protocol.ids)}"
+                raise BadInput(f"--pattern {domain}={','.join(structures)}", what, "correct it")

@@ -41,10 +41,12 @@ class Row:
         Raises
         ------
         BadInput
-            Where a change is not ``path=value``.
+            Where there is no recipe or a change is not ``path=value``.
         """
         title, colon, rest = text.partition(": ")
-        recipe, *changes = (rest if colon else text).split()
+        recipe, *changes = (rest if colon else text).split() or [""]
+        if not recipe:
+            raise BadInput(f"--recipe '{text}'", "it names no recipe", "give a name such as 'default', or leave it out")
         if any("=" not in change for change in changes):
             raise BadInput(text, "a row is 'recipe path=value ...'", "correct it")
         return cls(title if colon else text, recipe, dict(change.split("=", 1) for change in changes))
@@ -61,6 +63,11 @@ class Spending:
     def __post_init__(self) -> None:
         if (self.seconds is None) == (self.steps is None):
             raise BadInput("the budget", "a training takes either so many minutes or so many steps", "give one of them")
+
+        if not (math.isfinite(self.end) and self.end > 0):
+            raise BadInput("the budget", "a training takes some time or steps", "give a number above 0")
+        if not all(math.isfinite(at) and at >= 0 for at in self.at):
+            raise BadInput("--at", "a curve is measured at seconds or steps from the start", "give numbers from 0 on")
 
     @property
     def end(self) -> float:
@@ -115,12 +122,12 @@ def parse_labels(text: str) -> tuple[int, ...]:
     Raises
     ------
     BadInput
-        Where a part is no number.
+        Where a part is no number from 1 on.
     """
-    try:
-        return tuple(EVERY_LABEL if p.strip() == "all" else abs(int(p)) for p in text.split(","))
-    except ValueError:
-        raise BadInput(text, "budgets are numbers of structure labels, or 'all'", "correct --labels") from None
+    parts = [p.strip() for p in text.split(",")]
+    if not all(p == "all" or (p.isdecimal() and int(p) > 0) for p in parts):
+        raise BadInput(text, "budgets are numbers of structure labels, from 1 on, or 'all'", "correct --labels")
+    return tuple(EVERY_LABEL if p == "all" else int(p) for p in parts)
 
 
 def parse_layouts(text: str) -> tuple[Layout, ...]:

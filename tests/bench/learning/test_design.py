@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,3 +135,27 @@ def test_a_picture_of_a_test_patient_is_not_trained_on(manifest: Path) -> None:
     cases = read_cases(manifest, registry.protocol("two-structures"), None)
     assert len(cases) == 2 * 8 - 1
     assert sum(c.split is Split.TEST for c in cases) == 4
+
+
+@pytest.mark.parametrize("text", ["-5", "0", "12,0", "12,", "", "1.5"])
+def test_a_budget_is_at_least_one_label(text: str) -> None:
+    with pytest.raises(BadInput, match="from 1 on, or 'all'; correct --labels"):
+        parse_labels(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "title: "])
+def test_a_row_names_a_recipe(text: str) -> None:
+    with pytest.raises(BadInput, match="names no recipe"):
+        Row.parse(text)
+
+
+@pytest.mark.parametrize("words", [{"seconds": 0.0}, {"seconds": float("nan")}, {"steps": 0}, {"steps": -1}])
+def test_a_training_takes_something(words: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="above 0"):
+        Spending(**words)
+
+
+@pytest.mark.parametrize("at", [-1.0, float("nan")])
+def test_a_curve_is_measured_after_the_start(at: float) -> None:
+    with pytest.raises(BadInput, match=r"--at: .* from 0 on"):
+        Spending(steps=2, at=(1, at))
