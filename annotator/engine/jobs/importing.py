@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from annotator import ingest, registry
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
-from annotator.core.identity import Clip, FrameKey, SpacingStatus, Split
+from annotator.core.identity import Clip, FrameKey, Pseudonymiser, SpacingStatus, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import DocumentFrame, LabelsDocument
 from annotator.core.plugin_types import Recording
@@ -189,7 +189,9 @@ def import_paths(
             skip_damaged=options.skip_damaged,
         )
         stream = _Stream(paths[0], documents=documents)
-        report = stream.into(project, _recordings(reading, stream, options, progress), author)
+        report = stream.into(
+            project, _recordings(reading, stream, options, project.pseudonymiser, progress=progress), author
+        )
     found = _gathered(project, documents)
     labels = {key: frame.label for key, frame in found.items()}
     said = {key: frame.provenance for key, frame in found.items()}
@@ -260,25 +262,40 @@ def _finished(labels: Mapping[FrameKey, PartialLabel], among: Collection[FrameKe
 
 
 def _recordings(
-    reading: ingest.Reading, stream: _Stream, options: ImportOptions, progress: Progress
+    reading: ingest.Reading,
+    stream: _Stream,
+    options: ImportOptions,
+    pseudonymiser: Pseudonymiser,
+    *,
+    progress: Progress,
 ) -> Iterator[tuple[Recording, Split]]:
     for done, read in enumerate(reading):
         progress.update(done, len(reading), f"Importing {read.path.name}")
-        stream.warnings += read.warnings
+        stream.warnings += [sentence for sentence in read.warnings if sentence != ingest.FOLDER_SENTENCE]
         stream.left_out += [read.damage] if read.damage else []
+        folder = pseudonymiser.key(read.path.resolve().parent.name) if options.patient_from == "file" else None
         for recording in read.recordings:
-            known = _as_exported(recording, stream.documents, options)
+            known = _as_exported(recording, stream.documents, options, folder=folder)
+            if known.header.patient == folder:
+                stream.warnings.append(ingest.FOLDER_SENTENCE)
             yield stream.take(known, options.split or known.split)
 
 
-def _as_exported(recording: Recording, documents: Sequence[_Document], options: ImportOptions) -> Recording:
-    """A recording with what an earlier export says of its clip and neither the file nor the user does."""
+def _as_exported(
+    recording: Recording, documents: Sequence[_Document], options: ImportOptions, *, folder: str | None
+) -> Recording:
+    """A recording with what an earlier export says of its clip and neither the file nor the user does.
+
+    ``folder`` is the patient of a file that names none.
+    """
     header = recording.header
     said = next((clip for document in documents if (clip := document.content.clip_like(header)) is not None), None)
     if said is None:
         return recording
     theirs = said.header
     changes: dict[str, Any] = {"ed_frames": theirs.ed_frames, "es_frames": theirs.es_frames}
+    if header.patient == folder:
+        changes["patient"] = theirs.patient
     if options.domain is None:
         changes["domain"] = theirs.domain
     if options.view is None:

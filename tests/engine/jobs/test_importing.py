@@ -20,6 +20,7 @@ from annotator.core.status import LabelStatus, Origin
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, import_manifest, import_paths
 from annotator.engine.jobs.progress import Silent
+from annotator.ingest import FOLDER_SENTENCE
 from annotator.project import Project
 
 
@@ -238,6 +239,15 @@ def test_images_that_come_back_with_an_export_are_what_they_were(project: Projec
         assert again.split is Split.TEST
         assert replace(again.header, patient=seen.patient) == seen
         assert second.clip("stack 0").split is second.clip("stack 2").split is Split.TRAIN
+    with Project.create(tmp_path / "fourth", project.protocol) as fourth:
+        # By themselves these files name no patient; what they are called in the export tells them apart.
+        report = import_paths(fourth, files, ImportOptions(), author="t", progress=Silent())
+        assert (fourth.clip("stack 0").header.patient, fourth.clip("stack 1").header) == (
+            project.clip("stack 0").header.patient,
+            seen,
+        )
+        assert fourth.clip("stack 2").header.patient == fourth.pseudonymiser.key(tmp_path.name)
+        assert FOLDER_SENTENCE in report.warnings
     with Project.create(tmp_path / "third", project.protocol) as third:
         asked = ImportOptions(patient_from="stem", domain="south", split=Split.TRAIN)
         import_paths(third, files, asked, author="t", progress=Silent())
