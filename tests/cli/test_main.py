@@ -130,6 +130,8 @@ class Interrupting:
         if name == "annotator.cli.main":
             signal.raise_signal(signal.SIGINT)
 
+# A program that a script starts in the background ignores ctrl-C, and so would this one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Interrupting())
 sys.argv = ["annotator", "--version"]
 runpy.run_module("annotator", run_name="__main__")

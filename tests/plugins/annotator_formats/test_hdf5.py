@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -111,19 +111,27 @@ class Interrupting(DiskFile):
         return super().write(data)
 
 
+@pytest.fixture
+def heeds_interrupts() -> Iterator[None]:
+    """Ctrl-C as in a terminal; a program that a script starts in the background ignores it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("heeds_interrupts")
 def test_an_interrupt_at_any_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hdf5, "DiskFile", Interrupting)
     monkeypatch.setattr(Interrupting, "writes", 0)
     write(tmp_path / "whole", random_clip("a"), random_clip("b"))
     count = Interrupting.writes
-    former = signal.getsignal(signal.SIGINT)
     for number in range(0, count, max(1, count // 12)):
         monkeypatch.setattr(Interrupting, "at", number)
         monkeypatch.setattr(Interrupting, "writes", 0)
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path / "out", random_clip("a"), random_clip("b"))
         assert list((tmp_path / "out").iterdir()) == []
-        assert signal.getsignal(signal.SIGINT) is former
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_file_is_written_in_another_thread_too(tmp_path: Path) -> None:
