@@ -226,9 +226,8 @@ def _snapshot_lines(snapshot: Snapshot) -> list[str]:
     quality = ", ".join(f"{s} {d:.3f}" for s, d in dice.items()) or "not validated"
     accepted = ", ".join(snapshot.metrics.get("measured_on_accepted", []))
     quality += f" (against accepted suggestions alone: {accepted})" if accepted else ""
-    tainted = (
-        "; it may have seen a patient who was removed, or became a test patient, since" if snapshot.is_tainted else ""
-    )
+    why = "; it may have seen a patient who was removed, or set apart for tests or validation, since"
+    tainted = why if snapshot.is_tainted else ""
     head = f"Snapshot {snapshot.id}, step {snapshot.step}, recipe {snapshot.recipe}: {quality}{tainted}."
     return [head, *(f"  {sentence}" for sentence in lineage_sentences(snapshot.metrics.get(LINEAGE, {})))]
 

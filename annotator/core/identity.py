@@ -33,6 +33,10 @@ class Split(StrEnum):
     VALIDATION = "validation"
     TEST = "test"
 
+    def sets_apart(self, before: Split) -> bool:
+        """Whether a clip that comes here from another split must not be learnt from any more."""
+        return before is not self and (self is Split.TEST or (before is Split.TRAIN and self is Split.VALIDATION))
+
 
 class SpacingStatus(StrEnum):
     """Whether millimetres may be shown."""

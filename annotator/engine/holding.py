@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from annotator.core.identity import Clip, FrameKey
 from annotator.engine.roles import chosen_validation, labelled_patients
+from annotator.project import TRAINED_FACT
 
 if TYPE_CHECKING:
     from annotator.project import Project
 
 HELD_FACT: Final = "held_patients"
-TRAINED_FACT: Final = "trained_patients"
 
 
 def held_patients(

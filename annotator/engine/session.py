@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -168,18 +168,18 @@ class TrainingSession:
 
     def _note_change(self, keys: Sequence[FrameKey], clips: Sequence[str]) -> None:
         if self._is_open:
-            before = self._book.clips
+            before, taught = self._book.clips, {key.clip for key in self._book.plan.labelled}
             self._book.note_change(keys, clips)
             changed = {n for n in {*before, *self._book.clips} if before.get(n) != self._book.clips.get(n)}
             self._suggester.note_change(changed, self._book.clips)
             self._overview.note_change(changed)
-            if _loses_patients(before, self._book.clips):
+            if _must_unlearn(before, self._book.clips, taught):
                 self._forget_what_was_learnt()
             if changed:
                 self._follow_labels()
 
     def _forget_what_was_learnt(self) -> None:
-        """Begin anew without a patient who was removed or became a test patient."""
+        """Begin anew without a patient who was removed, or is not to be learnt from any more."""
         self._learning.start_over()
         if not self._project.is_read_only:
             # It may have been written between the change and now.
@@ -295,10 +295,10 @@ class TrainingSession:
         return True
 
     def _follow_labels(self) -> None:
-        if self._book.awaits_labels and not self._project.is_read_only:
-            self._signal(Signal.LABELLED)
-        elif not self._book.has_labels:
+        if not self._book.has_labels:
             self._signal(Signal.EMPTIED)
+        elif self._book.awaits_labels and not self._project.is_read_only:
+            self._signal(Signal.LABELLED)
 
     def _load(self) -> bool:
         if self._state not in (RunState.LOADING, RunState.TRAINING):
@@ -396,6 +396,19 @@ class TrainingSession:
         return replace(status, warnings=self.warnings)
 
 
-def _loses_patients(before: Mapping[str, Clip], now: Mapping[str, Clip]) -> bool:
-    """Whether a clip is gone, or became a test clip."""
-    return any(name not in now or now[name].split is Split.TEST is not clip.split for name, clip in before.items())
+def _must_unlearn(before: Mapping[str, Clip], now: Mapping[str, Clip], taught: Collection[str]) -> bool:
+    """Whether a clip is gone, or became one for tests, or one for validation whose labels taught.
+
+    Parameters
+    ----------
+    before, now
+        All clips by name.
+    taught
+        Names of the clips whose labels were learnt from.
+    """
+    known = {clip.pixels for clip in before.values() if clip.split is not Split.TEST}
+    return any(
+        name not in now
+        or (now[name].split.sets_apart(clip.split) and (now[name].split is Split.TEST or name in taught))
+        for name, clip in before.items()
+    ) or any(clip.split is Split.TEST and clip.pixels in known for name, clip in now.items() if name not in before)

@@ -1,6 +1,7 @@
 """Storage: frames in HDF5, annotations in SQL, undo, lineage, migrations."""
 
 from annotator.project.project import Project
+from annotator.project.tainting import TRAINED_FACT
 from annotator.project.values import (
     Added,
     Cell,
@@ -14,6 +15,7 @@ from annotator.project.values import (
 )
 
 __all__ = [
+    "TRAINED_FACT",
     "Added",
     "Cell",
     "CheckReport",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from annotator.project.headers import header_text
 from annotator.project.history import add_operation
 from annotator.project.rows import NOTHING_SAID, plan_import, utc_now
 from annotator.project.session import Session
+from annotator.project.tainting import set_apart
 from annotator.project.values import Cell
 
 __all__ = [
@@ -159,16 +160,34 @@ def new_clip(clips: Mapping[str, Clip], incoming: Incoming) -> Clip:
 
 
 def insert_clips(
-    session: Session, entries: Sequence[tuple[Clip, Incoming]], *, revision: int, author: str
-) -> list[tuple[int, Sequence[Mapping[str, Any]]]]:
+    session: Session,
+    entries: Sequence[tuple[Clip, Incoming]],
+    *,
+    twins: Collection[int] = (),
+    revision: int,
+    author: str,
+) -> tuple[list[tuple[int, Sequence[Mapping[str, Any]]]], str]:
     """Put the files in place, then the clips and their labels in one transaction.
 
     A crash between the two leaves files that nothing names; importing again uses their place.
+
+    Parameters
+    ----------
+    session
+        The project.
+    entries
+        The new clips.
+    twins
+        Ids of clips with the pixels of a new test clip: nothing that may have learnt from them is used any more.
+    revision, author
+        Of the change.
 
     Returns
     -------
     list of (int, rows)
         Each clip's id in the database, and its rows of the labels table.
+    str
+        What the twins mean, as the end of a sentence; often empty.
 
     Raises
     ------
@@ -181,7 +200,8 @@ def insert_clips(
             place(incoming.staged, session.clip_file(clip.content_hash))
         with session.database.write() as connection:
             add_operation(connection, revision, "import", is_undoable=False, author=author, time=time)
-            return [_insert(connection, entry, revision=revision, time=time) for entry in entries]
+            inserted = [_insert(connection, entry, revision=revision, time=time) for entry in entries]
+            return inserted, set_apart(session, connection, twins, Split.TEST) if twins else ""
     except BaseException:
         for clip, incoming in entries:
             incoming.discard()

@@ -193,7 +193,9 @@ class Project(LabelWriter):
 
     def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:
         revision = self.data_revision + 1
-        inserted = adding.insert_clips(self._session, new, revision=revision, author=author)
+        tested = {clip.pixels for clip, _ in new if clip.split is Split.TEST}
+        twins = [self._state.ids[n] for n, c in self._state.clips.items() if c.pixels in tested]
+        inserted, consequence = adding.insert_clips(self._session, new, twins=twins, revision=revision, author=author)
         keys: set[FrameKey] = set()
         structures: set[str] = set()
         for (clip, _), (clip_id, rows) in zip(new, inserted, strict=True):
@@ -206,7 +208,7 @@ class Project(LabelWriter):
         self._state.revision = revision
         names = tuple(sorted(clip.name for clip, _ in new))
         text = f"Imported clip '{names[0]}'" if len(names) == 1 else f"Imported {len(names)} clips"
-        return Commit(revision, "import", tuple(sorted(keys)), tuple(sorted(structures)), names, text)
+        return Commit(revision, "import", tuple(sorted(keys)), tuple(sorted(structures)), names, text + consequence)
 
     @staticmethod
     def is_project(path: Path) -> bool:
@@ -216,8 +218,9 @@ class Project(LabelWriter):
     def update_clip(self, name: str, header: ClipHeader, *, author: str, split: Split | None = None) -> Commit:
         """Change a clip's view, domain, spacing or ED and ES marks, or the split of its whole patient.
 
-        Models that may have learnt from a patient who becomes a test patient are marked and serve no more, and the
-        state of training is dropped; the commit's sentence says so. Undo does not bring them back.
+        Models that may have learnt from a patient who becomes a test patient, or from the labels of one who is for
+        validation now, are marked and serve no more, and the state of training is dropped; the commit's sentence says
+        so. Undo does not bring them back.
 
         Raises
         ------

@@ -238,7 +238,7 @@ class ProjectReader:
         return read_snapshots(self._session)
 
     def latest_snapshot(self) -> Snapshot | None:
-        """The newest published model that saw no patient who was removed, or became a test patient, since."""
+        """The newest published model that learnt from nobody who was removed or set apart since."""
         return next((s for s in reversed(self.snapshots()) if not s.is_tainted), None)
 
     def read_fact(self, name: str) -> str | None:

@@ -62,7 +62,7 @@ def _from_row(folder: Path, row: Any) -> Snapshot:
 def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
     """Write a snapshot's file, then its row; a crash between the two leaves a file that nothing names.
 
-    A model that was in the making while one of its patients was removed or became a test patient is marked at once.
+    A model that was in the making while one of its patients was removed or set apart is marked at once.
 
     Raises
     ------

@@ -1,37 +1,72 @@
-"""Models that may have learnt from a patient who was removed, or became a test patient since, and so serve no more.
+"""Models that may have learnt from a patient who was removed, or is for tests or validation now, and serve no more.
+
+As a test no picture is fair that a model saw, outlined or not. Validation asks for less: that the labels it compares
+with taught nothing.
 
 A mark is for good: where a patient is for training again, or the change is undone, what was learnt before stays marked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Iterable
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from annotator.core.identity import Split
+from annotator.core.identity import PIXEL_DIGITS, Split
 from annotator.core.words import counted
 from annotator.project import schema
 from annotator.project.durable import storage_errors
 from annotator.project.session import CHECKPOINT, Session
 
+TRAINED_FACT: Final = "trained_patients"
+"""Where the learner keeps the patients whose labels it was trained on: a JSON list of pseudonyms."""
+
 
 def mark_snapshots(connection: Connection, ids: Collection[int]) -> tuple[int, ...]:
     """Mark snapshots younger than the first time that one of the clips was no test clip."""
-    details, snapshots = schema.clip_details.c, schema.snapshots.c
+    details = schema.clip_details.c
     seen = sa.select(sa.func.min(details.revision)).where(details.clip_id.in_(ids), details.split != Split.TEST.value)
-    first = connection.execute(seen).scalar()
+    return _mark_since(connection, connection.execute(seen).scalar())
+
+
+def mark_taught(connection: Connection, ids: Collection[int]) -> tuple[int, ...]:
+    """Mark snapshots younger than the first time that one of the clips was a training clip with a label."""
+    details, labels = schema.clip_details.c, schema.labels.c
+    trained = sa.select(details.clip_id, sa.func.min(details.revision)).where(details.split == Split.TRAIN.value)
+    labelled = sa.select(labels.clip_id, sa.func.min(labels.revision))
+    since = _by_clip(connection, trained.where(details.clip_id.in_(ids)).group_by(details.clip_id))
+    said = _by_clip(connection, labelled.where(labels.clip_id.in_(ids)).group_by(labels.clip_id))
+    return _mark_since(connection, min((max(since[c], said[c]) for c in since.keys() & said.keys()), default=None))
+
+
+def _by_clip(connection: Connection, query: sa.Select[Any]) -> dict[int, int]:
+    return {clip: revision for clip, revision in connection.execute(query)}  # noqa: C416  (rows are no pairs to mypy)
+
+
+def _mark_since(connection: Connection, first: int | None) -> tuple[int, ...]:
     if first is None:
         return ()
+    snapshots = schema.snapshots.c
     saw = snapshots.data_revision >= first
     marked = connection.execute(sa.select(snapshots.id).where(saw).order_by(snapshots.id)).scalars().all()
     connection.execute(sa.update(schema.snapshots).where(saw).values(is_tainted=True))
     return tuple(marked)
 
 
-def set_apart(session: Session, connection: Connection, ids: Collection[int]) -> str:
-    """Let nothing that may have learnt from clips serve or be trained on, since they become test clips.
+def set_apart(session: Session, connection: Connection, ids: Collection[int], split: Split) -> str:
+    """Let nothing that may have learnt from clips serve or be trained on, since they are not for training any more.
+
+    Parameters
+    ----------
+    session, connection
+        The project, and the transaction that changes the clips.
+    ids
+        The clips.
+    split
+        What they become: test clips, or validation clips.
 
     Returns
     -------
@@ -45,7 +80,8 @@ def set_apart(session: Session, connection: Connection, ids: Collection[int]) ->
     """
     table = schema.snapshots.c
     before = set(connection.execute(sa.select(table.id).where(table.is_tainted.is_(True))).scalars())
-    marked = set(mark_snapshots(connection, ids)) - before
+    mark = mark_snapshots if split is Split.TEST else mark_taught
+    marked = set(mark(connection, ids)) - before
     checkpoint = session.path / CHECKPOINT
     parts = ["the state of training"] if checkpoint.is_file() else []
     parts += [counted(len(marked), "model")] if marked else []
@@ -55,14 +91,32 @@ def set_apart(session: Session, connection: Connection, ids: Collection[int]) ->
     return f"; {' and '.join(parts)} that may have learnt from {whom} will not be used any more" if parts else ""
 
 
+def trained_on(connection: Connection, patients: Collection[str]) -> set[str]:
+    """Patients whose labels the learner was trained on; where it never said, it may have been on all of them."""
+    facts = schema.facts.c
+    text = connection.execute(sa.select(facts.value).where(facts.name == TRAINED_FACT)).scalar()
+    return set(patients) if text is None else set(patients) & set(json.loads(text))
+
+
 def came_too_late(connection: Connection, data_revision: int) -> bool:
-    """Whether a patient was removed, or became a test patient, after the labels that a new model learnt from."""
-    operations, details = schema.operations.c, schema.clip_details.c
+    """Whether a patient was removed, or set apart, after the labels that a new model learnt from."""
+    operations, clips, details = schema.operations.c, schema.clips.c, schema.clip_details.c
     removed = sa.select(operations.revision).where(operations.kind == "remove", operations.revision > data_revision)
     if connection.execute(removed).first() is not None:
         return True
-    query = sa.select(details.clip_id, details.revision, details.split).order_by(details.revision)
-    rows: Sequence[tuple[int, int, str]] = [tuple(row) for row in connection.execute(query)]
-    learnt = {clip: split for clip, revision, split in rows if revision <= data_revision}
-    now = {clip: split for clip, _, split in rows}
-    return any(split != Split.TEST.value == now[clip] for clip, split in learnt.items())
+    query = sa.select(clips.name, clips.patient, clips.content_hash, details.revision, details.split)
+    rows = connection.execute(query.where(clips.id == details.clip_id).order_by(details.revision)).all()
+    now = {row.name: row for row in rows}
+    then = {row.name: row for row in rows if row.revision <= data_revision}
+    if (_tested(now.values()) - _tested(then.values())) & _pixels(then.values()):
+        return True
+    apart = {now[n].patient for n, row in then.items() if Split(now[n].split).sets_apart(Split(row.split))}
+    return bool(trained_on(connection, apart))
+
+
+def _tested(rows: Iterable[Any]) -> set[str]:
+    return _pixels(row for row in rows if row.split == Split.TEST.value)
+
+
+def _pixels(rows: Iterable[Any]) -> set[str]:
+    return {row.content_hash[:PIXEL_DIGITS] for row in rows}

@@ -124,7 +124,7 @@ class Snapshot:
     time
         UTC.
     is_tainted
-        Whether it may have seen a patient who was removed, or became a test patient, since.
+        Whether it may have seen a patient who was removed, or set apart for tests or validation, since.
     """
 
     id: int

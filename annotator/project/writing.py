@@ -236,14 +236,17 @@ class LabelWriter(ProjectReader):
         return self._emitted(replace(commit, kind=kind, sentence=text))
 
     def _set_apart(self, connection: Connection, splits: Mapping[str, Split]) -> str:
-        """Forget what was learnt from clips that become test clips, and from others of the same pixels.
+        """Forget what was learnt from clips that become test or validation clips.
+
+        From validation clips only labels teach, and only where the learner was trained on their patient; from test
+        clips, and others of the same pixels, anything does.
 
         Parameters
         ----------
         connection
             Of the transaction that changes the splits.
         splits
-            The new split of clips by name; memory still has the former one.
+            The new split of clips by name; memory still has the former one, if any.
 
         Returns
         -------
@@ -256,9 +259,14 @@ class LabelWriter(ProjectReader):
             Where the disk refuses.
         """
         clips = self._state.clips
-        pixels = {clips[n].pixels for n, s in splits.items() if s is Split.TEST is not clips[n].split}
-        ids = [self._state.ids[name] for name, clip in clips.items() if clip.pixels in pixels]
-        return tainting.set_apart(self._session, connection, ids) if ids else ""
+        apart = {n: s for n, s in splits.items() if s.sets_apart(clips[n].split)}
+        tested = {clips[n].pixels for n, s in apart.items() if s is Split.TEST}
+        ids = [self._state.ids[name] for name, clip in clips.items() if clip.pixels in tested]
+        if ids:
+            return tainting.set_apart(self._session, connection, ids, Split.TEST)
+        taught = tainting.trained_on(connection, {clips[n].header.patient for n in apart})
+        ids = [self._state.ids[n] for n in apart if clips[n].header.patient in taught]
+        return tainting.set_apart(self._session, connection, ids, Split.VALIDATION) if ids else ""
 
     def _follow_copies(self, revision: int, cells: Sequence[Any], details: Sequence[Any]) -> Commit:
         """Bring memory up to rows that the database copied for an undo or a redo."""

@@ -466,8 +466,11 @@ def test_what_a_removed_patient_taught_is_forgotten(project: Project) -> None:
     assert all(key.clip != gone for key in workshop.trainers[1].frames)
 
 
+@pytest.mark.parametrize("split", [Split.TEST, Split.VALIDATION])
 @pytest.mark.parametrize("state", [RunState.TRAINING, RunState.SLEEPING])
-def test_what_a_patient_taught_is_forgotten_once_it_is_a_test_patient(project: Project, state: RunState) -> None:
+def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
+    project: Project, state: RunState, split: Split
+) -> None:
     tested = add_moving_square(project, "one", patient="p1")
     outline_square(project, tested)
     outline_square(project, add_moving_square(project, "two", patient="p2"))
@@ -477,7 +480,7 @@ def test_what_a_patient_taught_is_forgotten_once_it_is_a_test_patient(project: P
         driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
         check_soon(driver)
     driver.run_to(state)
-    commit = project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
+    commit = project.update_clip(tested, project.clip(tested).header, author="tester", split=split)
     driver.session._learning.save()
     driver.session.handle(DataChanged(commit.keys, commit.clips))
     assert driver.session.status().snapshot is None

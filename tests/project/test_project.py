@@ -21,9 +21,10 @@ from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
-from annotator.project import Commit, Project, lock
+from annotator.project import TRAINED_FACT, Commit, Project, lock
 from tests.project.samples import PROTOCOL, SHAPE, box, outlined, recording
 
+ABSENT = Assign("two", StructureLabel(LabelStatus.ABSENT))
 KEY = FrameKey("clip", 1)
 
 
@@ -246,6 +247,58 @@ def test_a_picture_that_is_a_test_picture_too_taints_what_saw_its_twin(project: 
     assert project.latest_snapshot() is None
 
 
+def test_a_test_picture_that_comes_later_taints_what_saw_its_twin(project: Project) -> None:
+    project.add_clip(recording(project, "a", seed=1, patient="a"), author="ann")
+    learnt = project.data_revision
+    project.checkpoint_path.write_bytes(b"weights that saw the picture")
+
+    def publish() -> None:
+        project.add_snapshot(b"1", step=1, data_revision=learnt, recipe="", metrics={}, is_validated=False)
+
+    publish()
+    commits: list[Commit] = []
+    project.committed.connect(commits.append)
+    twin = (recording(project, "b", seed=1, patient="b"), Split.TEST)
+    project.add_clips([twin], author="ann", patients_are_named=True)
+    assert commits[0].sentence.endswith("1 model that may have learnt from it will not be used any more")
+    assert project.latest_snapshot() is None
+    assert not project.checkpoint_path.exists()
+    publish()
+    assert project.latest_snapshot() is None
+
+
+@pytest.mark.parametrize("learner_said", [True, False])
+def test_models_that_labels_taught_are_not_validated_on_them(project: Project, learner_said: bool) -> None:
+    def snapshot(revision: int) -> int:
+        return project.add_snapshot(b"1", step=1, data_revision=revision, recipe="", metrics={}, is_validated=False).id
+
+    header = project.clip("clip").header
+    before = snapshot(project.data_revision)
+    project.commit(KEY, [ABSENT], author="ann")
+    taught = snapshot(project.data_revision)
+    project.checkpoint_path.write_bytes(b"weights that learnt from the label")
+    if learner_said:
+        project.write_fact(TRAINED_FACT, json.dumps([header.patient]))
+    commit = project.update_clip("clip", header, author="ann", split=Split.VALIDATION)
+    assert commit.sentence.endswith("1 model that may have learnt from it will not be used any more")
+    late = snapshot(commit.revision - 1)
+    assert not project.checkpoint_path.exists()
+    assert {s.id for s in project.snapshots() if s.is_tainted} == {taught, late}
+    assert project.latest_snapshot() == project.snapshots()[before - 1]
+
+
+def test_patients_whom_the_learner_held_aside_may_be_chosen_for_validation(project: Project) -> None:
+    project.commit(KEY, [ABSENT], author="ann")
+    project.write_fact(TRAINED_FACT, json.dumps(["somebody-else"]))
+    project.checkpoint_path.write_bytes(b"weights that learnt from others")
+    learnt = project.data_revision
+    for _ in range(2):
+        project.add_snapshot(b"1", step=1, data_revision=learnt, recipe="", metrics={}, is_validated=True)
+        project.update_clip("clip", project.clip("clip").header, author="ann", split=Split.VALIDATION)
+    assert not any(s.is_tainted for s in project.snapshots())
+    assert project.checkpoint_path.exists()
+
+
 def test_a_model_that_comes_after_the_removal_of_a_patient_it_saw_is_marked(project: Project) -> None:
     project.add_clip(recording(project, "b", patient="P2", seed=1), author="ann")
     learnt = project.data_revision
@@ -285,9 +338,8 @@ def test_snapshots_keep_their_lineage(project: Project) -> None:
 
 def test_counts_keep_test_clips_apart(project: Project) -> None:
     project.add_clip(recording(project, "t", patient="P2", seed=1, domain="x"), author="ann", split=Split.TEST)
-    absent = Assign("two", StructureLabel(LabelStatus.ABSENT))
-    project.commit(KEY, [Paint("one", box(2, 2)), absent], author="ann")
-    project.commit(FrameKey("t", 0), [absent], author="bob")
+    project.commit(KEY, [Paint("one", box(2, 2)), ABSENT], author="ann")
+    project.commit(FrameKey("t", 0), [ABSENT], author="bob")
     counts = project.counts()
     assert (counts.clips, counts.frames) == (2, 6)
     assert counts.labels == {"one": {"draft": 1}, "two": {"absent": 1}}

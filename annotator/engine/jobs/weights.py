@@ -69,7 +69,7 @@ def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> Model
             f"{snapshot.data_revision}."
         )
     if snapshot.is_tainted:
-        limits.append("It may have learnt from a patient who was removed, or became a test patient, since.")
+        limits.append("It may have learnt from a patient who was removed, or set apart for tests or validation, since.")
     return ModelFacts(
         title=project.path.name,
         protocol=header.protocol,
