@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -49,18 +49,22 @@ class LabelsDocument:
     def frames_for(self, clips: Sequence[Clip]) -> dict[FrameKey, DocumentFrame]:
         """The document's frames under the keys of other clips, such as those of a project.
 
-        A clip is found by its content hash, else by its name where frames and size agree.
+        A clip is found by its pixels, else by its name where frames and size agree; among several of the same pixels
+        it is the one of its patient, else of its name.
 
         Raises
         ------
         AnnotatorError
             Where a clip of the document is not among ``clips``.
         """
-        by_hash = {clip.content_hash: clip for clip in clips if clip.content_hash}
+        by_pixels: dict[str, list[Clip]] = {}
+        for clip in clips:
+            by_pixels.setdefault(clip.pixels, []).append(clip)
         by_name = {clip.name: clip for clip in clips}
         found: dict[FrameKey, DocumentFrame] = {}
         for entry in self.clips:
-            match = by_hash.get(entry.clip.content_hash) or by_name.get(entry.clip.name)
+            same = by_pixels.get(entry.clip.pixels, ()) if entry.clip.pixels else ()
+            match = max(same, key=_likeness(entry.clip), default=by_name.get(entry.clip.name))
             if match is None or _extent(match.header) != _extent(entry.clip.header):
                 n_frames, height, width = _extent(entry.clip.header)
                 raise AnnotatorError(
@@ -121,6 +125,12 @@ def document_from_text(text: str) -> LabelsDocument:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnnotatorError(f"The labels.json is damaged ({error}); export it again.") from None
+
+
+def _likeness(clip: Clip) -> Callable[[Clip], tuple[bool, bool, bool]]:
+    """How surely another clip of the same pixels is this one, to compare."""
+    patient, name, content = clip.header.patient, clip.name, clip.content_hash
+    return lambda other: (other.header.patient == patient, other.name == name, other.content_hash == content)
 
 
 def _extent(header: ClipHeader) -> tuple[int, int, int]:

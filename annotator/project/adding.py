@@ -28,6 +28,7 @@ from annotator.project.values import Cell
 __all__ = [
     "Incoming",
     "discard_or_repair",
+    "exported_twins",
     "insert_clips",
     "known_clip",
     "new_clip",
@@ -58,12 +59,21 @@ def refuse_unfit_labels(protocol: LabelProtocol, recording: Recording) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Incoming:
-    """A recording on its way in: frames written aside, labels packed as rows that lack clip, revision and time."""
+    """A recording on its way in: frames written aside, labels packed as rows that lack clip, revision and time.
+
+    ``is_exported`` says that it comes from an export, which names the patient.
+    """
 
     header: ClipHeader
     split: Split
     staged: Staged
     labels: tuple[Mapping[str, Any], ...]
+    is_exported: bool
+
+    @property
+    def pixels(self) -> str:
+        """As :attr:`~annotator.core.identity.Clip.pixels`."""
+        return self.staged.content_hash[:PIXEL_DIGITS]
 
     def discard(self) -> None:
         """Drop the frames that were written aside."""
@@ -90,7 +100,8 @@ def prepare(
             refuse_unfit_labels(protocol, recording)
             header = recording.header
             staged = stage_frames(session.path / "clips", header, recording.frames, header_text(header))
-            incoming.append(Incoming(header, split, staged, _packed(recording, author)))
+            is_exported = recording.split is not None
+            incoming.append(Incoming(header, split, staged, _packed(recording, author), is_exported))
     except BaseException:
         for one in incoming:
             one.discard()
@@ -126,10 +137,19 @@ def discard_or_repair(session: Session, known: Clip, staged: Staged) -> None:
         place(staged, path)
 
 
+def exported_twins(incoming: Iterable[Incoming]) -> set[str]:
+    """Pixels that come under several patients, as an export names them."""
+    patients: dict[str, set[str]] = {}
+    for one in incoming:
+        if one.is_exported:
+            patients.setdefault(one.pixels, set()).add(one.header.patient)
+    return {pixels for pixels, named in patients.items() if len(named) > 1}
+
+
 def known_clip(clips: Iterable[Clip], incoming: Incoming, *, of_same_patient: bool) -> Clip | None:
     """The clip that has the recording's pixels already; where asked, only one of the same patient."""
-    pixels, patient = incoming.staged.content_hash[:PIXEL_DIGITS], incoming.header.patient
-    same = (clip for clip in clips if clip.pixels == pixels)
+    patient = incoming.header.patient
+    same = (clip for clip in clips if clip.pixels == incoming.pixels)
     return next((clip for clip in same if not of_same_patient or clip.header.patient == patient), None)
 
 

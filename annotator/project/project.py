@@ -136,7 +136,8 @@ class Project(LabelWriter):
             Called with what would be added before any of it is stored; where it raises, nothing is.
         patients_are_named
             Whether the patients are known for sure, as from a manifest: equal pixels of two patients are then
-            two clips. Otherwise they are one, since a copied file in another folder is no other patient.
+            two clips, as they are where an export comes back that has both. Otherwise they are one, since a copied
+            file in another folder is no other patient.
 
         Raises
         ------
@@ -169,11 +170,13 @@ class Project(LabelWriter):
     ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]]]:
         """Tell new content from known; new clips get their names."""
         clips = {c.name: c for c in self.clips()}
+        twins = adding.exported_twins(incoming)
         added: list[Added] = []
         new: list[tuple[Clip, adding.Incoming]] = []
         try:
             for one in incoming:
-                known = adding.known_clip(clips.values(), one, of_same_patient=patients_are_named)
+                is_named = patients_are_named or one.pixels in twins
+                known = adding.known_clip(clips.values(), one, of_same_patient=is_named)
                 clip = known or adding.new_clip(clips, one)
                 added.append(Added(clip, is_new=known is None, revision=self.data_revision))
                 if known is None:

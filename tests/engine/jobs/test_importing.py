@@ -264,3 +264,29 @@ def test_a_data_set_that_comes_back_keeps_its_test_clips(project: Project, tmp_p
         import_paths(second, [tmp_path / "out" / "dataset.h5"], ImportOptions(), author="t", progress=Silent())
         assert {c.name: c.split for c in second.clips()} == {c.name: c.split for c in project.clips()}
         assert len(second.labelled_keys(splits=(Split.TEST,))) == 2
+
+
+@pytest.mark.parametrize("form", ["png", "hdf5"])
+def test_one_picture_under_two_patients_comes_back(project: Project, tmp_path: Path, form: str) -> None:
+    (path,) = stacks(tmp_path, 1)
+    (tmp_path / "a twin.tif").write_bytes(path.read_bytes())
+    rows = f"image,patient,split,frame,absent\n{path.name},p,train,0,lv\na twin.tif,q,test,0,la\n"
+    (tmp_path / "rows.csv").write_text(rows)
+    import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    export_labels(project, form, tmp_path / "out", progress=Silent())
+    if form == "png":
+        files = [path, tmp_path / "a twin.tif", tmp_path / "out" / "labels.json"]
+    else:
+        files = [tmp_path / "out" / "dataset.h5"]
+
+    def said(of: Project) -> dict[str, tuple[Split, str, object]]:
+        return {c.name: (c.split, c.header.patient, of.label(FrameKey(c.name, 0)).structures) for c in of.clips()}
+
+    before = said(project)
+    for order in {tuple(files), (*files[1::-1], *files[2:])}:
+        with Project.create(tmp_path / f"second {order[0].stem}", project.protocol) as second:
+            for _ in range(2):
+                import_paths(second, order, ImportOptions(), author="t", progress=Silent())
+                assert said(second) == before
+    report = import_paths(project, files, ImportOptions(), author="t", progress=Silent())
+    assert (report.added, said(project)) == (0, before)
