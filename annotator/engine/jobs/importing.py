@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from annotator import ingest, registry
+from annotator.core.allowed import allowed_bitmap, everything_allowed
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
 from annotator.core.identity import Clip, FrameKey, Pseudonymiser, SpacingStatus, Split
 from annotator.core.labels import PartialLabel
@@ -80,6 +81,7 @@ class _Stream:
     provenance: list[Mapping[int, Mapping[str, Provenance]]] = field(default_factory=list)
     documents: Sequence[_Document] = ()
     patients_are_named: bool = False
+    are_masks: bool = False
 
     def take(self, recording: Recording, split: Split | None) -> tuple[Recording, Split]:
         """Note what a recording brings; without a split that somebody asked for it is for training."""
@@ -120,6 +122,8 @@ class _Stream:
         new = {found.clip.name: found.clip for found in added if found.is_new}
         keyed = self._keyed(added)
         known = {key: label for key, label in keyed.items() if key.clip not in new}
+        if self.are_masks:
+            known = {key: _doubting_no_label(project, key, label) for key, label in known.items()}
         said = {
             FrameKey(found.clip.name, frame): by
             for found, frames in zip(added, self.provenance, strict=True)
@@ -252,6 +256,13 @@ def _refuse_contradictions(project: Project, labels: Mapping[FrameKey, PartialLa
         raise Contradiction(f"{source}: {error}") from None
 
 
+def _doubting_no_label(project: Project, key: FrameKey, theirs: PartialLabel) -> PartialLabel:
+    """A label from a mask, unsure only where nothing is known here: a mask has one value for unsure and unknown."""
+    here = allowed_bitmap(project.label(key), project.protocol)
+    is_free = here == everything_allowed(project.protocol)
+    return replace(theirs, unsure=None if theirs.unsure is None else theirs.unsure & is_free)
+
+
 def _finished(labels: Mapping[FrameKey, PartialLabel], among: Collection[FrameKey]) -> int:
     return sum(
         label.status(structure).is_finished
@@ -324,7 +335,7 @@ def import_manifest(
         manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    stream = _Stream(manifest, warnings=list(read.warnings), patients_are_named=True)
+    stream = _Stream(manifest, warnings=list(read.warnings), patients_are_named=True, are_masks=True)
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, _) in enumerate(read):

@@ -290,3 +290,23 @@ def test_one_picture_under_two_patients_comes_back(project: Project, tmp_path: P
                 assert said(second) == before
     report = import_paths(project, files, ImportOptions(), author="t", progress=Silent())
     assert (report.added, said(project)) == (0, before)
+
+
+def test_masks_that_come_back_take_nothing_from_the_labels(project: Project, tmp_path: Path) -> None:
+    (path,) = stacks(tmp_path, 1)
+    (tmp_path / "rows.csv").write_text(f"image,patient,frame,absent\n{path.name},p,1,\n")
+    import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    key = FrameKey("stack 0", 1)
+    one, rest = np.zeros((8, 9), dtype=np.bool_), np.zeros((8, 9), dtype=np.bool_)
+    one[1:4, 1:4], rest[6, 6] = True, True
+    project.commit(key, [Assign("lv", StructureLabel(LabelStatus.OUTLINED, one)), PaintUnsure(rest)], author="t")
+    before = project.label(key)
+    export_labels(project, "png", tmp_path / "out", progress=Silent())
+    (mask,) = (tmp_path / "out").rglob("*.png")
+    (tmp_path / "rows.csv").write_text(f"image,patient,frame,labels,known\n{path.name},p,1,{mask},lv\n")
+    import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    assert project.label(key) == before
+    project.undo(author="t")
+    import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    assert project.label(key)["lv"] == before["lv"]
+    assert project.label(key).unsure is not None  # where nothing was known before
