@@ -45,6 +45,17 @@ class Scribble:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Unmark:
+    """Take back 'is not': of ``where`` (H, W) bool it is not said any more that it is not ``structure``.
+
+    A structure that is marked nowhere any more is a draft of what was drawn of it, or unknown again.
+    """
+
+    structure: str
+    where: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Assign:
     """Replace what was said of a structure, such as accepting a suggestion or marking it absent."""
 
@@ -76,7 +87,7 @@ class Restore:
     unsure_changed: bool = False
 
 
-Edit = Paint | Erase | Scribble | Assign | Finish | PaintUnsure | Restore
+Edit = Paint | Erase | Scribble | Unmark | Assign | Finish | PaintUnsure | Restore
 
 
 def apply(label: PartialLabel, edit: Edit) -> tuple[PartialLabel, Restore]:
@@ -108,6 +119,8 @@ def apply(label: PartialLabel, edit: Edit) -> tuple[PartialLabel, Restore]:
             changes = {structure: _erased(label, structure, where)}
         case Scribble(structure, where, is_structure):
             changes = {structure: _scribbled(label, structure, where, is_structure=is_structure)}
+        case Unmark(structure, where):
+            changes = {structure: _unmarked(label[structure], where)}
         case Assign(structure, said):
             changes = {structure: said}
         case Finish(structure):
@@ -180,6 +193,17 @@ def _scribbled(label: PartialLabel, structure: str, where: Mask, *, is_structure
     if is_structure:
         return StructureLabel(LabelStatus.PARTIAL, inside | where, outside & ~where)
     return StructureLabel(LabelStatus.PARTIAL, inside & ~where, outside | where)
+
+
+def _unmarked(said: StructureLabel, where: Mask) -> StructureLabel:
+    if said.outside is None:
+        return said
+    left = said.outside & ~where
+    if left.any():
+        return StructureLabel(said.status, said.inside, left)
+    if said.inside is None or not said.inside.any():
+        return UNKNOWN_LABEL
+    return StructureLabel(LabelStatus.DRAFT, said.inside)
 
 
 def _finished(said: StructureLabel, structure: str) -> StructureLabel:

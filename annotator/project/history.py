@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from annotator.core.edits import Assign, Edit, Erase, Finish, Paint, PaintUnsure, Restore, Scribble
+from annotator.core.edits import Assign, Edit, Erase, Finish, Paint, PaintUnsure, Restore, Scribble, Unmark
 from annotator.core.identity import FrameKey
 from annotator.core.protocols import UNSURE, LabelProtocol
 from annotator.core.status import LabelStatus, Origin
@@ -26,6 +26,7 @@ _VERBS: Final = {
     "drew": "Drew",
     "erased": "Erased",
     "scribbled": "Scribbled",
+    "unmarked": "Took back 'is not' of",
     "finished": "Finished",
     "accepted": "Accepted",
     "propagated": "Propagated",
@@ -56,7 +57,7 @@ def action_of(edits: Iterable[Edit], origin: Origin) -> str:
         case Assign() if origin in (Origin.ACCEPTED, Origin.PROPAGATED, Origin.IMPORTED):
             return origin.value
         case _:
-            words = {Paint: "drew", Erase: "erased", Scribble: "scribbled", Finish: "finished"}
+            words = {Paint: "drew", Erase: "erased", Scribble: "scribbled", Unmark: "unmarked", Finish: "finished"}
             words |= {PaintUnsure: "unsure", Restore: "restored"}
             return "set" if first is None else words.get(type(first), "set")
 

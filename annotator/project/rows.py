@@ -21,6 +21,7 @@ from annotator.core.edits import (
     PaintUnsure,
     Restore,
     Scribble,
+    Unmark,
     apply,
     changed_structures,
 )
@@ -163,7 +164,7 @@ def named_structures(edit: Edit) -> tuple[str, ...]:
 def _refuse_shape(key: FrameKey, shape: tuple[int, int], edit: Edit) -> None:
     masks: list[Mask | None] = []
     match edit:
-        case Paint(_, where) | Erase(_, where) | Scribble(_, where) | PaintUnsure(where):
+        case Paint(_, where) | Erase(_, where) | Scribble(_, where) | Unmark(_, where) | PaintUnsure(where):
             masks = [where]
         case Assign(_, said):
             masks = [said.inside, said.outside]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from annotator.core.edits import Assign, Edit, Erase, Paint, PaintUnsure, Scribble
+from annotator.core.edits import Assign, Edit, Erase, Paint, PaintUnsure, Scribble, Unmark
 from annotator.core.labels import StructureLabel
 from annotator.core.packing import Mask
 from annotator.core.protocols import LabelProtocol
@@ -68,17 +68,20 @@ def stroke_edits(
 
 
 def mark_edits(before: NDArray[np.uint8], after: NDArray[np.uint8], structure: str) -> tuple[Edit, ...]:
-    """Edits of a stroke on the marks layer: the unsure brush, and 'is not' scribbles of ``structure``."""
+    """Edits of a stroke on the marks layer: unsure pixels and 'is not' scribbles of ``structure``, made or taken back."""
     edits: list[Edit] = []
     unsure = np.asarray((after == UNSURE_MARK) & (before != UNSURE_MARK), dtype=np.bool_)
     sure = np.asarray((before == UNSURE_MARK) & (after != UNSURE_MARK), dtype=np.bool_)
     is_not = np.asarray((after == IS_NOT_MARK) & (before != IS_NOT_MARK), dtype=np.bool_)
+    unmarked = np.asarray((before == IS_NOT_MARK) & (after == 0), dtype=np.bool_)
     if unsure.any():
         edits.append(PaintUnsure(unsure))
     if sure.any():
         edits.append(PaintUnsure(sure, is_unsure=False))
     if is_not.any():
         edits.append(Scribble(structure, is_not, is_structure=False))
+    if unmarked.any():
+        edits.append(Unmark(structure, unmarked))
     return tuple(edits)
 
 

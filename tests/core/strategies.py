@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from annotator.core.edits import Assign, Edit, Erase, Finish, Paint, PaintUnsure, Scribble, apply
+from annotator.core.edits import Assign, Edit, Erase, Finish, Paint, PaintUnsure, Scribble, Unmark, apply
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.packing import Mask
 from annotator.core.protocols import LabelProtocol, Structure
@@ -32,7 +32,7 @@ names = st.sampled_from(PROTOCOL.ids)
 def edits(draw: st.DrawFn, label: PartialLabel) -> Edit:
     """An edit that makes sense for a label."""
     name = draw(names)
-    kinds = ["paint", "erase", "is", "is not", "absent", "reject", "outline", "unsure", "sure"]
+    kinds = ["paint", "erase", "is", "is not", "not marked", "absent", "reject", "outline", "unsure", "sure"]
     if label.status(name) is LabelStatus.DRAFT:
         kinds.append("finish")
     match draw(st.sampled_from(kinds)):
@@ -44,6 +44,8 @@ def edits(draw: st.DrawFn, label: PartialLabel) -> Edit:
             return Scribble(name, draw(masks), is_structure=True)
         case "is not":
             return Scribble(name, draw(masks), is_structure=False)
+        case "not marked":
+            return Unmark(name, draw(masks))
         case "absent":
             return Assign(name, StructureLabel(LabelStatus.ABSENT))
         case "reject":

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.edits import Assign, Erase, Finish, Paint, Scribble, apply, changed_structures
+from annotator.core.edits import Assign, Erase, Finish, Paint, Scribble, Unmark, apply, changed_structures
 from annotator.core.errors import AnnotatorError
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.packing import Mask
@@ -55,6 +55,30 @@ def test_scribbles_are_partial_knowledge(label: PartialLabel, name: str, where: 
     assert said.status is LabelStatus.PARTIAL
     assert painted is not None
     assert painted[where].all()
+
+
+@given(labels(), names, masks)
+def test_marks_that_are_taken_back_are_gone_and_nothing_else_is(label: PartialLabel, name: str, where: Mask) -> None:
+    before = label[name]
+    said = apply(label, Unmark(name, where))[0][name]
+    assert said.outside is None or not said.outside[where].any()
+    if before.outside is None or (before.outside & ~where).any():
+        assert said.status is before.status
+    elif before.inside is None or not before.inside.any():
+        assert said.status is LabelStatus.UNKNOWN
+    else:
+        assert said.status is LabelStatus.DRAFT
+        assert said.inside is not None
+        assert np.array_equal(said.inside, before.inside)
+
+
+def test_what_was_outlined_before_it_was_marked_is_an_outline_again() -> None:
+    upper, lower = np.zeros(SHAPE, dtype=np.bool_), np.zeros(SHAPE, dtype=np.bool_)
+    upper[:2], lower[-1] = True, True
+    before, _ = apply(PartialLabel(SHAPE), Assign("one", StructureLabel(LabelStatus.OUTLINED, upper)))
+    marked, _ = apply(before, Scribble("one", lower, is_structure=False))
+    back, _ = apply(marked, Unmark("one", lower))
+    assert apply(back, Finish("one"))[0] == before
 
 
 def test_finishing_turns_a_draft_into_an_outline() -> None:

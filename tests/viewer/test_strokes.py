@@ -85,6 +85,9 @@ def test_marks_are_added_and_taken_back() -> None:
     assert np.array_equal(mark_array(label, "b"), painted)
     cleared = after_all(label, mark_edits(painted, np.where(painted == 1, 0, painted).astype(np.uint8), "b"))
     assert cleared.unsure is None
+    assert np.array_equal(mark_array(cleared, "b"), np.where(painted == 2, 2, 0))
+    empty = after_all(cleared, mark_edits(mark_array(cleared, "b"), nothing, "b"))
+    assert empty == PartialLabel(SHAPE)
 
 
 def test_origin_of_a_stroke() -> None:
