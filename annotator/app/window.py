@@ -281,7 +281,7 @@ class MainWindow(QMainWindow):
             "smaller_brush": lambda: bench.resize_brush(-1),
             "larger_brush": lambda: bench.resize_brush(1),
             "hide_suggestions": lambda: bench.hide_suggestions(not bench.tool.are_suggestions_hidden),
-            "fit": bench.scene.fit,
+            "fit": bench.fit,
             "mark_ed": lambda: bench.toggle_mark("ed"),
             "mark_es": lambda: bench.toggle_mark("es"),
         }

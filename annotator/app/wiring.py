@@ -131,8 +131,10 @@ class Wiring(QObject):
         self._fitting.start(30)
 
     def _refit(self) -> None:
-        if self._was_fitted:
-            self._bench.scene.fit()
+        if self._bench.is_painting:
+            self._fitting.start()
+        elif self._was_fitted:
+            self._bench.fit()
 
     def _start_clock(self) -> None:
         self._clock.start(max(1, round(self._bench.desk.frame_interval_ms / self._speed)))

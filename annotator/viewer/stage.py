@@ -146,6 +146,11 @@ class Stage:
         self.is_playing = not self.is_playing and clip is not None and clip.header.n_frames > 1
         self.panels.push_playing(is_playing=self.is_playing)
 
+    @only_pen_up
+    def fit(self) -> None:
+        """Show the whole picture."""
+        self.scene.fit()
+
     # --- with what -----------------------------------------------------------------------------------------
 
     @only_pen_up

@@ -68,7 +68,7 @@ def stroke_edits(
 
 
 def mark_edits(before: NDArray[np.uint8], after: NDArray[np.uint8], structure: str) -> tuple[Edit, ...]:
-    """Edits of a stroke on the marks layer: unsure pixels and 'is not' scribbles of ``structure``, made or taken back."""
+    """Edits of a stroke on the marks layer: unsure pixels, and 'is not' of ``structure``, made or taken back."""
     edits: list[Edit] = []
     unsure = np.asarray((after == UNSURE_MARK) & (before != UNSURE_MARK), dtype=np.bool_)
     sure = np.asarray((before == UNSURE_MARK) & (after != UNSURE_MARK), dtype=np.bool_)

@@ -49,6 +49,7 @@ DURING: dict[str, Callable[[Workbench], object]] = {
     "the domain": lambda bench: bench.set_domain("elsewhere"),
     "the pixel size": lambda bench: bench.confirm_spacing(Spacing(0.3, 0.3)),
     "a message's button": lambda bench: bench.take_action(MessageAction.SHOW_SUGGESTIONS),
+    "fitting the picture": lambda bench: bench.fit(),
     "playing": lambda bench: bench.toggle_playing(),
     "the timer": lambda bench: bench.pump(),
 }
@@ -78,10 +79,13 @@ def busy(bench: Workbench, project: Project, engine: Any, pen: Pen) -> Workbench
 
 @pytest.mark.parametrize("what", DURING)
 def test_a_stroke_stays_whole_and_in_its_place(busy: Workbench, project: Project, pen: Pen, what: str) -> None:
-    before = drawn_in(project)
+    before, camera = drawn_in(project), busy.scene.viewer.scene.camera
+    camera.zoom *= 2
+    seen = camera.zoom
     pen.down(30, 5)
     pen.move(30, 20)
     DURING[what](busy)
+    assert camera.zoom == seen
     pen.move(30, 40)
     pen.up(30, 45)
     after = drawn_in(project)
