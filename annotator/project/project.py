@@ -92,7 +92,7 @@ class Project(LabelWriter):
         Raises
         ------
         ProjectError
-            Where ``out`` has something in it, or the marker of ``path`` cannot be read.
+            Where ``out`` has something in it, or neither the marker of ``path`` nor its copy can be read.
         """
         return salvage(Path(path), Path(out))
 

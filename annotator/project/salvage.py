@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, ProjectError
 from annotator.core.identity import ClipHeader
 from annotator.project import schema
 from annotator.project.checking import row_problem, snapshot_problem
@@ -25,7 +25,7 @@ from annotator.project.durable import storage_errors
 from annotator.project.frames import read_header_text, verify
 from annotator.project.headers import header_text, parse_header
 from annotator.project.rows import utc_now
-from annotator.project.session import Marker, make_folder, read_marker
+from annotator.project.session import MARKER, MARKER_FACT, Marker, make_folder, parse_marker, read_marker
 from annotator.project.values import Salvaged
 
 _LONGEST_GAP: Final = 2**20
@@ -48,10 +48,10 @@ def salvage(path: Path, out: Path) -> Salvaged:
     Raises
     ------
     ProjectError
-        Where ``out`` has something in it, or the marker of ``path`` cannot be read.
+        Where ``out`` has something in it, or neither the marker of ``path`` nor its copy can be read.
     """
-    marker = read_marker(path)
     harvest = _harvest(path)
+    marker = _marker(path, harvest)
     make_folder(out, Marker(marker.protocol, marker.salt))
     with storage_errors(out):
         headers = _copy_clips(path, out, harvest)
@@ -62,6 +62,18 @@ def salvage(path: Path, out: Path) -> Salvaged:
         _insert(out / _DATABASE, harvest)
     rows = harvest.rows
     return Salvaged(out, len(rows["clips"]), len(rows["labels"]), len(rows["snapshots"]), tuple(harvest.lost))
+
+
+def _marker(path: Path, harvest: _Harvest) -> Marker:
+    try:
+        return read_marker(path)
+    except ProjectError:
+        copy = next((row["value"] for row in harvest.rows["facts"] if row["name"] == MARKER_FACT), None)
+        if copy is None:
+            raise
+        found = parse_marker(copy, path / MARKER)
+        harvest.lost.append("The project's marker could not be read; its copy in the database took its place.")
+        return found
 
 
 def survey(path: Path) -> str:

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from annotator.core.errors import CorruptProject, ProjectError
 from annotator.core.identity import Pseudonymiser
 from annotator.core.protocols import LabelProtocol
+from annotator.project import schema
 from annotator.project.database import Access, Database
 from annotator.project.durable import PART, storage_errors, write_whole
 from annotator.project.frames import FrameStore
@@ -25,6 +28,9 @@ VERSION: Final = 1
 MARKER: Final = "project.json"
 FOLDERS: Final = ("clips", "snapshots", "training")
 CHECKPOINT: Final = "training/checkpoint.pt"
+
+MARKER_FACT: Final = "marker"
+"""Where the database of a project keeps a copy of the marker; one on a server keeps none, since the salt is secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +68,40 @@ def read_marker(path: Path) -> Marker:
         raise ProjectError(f"{path}: this is not a project folder; make one with 'annotator new' or choose another.")
     with storage_errors(path):
         data = file.read_bytes()
+    return parse_marker(data, file)
+
+
+def parse_marker(data: bytes | str, file: Path) -> Marker:
+    """Inverse of :meth:`Marker.text`.
+
+    Parameters
+    ----------
+    data
+        The text.
+    file
+        Named where it cannot be used.
+
+    Raises
+    ------
+    ProjectError
+        Where a newer application wrote it.
+    CorruptProject
+        Where it is damaged.
+    """
     try:
         value: dict[str, Any] = json.loads(data)
         if value["format"] != FORMAT:
             raise KeyError(FORMAT)
-        version, salt, url = int(value["version"]), bytes.fromhex(value["salt"]), value["database_url"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptProject(f"{file}: the project's marker is damaged; restore this file from a backup.") from error
-    if version > VERSION:
-        raise ProjectError(f"{path}: a newer version of the application made this project; update the application.")
-    return Marker(parse_protocol_value(value["protocol"]), salt, url)
+        if int(value["version"]) > VERSION:
+            raise ProjectError(
+                f"{file.parent}: a newer version of the application made this project; update the application."
+            )
+        return Marker(parse_protocol_value(value["protocol"]), bytes.fromhex(value["salt"]), value["database_url"])
+    except (ValueError, KeyError, TypeError, CorruptProject) as error:
+        raise CorruptProject(
+            f"{file}: the project's marker is damaged; restore this file from a backup, or 'annotator check PROJECT "
+            "--salvage OUT' makes a new project from the rest."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +211,25 @@ def _open_with(path: Path, marker: Marker, lock: WriterLock, refusal: str | None
             backup = bring_up_to_date(database)
             if backup is not None:
                 notes.append(f"The project was brought to the newest format; the former database is '{backup.name}'.")
+            _copy_marker(database, marker)
             _clear_leftovers(path)
     except BaseException:
         database.close()
         raise
     return Session(path, marker, lock, database, FrameStore(path / "clips"), is_read_only, tuple(notes))
+
+
+def _copy_marker(database: Database, marker: Marker) -> None:
+    """Let what never changes outlive a damaged marker, as it outlives a damaged database."""
+    facts, copy = schema.facts, {"name": MARKER_FACT, "value": marker.text()}
+    if not database.is_sqlite:
+        return
+    with database.read() as connection:
+        found = connection.execute(sa.select(facts.c.value).where(facts.c.name == MARKER_FACT)).scalar()
+    if found != copy["value"]:
+        with database.write() as connection:
+            connection.execute(sa.delete(facts).where(facts.c.name == MARKER_FACT))
+            connection.execute(sa.insert(facts).values(**copy))
 
 
 def _refuse_empty(database: Database) -> None:

@@ -77,6 +77,32 @@ def test_clips_outlive_their_database(filled: Project, tmp_path: Path, damage: s
         assert after.check().is_sound
 
 
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"format": 1}', "cut", "protocol", None])
+def test_labels_outlive_the_marker(filled: Project, tmp_path: Path, damage: str | None) -> None:
+    file = filled.path / "project.json"
+    text = file.read_text()
+    if damage is None:
+        file.unlink()
+    else:
+        cut = {"cut": text[: len(text) // 2], "protocol": text.replace('"structures"', '"strictures"')}
+        file.write_text(cut.get(damage, damage))
+        with pytest.raises(
+            CorruptProject, match=r"marker is damaged; restore .*, or 'annotator check PROJECT --salvage"
+        ):
+            Project.open(filled.path)
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels, saved.snapshots) == (31, 60, 1)
+    assert saved.lost == ("The project's marker could not be read; its copy in the database took its place.",)
+    assert (tmp_path / "out" / "project.json").read_text() == text
+
+
+def test_a_folder_that_is_no_project_is_not_salvaged(tmp_path: Path) -> None:
+    (tmp_path / "some").mkdir()
+    with pytest.raises(ProjectError, match="not a project folder"):
+        Project.salvage(tmp_path / "some", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("read_only", [False, True])
 def test_an_empty_database_is_no_empty_project(filled: Project, tmp_path: Path, read_only: bool) -> None:
     for file in filled.path.glob("annotations.sqlite*"):
