@@ -209,8 +209,10 @@ def _is_row_first(fields: Mapping[str, str], rank: int) -> bool:
 
 
 def _floats(text: str) -> tuple[float, ...]:
+    # A program of a country with decimal commas may have written them.
+    plain = text if "." in text else text.replace(",", ".")
     try:
-        return tuple(float(word) for word in text.split())
+        return tuple(float(word) for word in plain.split())
     except ValueError:
         return ()
 

@@ -109,6 +109,20 @@ def test_byte_order_text_and_trailing_pixels(tmp_path: Path) -> None:
         assert np.array_equal(MetaImageReader().read_masks(tmp_path / f"{name}.mhd"), array[None]), name
 
 
+@pytest.mark.parametrize(
+    ("text", "spacing"),
+    [("0,308 0,154 1", Spacing(y=0.154, x=0.308)), ("0.308,0.154,1", None), ("1,2 1.5 1", None), ("1,1,1", None)],
+)
+def test_a_decimal_comma_is_one_and_a_list_with_commas_is_no_size(
+    tmp_path: Path, text: str, spacing: Spacing | None
+) -> None:
+    path = save(tmp_path / "a.mhd", THW)
+    header = path.read_text(encoding="utf-8").replace("ElementSpacing = 0.308 0.154 1", f"ElementSpacing = {text}")
+    path.write_text(header, encoding="utf-8")
+    assert f"ElementSpacing = {text}\n" in header
+    assert MetaImageReader().read(path, SALT)[0].header.spacing == spacing
+
+
 def test_without_a_pixel_size_there_are_no_millimetres(tmp_path: Path) -> None:
     path = save(tmp_path / "a.mhd", THW)
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("ElementSpacing")]
