@@ -132,10 +132,10 @@ def _pillow_pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
         pages: list[NDArray[Any]] = []
         for index in range(n_pages):
             image.seek(index)
-            if pages and image.size[::-1] != pages[0].shape[:2]:
-                raise BadInput(path, "its pages have different sizes", "save each page as a file")
             _check(path, n_pages, (image.height, image.width), size)
             pages.append(_array(image, keeps_palette=keeps_palette))
+            if (pages[-1].shape, pages[-1].dtype) != (pages[0].shape, pages[0].dtype):
+                raise BadInput(path, "its pages differ in size or kind", "save each page as a file")
     return pages
 
 
@@ -160,20 +160,21 @@ def _tiff_pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
         series, page = tiff.series[0], tiff.pages.first
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not keeps_palette:
             raise ValueError("Pillow applies the palette")
-        axes, shape = series.axes, series.shape
-        if len(axes) > 4 or not axes.replace("S", "").endswith("YX"):
+        if any(not other.keyframe.is_reduced for other in tiff.series[1:]):
+            raise BadInput(path, "its pages differ in size or kind", "save each page as a file")
+        axes = series.axes
+        stacked = axes.replace("S", "").removesuffix("YX")
+        if not axes.replace("S", "").endswith("YX") or len(stacked) > 1 or stacked == "C":
             raise BadInput(path, f"its axes are {axes}, which is no image or clip", "save it as an image or a stack")
-        if axes == "SYX":
-            axes, shape, stack = "YXS", (*shape[1:], shape[0]), np.moveaxis(_checked(path, tiff, shape), 0, -1)
-        else:
-            stack = _checked(path, tiff, shape)
-        is_inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not keeps_palette
-        if is_inverted and stack.dtype.kind == "u":
-            stack = np.iinfo(stack.dtype).max - stack
-    single = 3 if axes.endswith("S") else 2
-    pages = stack.reshape(-1, *shape[-single:])
+        stack = _checked(path, tiff, series.shape)
+    if "S" in axes:
+        stack = np.moveaxis(stack, axes.index("S"), -1)
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not keeps_palette and stack.dtype.kind == "u":
+        stack = np.iinfo(stack.dtype).max - stack
+    single = 3 if "S" in axes else 2
+    pages = stack.reshape(-1, *stack.shape[-single:])
     if single == 3:
-        pages = pages[..., :3] if shape[-1] >= 3 else pages[..., 0]
+        pages = pages[..., :3] if pages.shape[-1] >= 3 else pages[..., 0]
     return list(pages.astype(np.uint8) if pages.dtype == np.bool_ else pages)
 
 

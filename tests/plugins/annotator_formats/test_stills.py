@@ -105,6 +105,43 @@ def test_a_stack_of_colour_pages(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path / "a.tif")[1], np.stack([COLOUR, 255 - COLOUR]))
 
 
+def test_a_stack_of_colour_pages_stored_plane_by_plane(tmp_path: Path) -> None:
+    pages = np.stack([COLOUR, 255 - COLOUR])
+    tifffile.imwrite(tmp_path / "a.tif", np.moveaxis(pages, -1, 1), photometric="rgb", planarconfig="separate")
+    assert np.array_equal(read(tmp_path / "a.tif")[1], pages)
+
+
+@pytest.mark.parametrize("axes", ["CYX", "TCYX", "TZYX"])
+def test_channels_apart_and_volumes_in_time_are_no_frames(tmp_path: Path, axes: str) -> None:
+    pages = np.zeros((4, 3, 13, 17) if len(axes) == 4 else (3, 13, 17), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pages, imagej=True, metadata={"axes": axes})
+    with pytest.raises(BadInput, match=f"its axes are {axes}"):
+        StillReader().read(tmp_path / "a.tif", SALT)
+
+
+@pytest.mark.parametrize("other", [np.zeros((20, 17), np.uint8), np.zeros((13, 17), np.uint16)])
+def test_pages_unlike_the_first_are_not_left_out_in_silence(tmp_path: Path, other: NDArray[Any]) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        for page in (GREY, other, GREY):
+            tiff.write(page, photometric="minisblack", metadata=None)
+    with pytest.raises(BadInput, match="its pages differ in size or kind"):
+        StillReader().read(tmp_path / "a.tif", SALT)
+
+
+@pytest.mark.parametrize("other", [Image.new("L", (17, 20)), Image.new("RGB", (17, 13), (200, 0, 0))])
+def test_packed_pages_unlike_the_first_are_refused_too(tmp_path: Path, other: Image.Image) -> None:
+    Image.fromarray(GREY).save(tmp_path / "a.tif", save_all=True, append_images=[other], compression="tiff_lzw")
+    with pytest.raises(BadInput, match="its pages differ in size or kind"):
+        StillReader().read(tmp_path / "a.tif", SALT)
+
+
+def test_a_smaller_copy_beside_an_image_is_passed_over(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        tiff.write(GREY, photometric="minisblack", metadata=None)
+        tiff.write(GREY[::2, ::2], photometric="minisblack", subfiletype=1, metadata=None)
+    assert np.array_equal(read(tmp_path / "a.tif")[1], GREY[np.newaxis])
+
+
 def test_a_palette_is_colour_in_an_image_and_indices_in_a_mask(tmp_path: Path) -> None:
     image = Image.fromarray(MASK).convert("P")
     image.putpalette([0, 0, 0, 255, 0, 0] + [0] * 15 + [0, 255, 0])
