@@ -33,6 +33,8 @@ _FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP")
 # block of 64 pixels takes at least one bit.
 _EXPANSION: Final = 16 * 1032
 _DEEP: Final = {"I;16", "I;16B", "I;16L", "I", "F"}
+_GREY_OR_RGB: Final = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.RGB)
+_INDEXED: Final = (*_GREY_OR_RGB, tifffile.PHOTOMETRIC.PALETTE)
 
 
 class StillReader:
@@ -158,8 +160,8 @@ def _array(image: Image.Image, *, keeps_palette: bool) -> NDArray[Any]:
 def _tiff_pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
     with tifffile.TiffFile(path) as tiff:
         series, page = tiff.series[0], tiff.pages.first
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not keeps_palette:
-            raise ValueError("Pillow applies the palette")
+        if page.photometric not in (_INDEXED if keeps_palette else _GREY_OR_RGB):
+            raise ValueError("Pillow turns other colours into RGB")
         if any(not other.keyframe.is_reduced for other in tiff.series[1:]):
             raise BadInput(path, "its pages differ in size or kind", "save each page as a file")
         axes = series.axes
@@ -169,13 +171,15 @@ def _tiff_pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
         stack = _checked(path, tiff, series.shape)
     if "S" in axes:
         stack = np.moveaxis(stack, axes.index("S"), -1)
+    if stack.dtype == np.bool_:
+        stack = stack.astype(np.uint8) * (1 if keeps_palette else 255)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and not keeps_palette and stack.dtype.kind == "u":
         stack = np.iinfo(stack.dtype).max - stack
     single = 3 if "S" in axes else 2
     pages = stack.reshape(-1, *stack.shape[-single:])
     if single == 3:
         pages = pages[..., :3] if pages.shape[-1] >= 3 else pages[..., 0]
-    return list(pages.astype(np.uint8) if pages.dtype == np.bool_ else pages)
+    return list(pages)
 
 
 def _checked(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -183,7 +187,7 @@ def _checked(path: Path, tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> NDA
     page = tiff.pages.first
     n_pages = max(1, int(np.prod(shape, dtype=object)) // max(1, int(page.imagewidth) * int(page.imagelength)))
     _check(path, n_pages, (int(page.imagelength), int(page.imagewidth)), path.stat().st_size)
-    declared = tiff.series[0].nbytes
+    declared = int(tiff.series[0].size) * page.bitspersample // 8
     if declared > path.stat().st_size * (1 if page.compression == 1 else _EXPANSION):
         raise BadInput(path, f"it declares {declared} bytes of pixels and is smaller", REMEDY)
     stack = np.asarray(tiff.series[0].asarray())

@@ -8,7 +8,7 @@ import struct
 import tracemalloc
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from annotator.plugin import BadInput, Pseudonymiser, Reader, Recording
 from annotator.testing.readers import ReaderContract
@@ -140,6 +140,29 @@ def test_a_smaller_copy_beside_an_image_is_passed_over(tmp_path: Path) -> None:
         tiff.write(GREY, photometric="minisblack", metadata=None)
         tiff.write(GREY[::2, ::2], photometric="minisblack", subfiletype=1, metadata=None)
     assert np.array_equal(read(tmp_path / "a.tif")[1], GREY[np.newaxis])
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "LAB"])
+def test_other_colours_of_a_plain_tiff_become_rgb(tmp_path: Path, mode: str) -> None:
+    flat = np.full((20, 30, 3), (200, 100, 10), dtype=np.uint8)
+    image = Image.fromarray(flat)
+    if mode == "LAB":
+        to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+        image = ImageCms.applyTransform(image, to_lab) or image
+    else:
+        image = image.convert(mode)
+    image.save(tmp_path / "a.tif")
+    assert np.abs(read(tmp_path / "a.tif")[1][0].astype(int) - flat).max() <= 3
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_a_tiff_of_two_values(tmp_path: Path, compression: str | None, photometric: Literal["minisblack"]) -> None:
+    is_set = MASK == 1
+    tifffile.imwrite(tmp_path / "a.tif", is_set, photometric=photometric, compression=compression, metadata=None)
+    is_light = is_set if photometric == "minisblack" else ~is_set
+    assert np.array_equal(read(tmp_path / "a.tif")[1][0], np.where(is_light, 255, 0))
+    assert np.array_equal(StillReader().read_masks(tmp_path / "a.tif")[0], is_set)
 
 
 def test_a_palette_is_colour_in_an_image_and_indices_in_a_mask(tmp_path: Path) -> None:
