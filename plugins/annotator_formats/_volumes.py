@@ -24,6 +24,7 @@ from annotator.plugin import (
     SpacingStatus,
     safe_stem,
 )
+from annotator_formats.pixels import MAX_CLIP_BYTES
 
 DEFLATE_RATIO: Final = 1032
 """No deflate stream unpacks to more than this many times its size (zlib's technical notes)."""
@@ -91,7 +92,7 @@ def check_size(path: Path, sizes: tuple[int, ...], needed: int, available: int) 
     Raises
     ------
     BadInput
-        Where a size is not positive, a side is too long or the bytes do not suffice.
+        Where a size is not positive, a side is too long, the bytes do not suffice or the clip is too large.
     """
     declared = " x ".join(str(s) for s in sizes)
     if not sizes or min(sizes) < 1:
@@ -104,6 +105,9 @@ def check_size(path: Path, sizes: tuple[int, ...], needed: int, available: int) 
             f"it declares {declared} pixels ({needed} bytes) and can hold {max(available, 0)} bytes",
             "copy or export it again, whole",
         )
+    if needed > MAX_CLIP_BYTES:
+        what = f"it declares {declared} pixels, which is more than {MAX_CLIP_BYTES // 2**30} GiB"
+        raise BadInput(path, what, "cut it into clips")
 
 
 def plane_axes(sizes: tuple[int, ...], path: Path) -> tuple[int, int, int | None]:

@@ -155,6 +155,19 @@ def test_a_size_that_the_file_cannot_hold_is_refused(tmp_path: Path, packed: boo
         read(path)
 
 
+def test_a_small_packed_file_that_unpacks_beyond_every_clip_is_refused_unread(tmp_path: Path) -> None:
+    header: Any = nibabel.Nifti1Header()  # type: ignore[no-untyped-call]
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape((16384, 16384, 33))
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    path = tmp_path / "a.nii.gz"
+    with path.open("wb") as file:
+        file.write(gzip.compress(header.binaryblock + b"\0" * 4))
+        file.truncate(10 * 2**20)
+    with pytest.raises(BadInput, match="16384 x 16384 x 33 pixels, which is more than 8 GiB"):
+        read(path)
+
+
 def test_compressed_pixels_that_end_early_are_counted(tmp_path: Path) -> None:
     whole = gzip.decompress(save(tmp_path / "a.nii.gz", XYT).read_bytes())
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(whole[:-10]))
