@@ -33,7 +33,9 @@ class NiftiHeader:
     sizes
         Pixels along each axis, fastest first.
     dtype
-        Of one pixel; structured for colours.
+        Of one pixel; structured for colours, unless they are planes.
+    planes
+        Colours that are stored one whole image after the other, else 1.
     data_file, offset
         Where the pixels start; bytes.
     slope, intercept
@@ -50,6 +52,7 @@ class NiftiHeader:
 
     sizes: tuple[int, ...]
     dtype: np.dtype[Any]
+    planes: int
     data_file: Path
     offset: int
     slope: float
@@ -98,13 +101,16 @@ def read_header(path: Path) -> NiftiHeader:
     available = stored * DEFLATE_RATIO if _is_gzip(data_file) else stored
     check_size(path, sizes, math.prod(sizes) * dtype.itemsize, available - offset)
     units = int(header["xyzt_units"])
+    # The fifth axis holds what one place and time has several values of, such as ITK's colours.
+    planes = sizes[4] if rank == 5 and sizes[4] in (3, 4) else 1
     steps = [abs(float(step)) for step in header["pixdim"][1 : rank + 1]]
     step_ms = _MS.get(units & 0x38, math.nan) * steps[3] if rank > 3 else math.nan
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     is_scaled = math.isfinite(slope) and slope != 0
     return NiftiHeader(
-        sizes=sizes,
+        sizes=sizes if planes == 1 else sizes[:4],
         dtype=dtype,
+        planes=planes,
         data_file=data_file,
         offset=offset,
         slope=slope if is_scaled else 1.0,
@@ -127,7 +133,7 @@ def read_pixels(header: NiftiHeader) -> NDArray[Any]:
     BadInput
         Where the file ends before the declared size, or its bytes do not match the checksum of a packed file.
     """
-    needed = math.prod(header.sizes) * header.dtype.itemsize
+    needed = math.prod(header.sizes) * header.planes * header.dtype.itemsize
     payload = bytearray()
     with _opened(header.data_file) as stream, _unpacking(header.data_file):
         stream.seek(header.offset)
@@ -146,7 +152,8 @@ def read_pixels(header: NiftiHeader) -> NDArray[Any]:
         channels = len(header.dtype.fields)
         colours = np.frombuffer(payload, dtype=np.uint8).reshape((channels, *header.sizes), order="F")
         return np.moveaxis(colours, 0, -1)[..., :3]
-    array = np.frombuffer(payload, dtype=header.dtype).reshape(header.sizes, order="F")
+    array = np.frombuffer(payload, dtype=header.dtype).reshape((*header.sizes, header.planes), order="F")
+    array = array[..., 0] if header.planes == 1 else array[..., :3]
     if (header.slope, header.intercept) == (1.0, 0.0):
         return array.astype(header.dtype.newbyteorder("="), copy=False)
     return array.astype(np.float64) * header.slope + header.intercept

@@ -138,6 +138,17 @@ def test_colours(tmp_path: Path) -> None:
         NiftiReader().read_masks(tmp_path / "a.nii")
 
 
+@pytest.mark.parametrize("n_frames", [1, 4])
+def test_colours_as_itk_writes_them_are_no_frames(tmp_path: Path, n_frames: int) -> None:
+    colours = np.stack([XYT, XYT // 2, 255 - XYT], axis=-1)[:, :, :n_frames, np.newaxis]
+    recording, frames = read(save(tmp_path / "a.nii.gz", colours))
+    assert (recording.header.n_frames, recording.header.channels) == (n_frames, 3)
+    assert np.array_equal(frames, colours[:, :, :, 0].transpose(2, 1, 0, 3))
+    assert recording.header.spacing == Spacing(y=0.154, x=0.308)
+    with pytest.raises(BadInput, match="colours"):
+        NiftiReader().read_masks(tmp_path / "a.nii.gz")
+
+
 def test_fractions_are_no_labels(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="fractions"):
         NiftiReader().read_masks(save(tmp_path / "a.nii", XYT / 3.0))
