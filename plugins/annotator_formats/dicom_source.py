@@ -280,16 +280,18 @@ def _check_native(path: Path, options: dict[str, Any], length: int) -> None:
 
 
 def _check_encapsulated(path: Path, stream: _Clipped, options: dict[str, Any], syntax: UID) -> None:
-    sizes, offsets, shapes = _fragments(path, stream)
+    sizes, offsets, found = _fragments(path, stream)
     n_frames, declared = options["number_of_frames"], (options["rows"], options["columns"])
-    for shape in shapes - {declared}:
+    for shape in set(found) - {declared}:
         raise BadInput(
             path,
             f"it declares frames of {declared[0]} x {declared[1]} pixels and holds one of {shape[0]} x {shape[1]}",
             REMEDY,
         )
-    if len(sizes) < n_frames or (offsets and offsets != n_frames):
-        held = offsets if offsets and len(sizes) >= n_frames else len(sizes)
+    # An image begins a fragment, and may go on in others; RLE has no others.
+    begun = sum(size > 0 for size in sizes) if syntax == RLELossless else len(found)
+    if len(sizes) < n_frames or (offsets and offsets != n_frames) or begun > n_frames:
+        held = len(sizes) if len(sizes) < n_frames else offsets or begun
         raise BadInput(path, f"it declares {n_frames} frames and holds {held}", REMEDY)
     decoded = options["rows"] * options["columns"] * options["samples_per_pixel"] * options["bits_allocated"] / 8
     if decoded * n_frames > max(_SMALL_CLIP, sum(sizes) * _EXPANSION.get(syntax, 4096)):
@@ -301,10 +303,10 @@ def _check_encapsulated(path: Path, stream: _Clipped, options: dict[str, Any], s
         )
 
 
-def _fragments(path: Path, stream: _Clipped) -> tuple[list[int], int, set[tuple[int, int]]]:
-    """Sizes of the fragments, entries of the basic offset table, and sizes of the images (PS3.5 annex A.4)."""
+def _fragments(path: Path, stream: _Clipped) -> tuple[list[int], int, list[tuple[int, int]]]:
+    """Sizes of the fragments, entries of the basic offset table, and size of each image (PS3.5 annex A.4)."""
     sizes: list[int] = []
-    shapes: set[tuple[int, int] | None] = set()
+    shapes: list[tuple[int, int] | None] = []
     while True:
         head = stream.read(8)
         if len(head) < 8:
@@ -318,9 +320,9 @@ def _fragments(path: Path, stream: _Clipped) -> tuple[list[int], int, set[tuple[
             raise BadInput(path, f"its pixel data ends within frame {max(1, len(sizes))}", REMEDY)
         following = stream.tell() + length
         if sizes:
-            shapes.add(declared_shape(stream.read(min(length, 4096))))
+            shapes.append(declared_shape(stream.read(min(length, 4096))))
         sizes.append(length)
         stream.seek(following)
     if not sizes:
         raise BadInput(path, "it holds no pixel data", REMEDY)
-    return sizes[1:], sizes[0] // 4, {shape for shape in shapes if shape is not None}
+    return sizes[1:], sizes[0] // 4, [shape for shape in shapes if shape is not None]

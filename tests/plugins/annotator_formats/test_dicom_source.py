@@ -16,7 +16,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from pydicom import Dataset, FileMetaDataset, dcmread
 from pydicom.data import get_testdata_file
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 
 from annotator.plugin import BadInput, Pseudonymiser
 from annotator_formats.dicom import DicomReader
@@ -107,6 +107,26 @@ def test_another_number_of_frames_than_declared(tmp_path: Path, declared: int) -
     coded.compress(uids.RLELossless, generate_instance_uid=False)
     coded.NumberOfFrames = declared + 1 if declared > 1 else 3
     assert "holds 2" in complaint(save(tmp_path / "b.dcm", coded))
+
+
+@pytest.mark.parametrize("syntax", [uids.RLELossless, uids.JPEGLSLossless])
+def test_coded_frames_of_a_file_that_states_no_number_are_not_left_out(tmp_path: Path, syntax: uids.UID) -> None:
+    made = data_set()
+    made.compress(syntax, generate_instance_uid=False)
+    coded = list(generate_frames(made.PixelData, number_of_frames=2))
+    made.PixelData = encapsulate(coded, has_bot=False)
+    read_all(save(tmp_path / "sound.dcm", made))
+    del made.NumberOfFrames
+    assert "declares 1 frames and holds 2" in complaint(save(tmp_path / "a.dcm", made))
+
+
+def test_an_image_in_several_fragments_is_one(tmp_path: Path) -> None:
+    made = data_set()
+    made.NumberOfFrames, made.PixelData = 1, PIXELS[0].tobytes()
+    made.compress(uids.JPEGLSLossless, generate_instance_uid=False)
+    (coded,) = generate_frames(made.PixelData, number_of_frames=1)
+    made.PixelData = encapsulate([coded], fragments_per_frame=3, has_bot=False)
+    read_all(save(tmp_path / "a.dcm", made))
 
 
 def test_no_pixel_data(tmp_path: Path) -> None:
