@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from annotator.core.identity import Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.views import view_in_stem
 from annotator.core.words import counted
-from annotator.ingest.readers import reader_of, recognised, refuse_unreadable, stem_of
+from annotator.ingest.readers import is_readable, reader_of, recognised, refuse_unreadable, stem_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
 FOLDER_SENTENCE = "Files that name no patient count as one patient per folder, by the folder's name."
@@ -59,11 +60,12 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """What lies in a folder: files to read, files of no known format, and masks of files beside them."""
+    """What lies in a folder: files to read, files of no known format, masks of files beside them, what is locked."""
 
     found: list[_Found]
     unknown: list[Path]
     masks: list[Path]
+    locked: list[Path]
 
 
 class Reading:
@@ -153,7 +155,8 @@ def read_paths(
 
     Folders are walked in sorted order, hidden files aside. A file that no reader recognises is an error
     where it was named, and passed over with a sentence where it was found in a folder; the same holds for
-    a DICOM file without image. A mask beside its image (``MASK_ENDINGS``) is passed over too: it is no clip.
+    a DICOM file without image, and for what the user may not read. A mask beside its image (``MASK_ENDINGS``)
+    is passed over too: it is no clip.
 
     Parameters
     ----------
@@ -183,17 +186,20 @@ def read_paths(
     found: list[_Found] = []
     unknown: list[Path] = []
     masks: list[Path] = []
+    locked: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir() and recognised(path, readers) is None:
             inside = _searched(path, readers)
             found += inside.found
             unknown += inside.unknown
             masks += inside.masks
+            locked += inside.locked
         else:
             found.append(_Found(path, reader_of(path, readers), is_explicit=True))
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
     sentences = [
+        *_passed_over(locked, "that may not be read", "; ask for the right to read.", noun="item"),
         *_passed_over(unknown, "of no known format", "."),
         *_passed_over(masks, "named as the mask of a file beside it", "; a manifest imports labels."),
     ]
@@ -206,17 +212,20 @@ def _searched(folder: Path, readers: Mapping[str, Reader]) -> _Folder:
     Raises
     ------
     BadInput
-        Where it may not be listed, or holds no file of a known format.
+        Where it may not be listed, or holds no file of a known format that may be read.
     """
-    here = {file: recognised(file, readers) for file in _files(folder)}
+    files, locked = _files(folder)
+    here = {file: recognised(file, readers) for file in files}
     known = {file: reader for file, reader in here.items() if reader is not None}
     if not known:
+        if locked:
+            refuse_unreadable(locked[0])
         what = "it holds no file of a known format" if here else "it is empty"
         raise BadInput(folder, what, f"name a folder with {', '.join(sorted(readers))} files")
     masks = {file: None for file in known if _is_mask(file, known)}
     found = [_Found(file, reader, is_explicit=False) for file, reader in known.items() if file not in masks]
     unknown = [file for file in here if file not in known and not _is_data(file, known)]
-    return _Folder(found, unknown, list(masks))
+    return _Folder(found, unknown, list(masks), locked)
 
 
 def _is_mask(file: Path, others: Collection[Path]) -> bool:
@@ -228,8 +237,8 @@ def _is_mask(file: Path, others: Collection[Path]) -> bool:
     return any(file.with_name(base + suffix) in others for base in bases)
 
 
-def _files(folder: Path) -> list[Path]:
-    """Files below a folder in sorted order, without hidden ones and what lies in hidden folders.
+def _files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Files below a folder in sorted order, without hidden ones and what lies in hidden folders; and what is locked.
 
     Raises
     ------
@@ -241,11 +250,18 @@ def _files(folder: Path) -> list[Path]:
         inside = sorted(folder.rglob("*"))
     except OSError as error:
         raise BadInput(folder, f"it cannot be listed ({error.strerror})", "check its permissions") from None
-    return [
-        path
-        for path in inside
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    shown = (path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    files: list[Path] = []
+    locked: list[Path] = []
+    for path in shown:
+        # What lies in a folder that may be listed and not entered seems not to be there.
+        if not os.access(path, os.F_OK):
+            continue
+        if not is_readable(path):
+            locked.append(path)
+        elif path.is_file():
+            files.append(path)
+    return files, locked
 
 
 def _is_data(file: Path, headers: Collection[Path]) -> bool:
@@ -253,9 +269,9 @@ def _is_data(file: Path, headers: Collection[Path]) -> bool:
     return file.suffix.lower() in (".raw", ".zraw") and file.with_suffix(".mhd") in headers
 
 
-def _passed_over(paths: Sequence[Path], what: str, end: str) -> list[str]:
-    """A sentence on files that were passed over, where there are any."""
+def _passed_over(paths: Sequence[Path], what: str, end: str, *, noun: str = "file") -> list[str]:
+    """A sentence on files, or other things, that were passed over, where there are any."""
     if not paths:
         return []
     names = ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
-    return [f"{counted(len(paths), 'file')} {what} passed over: {names}{end}"]
+    return [f"{counted(len(paths), noun)} {what} passed over: {names}{end}"]

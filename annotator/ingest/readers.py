@@ -37,8 +37,13 @@ def refuse_unreadable(path: Path) -> None:
     BadInput
         Where the rights to a file or folder are missing.
     """
-    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+    if not is_readable(path):
         raise BadInput(path, "it may not be read", "ask for the right to read it")
+
+
+def is_readable(path: Path) -> bool:
+    """Whether the user may read a file, or list a folder and open what is in it."""
+    return os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
 
 
 def recognised(path: Path, readers: Mapping[str, Reader]) -> Reader | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,6 +85,28 @@ def test_what_no_reader_knows_is_passed_over_in_a_folder(tmp_path: Path, readers
     reads = list(read_paths([tmp_path], readers, SALT))
     assert len(reads) == 1
     assert any("notes.txt" in sentence for sentence in warnings_of(reads))
+
+
+def test_what_may_not_be_read_is_told_apart(
+    tmp_path: Path, readers: Mapping[str, Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1.png", "locked.png", "sub/2.png"):
+        still(tmp_path / name)
+    locked = {tmp_path / "locked.png", tmp_path / "sub"}
+    granted = os.access
+
+    def access(path: Path, mode: int) -> bool:
+        return granted(path, mode) and not locked & set(path.parents) and (mode == os.F_OK or path not in locked)
+
+    monkeypatch.setattr(os, "access", access)
+    reads = list(read_paths([tmp_path], readers, SALT))
+    assert [read.path.name for read in reads] == ["1.png"]
+    sentence = "2 items that may not be read passed over: locked.png, sub; ask for the right to read."
+    assert sentence in warnings_of(reads)
+    assert not any("no known format" in sentence for sentence in warnings_of(reads))
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(BadInput, match=r"locked\.png: it may not be read"):
+        read_paths([tmp_path], readers, SALT)
 
 
 def test_the_pixels_of_a_header_are_no_file_of_their_own(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
