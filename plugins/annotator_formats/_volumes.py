@@ -216,7 +216,7 @@ def to_recording(
     step = volume.frame_ms
     header = ClipHeader(
         stem=safe_stem(path.name.removesuffix(".gz").rsplit(".", 1)[0]),
-        patient=pseudonymiser.key(path.absolute().parent.name),
+        patient=pseudonymiser.key(path.resolve().parent.name),
         n_frames=n_frames,
         height=height,
         width=width,

@@ -69,6 +69,14 @@ def test_x_comes_first_and_frames_last(tmp_path: Path, suffix: str) -> None:
     assert recording.header.frame_times_ms == ()
 
 
+def test_the_patient_is_the_folder_however_the_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "a.nii", XYT)
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    recording, _ = read(Path("..") / "a.nii")
+    assert recording.header.patient == SALT.key(tmp_path.name)
+
+
 def test_an_affine_that_swaps_the_axes_is_stored_rows_first(tmp_path: Path) -> None:
     recording, frames = read(save(tmp_path / "a.nii", XYT, ROWS_FIRST))
     assert np.array_equal(frames, XYT.transpose(2, 0, 1))
