@@ -1,4 +1,4 @@
-"""Which widget gets a key: letters typed into a field are text, everywhere else they are shortcuts."""
+"""Which widget gets a key: what it needs to be used by keyboard alone; everywhere else keys are shortcuts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,25 @@ from typing import Final
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QAbstractItemView, QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QWidget,
+)
 
 _HOLD_S: Final = 0.35
 _ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_ARROWS: Final = (Qt.Key.Key_Left, Qt.Key.Key_Right)
 
 
 class KeyFilter(QObject):
-    """Gives text fields and lists their keys before shortcuts take them, and tells a held key from a tapped one.
+    """Gives fields, lists and buttons their keys before shortcuts do, and tells a held key from a tapped one.
 
     It sits on whatever widget has the keyboard, not on the application: there Qt would call into Python for each of
     the hundreds of events behind every picture, and wait for the interpreter's lock each time.
@@ -43,7 +54,7 @@ class KeyFilter(QObject):
         """See Qt."""
         if isinstance(event, QKeyEvent) and not event.isAutoRepeat():
             if event.type() == QEvent.Type.ShortcutOverride:
-                if _belongs_to_field(QApplication.focusWidget(), event):
+                if _belongs_to_widget(QApplication.focusWidget(), event):
                     event.accept()
                     return True
                 if self._is_watched(event) and self._pressed_at is None:
@@ -61,8 +72,20 @@ class KeyFilter(QObject):
             self._on_hold_end()
 
 
-def _belongs_to_field(focus: QObject | None, event: QKeyEvent) -> bool:
-    if isinstance(focus, QLineEdit | QPlainTextEdit | QAbstractSpinBox):
-        has_command = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        return not has_command and event.key() != Qt.Key.Key_Escape
-    return isinstance(focus, QAbstractItemView) and event.key() in _ENTER
+def _belongs_to_widget(focus: QObject | None, event: QKeyEvent) -> bool:
+    """Letters are text in a field; Space presses a button and opens a list, Enter chooses in it, arrows slide."""
+    if isinstance(focus, QComboBox) and focus.isEditable():
+        # It has the keyboard in place of the field inside it.
+        focus = focus.lineEdit()
+    match focus:
+        case QLineEdit() | QPlainTextEdit() | QAbstractSpinBox():
+            has_command = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            return not has_command and event.key() != Qt.Key.Key_Escape
+        case QAbstractItemView():
+            return event.key() in _ENTER
+        case QAbstractButton() | QComboBox():
+            return event.key() == Qt.Key.Key_Space
+        case QAbstractSlider():
+            return event.key() in _ARROWS
+        case _:
+            return False

@@ -150,6 +150,32 @@ def test_letters_in_the_filter_are_text(qtbot: Any, window: MainWindow) -> None:
     assert set(states(window).values()) == {CellState.SUGGESTED}
 
 
+def test_keys_of_a_button_a_list_and_a_slider_are_theirs_while_they_have_the_keyboard(
+    qtbot: Any, window: MainWindow
+) -> None:
+    session = session_of(window)
+    session.bench.go_to(1)
+    button, box, slider = (named(window, name) for name in ("Mark ED", "Playing speed", "Brush size"))
+    size = session.bench.tool.brush_size
+    button.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(button, Qt.Key.Key_Space)
+    assert session.project.clip("clip0").header.ed_frames == (1,)
+    slider.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert session.bench.tool.brush_size == size + 1
+    box.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(box, Qt.Key.Key_Space)
+    popup = QApplication.activePopupWidget()
+    assert popup is not None
+    popup.close()
+    assert not session.bench.is_playing
+    assert session.bench.desk.frame == 1
+
+
+def named(window: MainWindow, name: str) -> QWidget:
+    return next(w for w in session_of(window).page.findChildren(QWidget) if w.accessibleName() == name)
+
+
 def test_tools_and_sizes_have_keys(qtbot: Any, window: MainWindow) -> None:
     bench = session_of(window).bench
     size = bench.tool.brush_size
