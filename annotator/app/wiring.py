@@ -79,7 +79,7 @@ class Wiring(QObject):
         page.timeline.structure_selected.connect(bench.select)
         page.timeline.play_toggled.connect(lambda _on: bench.toggle_playing())
         page.timeline.speed_changed.connect(self._on_speed)
-        page.clips.clip_activated.connect(bench.open_clip)
+        page.clips.clip_activated.connect(self._on_clip)
         page.next_up.activated.connect(self._on_next_up)
         page.training.pause.connect(bench.pause_training)
         page.training.resume.connect(bench.resume_training)
@@ -97,14 +97,24 @@ class Wiring(QObject):
         page.tools.finish_requested.connect(bench.finish)
         page.details.view_chosen.connect(bench.set_view)
         page.details.domain_chosen.connect(bench.set_domain)
+        page.details.domain_done.connect(self._give_keyboard_back)
         page.details.mark_requested.connect(bench.toggle_mark)
         page.details.spacing_requested.connect(self._ask_spacing)
         page.messages.action_chosen.connect(self._on_message_action)
+
+    def _on_clip(self, name: str) -> None:
+        self._bench.open_clip(name)
+        self._give_keyboard_back()
 
     def _on_next_up(self, index: int) -> None:
         queue = self._bench.board.queue
         if 0 <= index < len(queue):
             self._bench.jump(queue[index])
+        self._give_keyboard_back()
+
+    def _give_keyboard_back(self) -> None:
+        """To the picture: the next letter shall be a shortcut, and Enter finish a draft."""
+        self._page.canvas.native.setFocus()
 
     def _on_message_action(self, message: Message) -> None:
         self._bench.take_action(message.action)

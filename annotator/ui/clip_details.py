@@ -26,12 +26,15 @@ class ClipDetailsPanel(QWidget):
         The user wants to confirm or enter the pixel size.
     mark_requested(str)
         ``"ed"`` or ``"es"``: mark, or unmark, the frame on screen.
+    domain_done()
+        A domain was entered or chosen from the list: the keyboard is free for the picture.
     """
 
     view_chosen = Signal(str)
     domain_chosen = Signal(str)
     spacing_requested = Signal()
     mark_requested = Signal(str)
+    domain_done = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,9 +66,11 @@ class ClipDetailsPanel(QWidget):
         box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         box.setToolTip("Scanner, vendor or hospital: what the model must not mistake for anatomy")
         box.activated.connect(self._on_domain)
+        box.activated.connect(self.domain_done)
         line = box.lineEdit()
         if line is not None:
             line.editingFinished.connect(self._on_domain)
+            line.returnPressed.connect(self.domain_done)
         return box
 
     def _lay_out(self) -> None:

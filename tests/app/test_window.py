@@ -150,6 +150,25 @@ def test_letters_in_the_filter_are_text(qtbot: Any, window: MainWindow) -> None:
     assert set(states(window).values()) == {CellState.SUGGESTED}
 
 
+def test_the_keyboard_goes_back_to_the_picture_after_a_domain_and_a_clip(qtbot: Any, window: MainWindow) -> None:
+    session = session_of(window)
+    domain, clips = (named(window, name) for name in ("Domain: scanner, vendor or hospital", "Clips by patient"))
+    domain.setFocus()
+    qtbot.keyClicks(domain, "north")
+    qtbot.keyClick(domain, Qt.Key.Key_Return)
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_E)
+    assert session.project.clip("clip0").header.domain.endswith("north")
+    assert session.bench.desk.structure == "la"
+    clips.setFocus()
+    qtbot.keyClick(clips, Qt.Key.Key_Return)
+    session.bench.go_to(2)
+    qtbot.waitUntil(lambda: states(window)["la"] is CellState.SUGGESTED)
+    session.bench.correct()
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    assert states(window)["la"] is CellState.CORRECTED
+    assert session.bench.desk.frame == 2
+
+
 def test_keys_of_a_button_a_list_and_a_slider_are_theirs_while_they_have_the_keyboard(
     qtbot: Any, window: MainWindow
 ) -> None:
