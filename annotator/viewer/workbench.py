@@ -214,7 +214,6 @@ class Workbench(Stage):
 
     def _travel(self, move: Callable[[], Commit | None], nothing: str) -> None:
         """Undo or redo, and show where it was."""
-        self.desk.touched.clear()
         try:
             done = move()
         except AnnotatorError as error:
@@ -227,16 +226,16 @@ class Workbench(Stage):
         if done.keys and (self.desk.clip is None or self.desk.key not in done.keys):
             self._navigate(done.keys[0])
         elif done.clips and not done.keys:
-            self.open_clip(done.clips[0], self.desk.frame if self._is_open(done.clips[0]) else 0)
+            self._navigate(FrameKey(done.clips[0], self.desk.frame if self._is_open(done.clips[0]) else 0))
         self.desk.tell(done.sentence)
 
     def _navigate(self, key: FrameKey) -> None:
         """Go to a frame of any clip without finishing anything."""
-        self.desk.touched.clear()
         if self.desk.clip is None or key.clip != self.desk.clip.name:
             if self._try(lambda: self._set_clip(key.clip, key.frame)):
                 self._show_clip()
         elif key.frame != self.desk.frame:
+            self.desk.touched.clear()
             self.desk.frame = key.frame
             self._show_frame()
             self.panels.push_timeline()

@@ -166,6 +166,23 @@ def test_absent_is_said_of_the_frame_that_was_asked_about(bench: Workbench, proj
     assert (cell.status, cell.origin, cell.snapshot) == (LabelStatus.ABSENT, Origin.ACCEPTED, 4)
 
 
+def test_what_undo_leaves_of_a_drawing_is_finished_by_moving_on(bench: Workbench, project: Project, draw: Draw) -> None:
+    draw(LEFT)
+    draw(RIGHT)
+    bench.undo()
+    bench.redo()
+    bench.redo()
+    bench.undo()
+    bench.step(1)
+    label = project.label(FrameKey("clip0", 0))
+    assert label.status("lv") is LabelStatus.OUTLINED
+    assert label["lv"].inside is not None
+    assert np.array_equal(label["lv"].inside, LEFT)
+    bench.undo()
+    bench.step(1)
+    assert project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.DRAFT, "an undone finish stays undone"
+
+
 def test_undo_goes_to_the_frame_it_concerns(bench: Workbench, project: Project, draw: Draw) -> None:
     draw(LEFT)
     bench.open_clip("clip1")
