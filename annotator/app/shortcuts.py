@@ -1,4 +1,4 @@
-"""Keys as data: every action of the window with its default, the user's own key, and the protocol's keys."""
+"""Keys as data: every action of the window with its default, the user's own key, and the keys that nobody changes."""
 
 from __future__ import annotations
 
@@ -50,6 +50,19 @@ ACTIONS: Final = (
     Action("mark_es", "Mark end-systole", "Ctrl+E"),
 )
 
+MENU: Final = (
+    Action("new_project", "New project", "Ctrl+N"),
+    Action("open_project", "Open a project", "Ctrl+O"),
+    Action("import", "Import clips", "Ctrl+I"),
+    Action("close_project", "Close the project", "Ctrl+W"),
+    Action("quit", "Quit", "Ctrl+Q"),
+    Action("screenshot", "Save a screenshot", "Ctrl+P"),
+    Action("shortcuts", "Keyboard shortcuts", "F1"),
+)
+"""What menus alone do; their keys stay what they are."""
+
+MENU_KEYS: Final = {action.id: action.default for action in MENU}
+
 
 def keys_in_use(protocol: LabelProtocol | None, chosen: Mapping[str, str]) -> dict[str, str]:
     """Action id to key.
@@ -57,24 +70,44 @@ def keys_in_use(protocol: LabelProtocol | None, chosen: Mapping[str, str]) -> di
     Parameters
     ----------
     protocol
-        Its structures' keys come first: an action whose key a structure needs has none.
+        Its structures' keys come first: an action whose key a structure needs has none, as one whose key always
+        does something else. Qt would do neither.
     chosen
         Action id to the user's own key, which may be empty.
     """
-    taken = {s.key.upper() for s in protocol.structures} if protocol is not None else set()
+    taken = {fixed.key.upper() for fixed in _fixed_keys(protocol)}
     keys = {action.id: chosen.get(action.id, action.default) for action in ACTIONS}
     return {name: "" if key.upper() in taken else key for name, key in keys.items()}
 
 
 def action_keys(protocol: LabelProtocol | None, chosen: Mapping[str, str]) -> tuple[ActionKey, ...]:
-    """What the shortcuts dialog shows: the structures' fixed keys, then the actions."""
+    """What the shortcuts dialog shows: the structures' fixed keys, then the actions, then the other fixed ones."""
     in_use = keys_in_use(protocol, chosen)
+    fixed = _fixed_keys(protocol)
+    n = len(protocol.structures) if protocol is not None else 0
+    return fixed[:n] + tuple(ActionKey(a.id, a.name, in_use[a.id], a.default) for a in ACTIONS) + fixed[n:]
+
+
+def changed_keys(asked: Mapping[str, str], protocol: LabelProtocol | None, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Action id to key, only where it differs from the default; what the settings store.
+
+    Parameters
+    ----------
+    asked
+        Action id to key as the dialog was left, at least where it differs from the default.
+    protocol, chosen
+        As the dialog was opened with. A key that this protocol alone takes away is kept for others.
+    """
+    shown = keys_in_use(protocol, chosen)
+    keys = {action.id: asked.get(action.id, action.default) for action in ACTIONS}
+    kept = {a.id: chosen.get(a.id, a.default) if keys[a.id] == shown[a.id] else keys[a.id] for a in ACTIONS}
+    return {action.id: kept[action.id] for action in ACTIONS if kept[action.id] != action.default}
+
+
+def _fixed_keys(protocol: LabelProtocol | None) -> tuple[ActionKey, ...]:
+    """Keys that nobody changes: the structures', then those that actions have besides, then the menus'."""
     structures = protocol.structures if protocol is not None else ()
-    fixed = tuple(ActionKey(f"structure:{s.id}", f"Select {s.name}", s.key, s.key, is_fixed=True) for s in structures)
-    return fixed + tuple(ActionKey(a.id, a.name, in_use[a.id], a.default) for a in ACTIONS)
-
-
-def changed_keys(keys: Mapping[str, str]) -> dict[str, str]:
-    """Action id to key, only where it differs from the default; what the settings store."""
-    defaults = {action.id: action.default for action in ACTIONS}
-    return {name: key for name, key in keys.items() if name in defaults and key != defaults[name]}
+    found = [(f"structure:{s.id}", f"Select {s.name}", s.key) for s in structures]
+    found += [(f"also:{key}", f"{action.name}, too", key) for action in ACTIONS for key in action.also]
+    found += [(f"menu:{action.id}", action.name, action.default) for action in MENU]
+    return tuple(ActionKey(name, words, key, key, is_fixed=True) for name, words, key in found)

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessa
 from annotator import registry
 from annotator.app.keys import KeyFilter
 from annotator.app.session import Session, open_session
-from annotator.app.shortcuts import ACTIONS, action_keys, changed_keys, keys_in_use
+from annotator.app.shortcuts import ACTIONS, MENU_KEYS, action_keys, changed_keys, keys_in_use
 from annotator.core.errors import AnnotatorError
 from annotator.project import Project
 from annotator.settings import UserSettings, save_settings
@@ -177,14 +177,14 @@ class MainWindow(QMainWindow):
     def _make_menus(self) -> None:
         bar = self.menuBar()
         file = bar.addMenu("&File")
-        self._add(file, "&New project…", self._new_project, "Ctrl+N")
-        self._add(file, "&Open a project…", self._choose_project, "Ctrl+O")
+        self._add(file, "&New project…", self._new_project, "new_project")
+        self._add(file, "&Open a project…", self._choose_project, "open_project")
         file.addSeparator()
-        self._add(file, "&Import clips…", lambda: self._with(lambda s: s.transfer.ask_import()), "Ctrl+I", needs=True)
+        self._add(file, "&Import clips…", lambda: self._with(lambda s: s.transfer.ask_import()), "import", needs=True)
         self._add(file, "&Export labels or model…", lambda: self._with(lambda s: s.transfer.ask_export()), needs=True)
         file.addSeparator()
-        self._add(file, "&Close project", self._back_to_start, "Ctrl+W", needs=True)
-        self._add(file, "&Quit", self.close, "Ctrl+Q")
+        self._add(file, "&Close project", self._back_to_start, "close_project", needs=True)
+        self._add(file, "&Quit", self.close, "quit")
         edit = bar.addMenu("&Edit")
         self._add(edit, "&Undo", lambda: self._do("undo"), needs=True)
         self._add(edit, "&Redo", lambda: self._do("redo"), needs=True)
@@ -193,20 +193,20 @@ class MainWindow(QMainWindow):
         view = bar.addMenu("&View")
         self._add(view, "&Fit the picture", lambda: self._do("fit"), needs=True)
         self._add(view, "&Hide or show suggestions", lambda: self._do("hide_suggestions"), needs=True)
-        self._add(view, "&Save a screenshot…", self._save_screenshot, "Ctrl+P", needs=True)
+        self._add(view, "&Save a screenshot…", self._save_screenshot, "screenshot", needs=True)
         helping = bar.addMenu("&Help")
-        self._add(helping, "&Keyboard shortcuts…", self._ask_shortcuts, "F1")
+        self._add(helping, "&Keyboard shortcuts…", self._ask_shortcuts, "shortcuts")
         self._add(helping, "&About", lambda: QMessageBox.about(self, "Echo Annotator", _ABOUT))
 
     def _add(
-        self, menu: QMenu | None, text: str, slot: Callable[[], object], key: str = "", *, needs: bool = False
+        self, menu: QMenu | None, text: str, slot: Callable[[], object], name: str = "", *, needs: bool = False
     ) -> None:
         if menu is None:
             return
         action = QAction(text, self)
         action.triggered.connect(lambda _checked=False: slot())
-        if key:
-            action.setShortcut(QKeySequence(key))
+        if name:
+            action.setShortcut(QKeySequence(MENU_KEYS[name]))
         if needs:
             self._project_actions.append(action)
         menu.addAction(action)
@@ -292,9 +292,10 @@ class MainWindow(QMainWindow):
 
     def _ask_shortcuts(self) -> None:
         protocol = self.session.project.protocol if self.session is not None else None
-        asked = ShortcutsDialog.ask(action_keys(protocol, self.settings.shortcuts), parent=self)
+        chosen = self.settings.shortcuts
+        asked = ShortcutsDialog.ask(action_keys(protocol, chosen), parent=self)
         if asked is not None:
-            self.settings = self.settings.model_copy(update={"shortcuts": changed_keys(asked)})
+            self.settings = self.settings.model_copy(update={"shortcuts": changed_keys(asked, protocol, chosen)})
             self.save_settings()
             self._bind_keys()
 

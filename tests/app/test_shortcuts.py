@@ -32,4 +32,21 @@ def test_a_structures_key_wins() -> None:
 
 def test_only_changes_are_stored() -> None:
     keys = {action.id: action.default for action in ACTIONS} | {"accept": "G", "structure:one": "a"}
-    assert changed_keys(keys) == {"accept": "G"}
+    assert changed_keys(keys, None, {}) == {"accept": "G"}
+    assert changed_keys({}, None, {"accept": "G"}) == {}
+
+
+def test_a_key_that_one_protocol_takes_away_is_kept_for_the_others() -> None:
+    protocol = LabelProtocol(
+        "p", "P", (Structure("one", "One", "#ffffff", "a"), Structure("two", "Two", "#000000", "g"))
+    )
+    assert changed_keys({"accept": "", "reject": "", "fit": "9"}, protocol, {"reject": "G"}) == {
+        "reject": "G",
+        "fit": "9",
+    }
+
+
+def test_a_key_that_always_does_something_else_is_nobodys_and_shown_as_such() -> None:
+    fixed = {key.key: key for key in action_keys(None, {}) if key.is_fixed}
+    assert {"Ctrl+I", "F1", "Ctrl+Y", "Enter"} <= set(fixed)
+    assert keys_in_use(None, {"accept": "Ctrl+I", "fit": "Ctrl+Y"}).items() >= {("accept", ""), ("fit", "")}

@@ -27,7 +27,7 @@ from annotator.ui.style import TIGHT
 class ActionKey:
     """An action with its key sequence in Qt's portable text (``"Ctrl+Z"``), empty for none.
 
-    ``is_fixed`` holds for keys that the protocol gives: shown, never edited, and not free for others.
+    ``is_fixed`` holds for keys of the protocol and the menus: shown, never edited, and not free for others.
     """
 
     id: str
@@ -84,7 +84,7 @@ class ShortcutsDialog(FormDialog):
             table.setItem(row, 0, QTableWidgetItem(action.name))
             item = QTableWidgetItem(_shown(self._keys[action.id]))
             if action.is_fixed:
-                item.setToolTip("Given by the protocol")
+                item.setToolTip("This key stays as it is")
                 item.setForeground(Qt.GlobalColor.gray)
             table.setItem(row, 1, item)
         return table
