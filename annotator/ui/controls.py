@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QPainter, QPaintEvent, QWheelEvent
-from qtpy.QtWidgets import QComboBox, QFrame, QLabel, QPushButton, QToolButton
+from qtpy.QtCore import QLocale, QSize, Qt
+from qtpy.QtGui import QPainter, QPaintEvent, QValidator, QWheelEvent
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QLabel, QPushButton, QToolButton
 
 from annotator.ui.style import icon
 
@@ -23,6 +23,27 @@ class ChoiceBox(QComboBox):
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to whoever is behind."""
         event.ignore()
+
+
+class DecimalBox(QDoubleSpinBox):
+    """A number with a decimal point, as everywhere in the window; a comma is taken for one.
+
+    Where the computer's language has a comma, Qt would drop the point and read 0.31 as 31.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setLocale(QLocale.c())
+        self.setAccessibleName(name)
+
+    def validate(self, text: str, at: int) -> tuple[QValidator.State, str, int]:
+        """Whether this may be typed; see Qt."""
+        state, written, place = super().validate(text.replace(",", "."), at)
+        return state, written, place
+
+    def valueFromText(self, text: str) -> float:
+        """The number that was typed."""
+        return super().valueFromText(text.replace(",", "."))
 
 
 class LineLabel(QLabel):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QGroupBox, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QWidget
 
 from annotator.core.identity import Spacing
-from annotator.ui.controls import label, push_button
+from annotator.ui.controls import DecimalBox, label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
 from annotator.ui.style import TIGHT
 
@@ -66,27 +66,24 @@ class ConfirmSpacingDialog(FormDialog):
         self.refresh()
 
     @staticmethod
-    def _make_box(value: float, name: str) -> QDoubleSpinBox:
-        box = QDoubleSpinBox()
+    def _make_box(value: float, name: str) -> DecimalBox:
+        box = DecimalBox(name)
         box.setDecimals(4)
         box.setRange(0.0, 50.0)
         box.setSingleStep(0.01)
         box.setSpecialValueText("not set")
         box.setValue(value)
-        box.setAccessibleName(name)
         return box
 
     def _make_distance(self) -> QGroupBox:
         group = QGroupBox("Or from a distance that you know, such as two marks of the depth scale")
-        self.pixels = QDoubleSpinBox()
+        self.pixels = DecimalBox("Distance in pixels")
         self.pixels.setRange(0.0, 20000.0)
         self.pixels.setDecimals(1)
-        self.pixels.setAccessibleName("Distance in pixels")
-        self.mm = QDoubleSpinBox()
+        self.mm = DecimalBox("Distance in millimetres")
         self.mm.setRange(0.0, 1000.0)
         self.mm.setDecimals(1)
         self.mm.setValue(50.0)
-        self.mm.setAccessibleName("Distance in millimetres")
         self.work_out = push_button("Work out")
         self.work_out.setAutoDefault(False)
         self.work_out.setEnabled(False)

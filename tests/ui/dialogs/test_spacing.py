@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QLocale
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from annotator.core.errors import AnnotatorError
@@ -32,6 +34,26 @@ def test_a_known_distance_gives_the_size(qtbot: QtBot, press: Press, button: Fin
     press(dialog, "Work out")
     assert dialog.value() == Spacing(0.25, 0.25)
     assert button(dialog, "Use this size").isEnabled()
+
+
+@pytest.fixture
+def _german() -> Iterator[None]:
+    before = QLocale()
+    QLocale.setDefault(QLocale(QLocale.Language.German, QLocale.Country.Germany))
+    yield
+    QLocale.setDefault(before)
+
+
+@pytest.mark.parametrize("typed", ["0.31", "0,31"])
+@pytest.mark.usefixtures("_german")
+def test_a_point_and_a_comma_mean_the_same_in_every_language(qtbot: QtBot, typed: str) -> None:
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is doubted.", Spacing(0.5, 0.25), (400, 600)))
+    qtbot.addWidget(dialog)
+    dialog.mm_y.selectAll()
+    QTest.keyClicks(dialog.mm_y, typed)
+    dialog.mm_y.interpretText()
+    assert dialog.value() == Spacing(0.31, 0.25)
+    assert dialog.mm_y.text() == "0.3100"
 
 
 def test_a_distance_of_nothing_is_an_error() -> None:
