@@ -11,6 +11,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QProgressDialog, QWidget
 
+from annotator.app.farewell import keep_painting
 from annotator.core.errors import AnnotatorError, Cancelled
 from annotator.engine.jobs.progress import Progress
 
@@ -59,6 +60,8 @@ class BackgroundJob(QObject):
         Called in the GUI thread, one of them, once.
     parent
         The window.
+    can_cancel
+        Whether the job reports its progress, and so can be stopped on the way.
     """
 
     def __init__(
@@ -69,8 +72,10 @@ class BackgroundJob(QObject):
         on_done: Callable[[Any], None],
         on_error: Callable[[str], None],
         parent: QWidget,
+        can_cancel: bool = True,
     ) -> None:
         super().__init__(parent)
+        self._title, self._window = title, parent
         self._report = _Report()
         self._result: Any = None
         self._error: str | None = None
@@ -81,6 +86,8 @@ class BackgroundJob(QObject):
         self._dialog.setMinimumWidth(380)
         self._dialog.setAutoClose(False)
         self._dialog.setAutoReset(False)
+        if not can_cancel:
+            self._dialog.setCancelButton(None)
         self._dialog.canceled.connect(self._cancel)
         self._thread = threading.Thread(target=self._run, args=(job, title), name="annotator-job", daemon=True)
         self._timer = QTimer(self)
@@ -93,11 +100,11 @@ class BackgroundJob(QObject):
         self._timer.start(_POLL_MS)
 
     def wait(self) -> None:
-        """Cancel and wait for the end, before the project closes."""
+        """Cancel and wait for the end, before the project closes; the window paints meanwhile."""
         self._cancel()
-        self._thread.join()
         self._timer.stop()
-        self._dialog.close()
+        keep_painting(self._thread.join, f"{self._title} is ending…", self._window)
+        self._leave()
 
     @property
     def is_running(self) -> bool:
@@ -125,11 +132,14 @@ class BackgroundJob(QObject):
         if self._thread.is_alive():
             return
         self._timer.stop()
-        self._dialog.canceled.disconnect(self._cancel)
-        self._dialog.close()
-        self._dialog.deleteLater()
+        self._leave()
         if self._error is not None:
             self._on_error(self._error)
         else:
             self._on_done(self._result)
+
+    def _leave(self) -> None:
+        self._dialog.canceled.disconnect(self._cancel)
+        self._dialog.close()
+        self._dialog.deleteLater()
         self.deleteLater()

@@ -119,7 +119,12 @@ class Transfer:
             )
             return
         out = asked.folder / f"{project.path.name}-model{_WEIGHT_SUFFIXES.get(asked.format, '')}"
-        self._start("The export", lambda _progress: _export_weights(project, asked.format, out), self._weights_written)
+        self._start(
+            "The export of the model",
+            lambda _progress: _export_weights(project, asked.format, out),
+            self._weights_written,
+            can_cancel=False,
+        )
 
     def _exported(self, report: WriteReport, out: Path) -> None:
         self._say(Message(f"Exported {counted(len(report.files), 'file')} to {out}."))
@@ -129,7 +134,9 @@ class Transfer:
     def _weights_written(self, out: Path) -> None:
         self._say(Message(f"Exported the model to {out}."))
 
-    def _start(self, title: str, job: Callable[[Progress], Any], on_done: Callable[[Any], None]) -> None:
+    def _start(
+        self, title: str, job: Callable[[Progress], Any], on_done: Callable[[Any], None], *, can_cancel: bool = True
+    ) -> None:
         if self._job is not None:
             self._say(Message("Another import or export is still running.", MessageLevel.WARNING))
             return
@@ -142,7 +149,7 @@ class Transfer:
             self._job = None
             self._say(Message(sentence, MessageLevel.ERROR))
 
-        self._job = BackgroundJob(title, job, on_done=done, on_error=failed, parent=self._parent)
+        self._job = BackgroundJob(title, job, on_done=done, on_error=failed, parent=self._parent, can_cancel=can_cancel)
         self._job.start()
 
 
