@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget
@@ -325,14 +325,17 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files where a project is open."""
-        if self.session is not None and event.mimeData().hasUrls():
-            event.acceptProposedAction()
+        can_copy = bool(event.possibleActions() & Qt.DropAction.CopyAction)
+        if self.session is not None and event.mimeData().hasUrls() and can_copy:
+            _accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Offer dropped files for import."""
         paths = tuple(Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
+        _accept_as_copy(event)
         if paths:
-            self._with(lambda session: session.transfer.ask_import(paths))
+            # The program that they come from stands still until the drop is over, and a question takes its time.
+            QTimer.singleShot(0, lambda: self._with(lambda session: session.transfer.ask_import(paths)))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save, stop the learner and close; or stay, where the person would rather save first."""
@@ -344,3 +347,9 @@ class MainWindow(QMainWindow):
         if isinstance(application, QApplication):
             application.focusChanged.disconnect(self._keys.follow_focus)
         event.accept()
+
+
+def _accept_as_copy(event: QDropEvent) -> None:
+    """Take what is dropped as a copy: a program that offered to move it must not delete the original."""
+    event.setDropAction(Qt.DropAction.CopyAction)
+    event.accept()

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
+from qtpy.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
+from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QAbstractButton, QApplication, QListWidget, QWidget
 
 from annotator.app.session import Session
@@ -291,6 +292,21 @@ def test_a_folder_that_is_no_project_is_one_sentence(
     assert not window.open_project(tmp_path / "nothing here")
     assert len(heard) == 1
     assert "nothing here" in heard[0]
+
+
+def test_dropped_files_are_copied_and_asked_about_when_the_drop_is_over(
+    qtbot: Any, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, ...]] = []
+    monkeypatch.setattr(session_of(window).transfer, "ask_import", asked.append)
+    carried = QMimeData()
+    carried.setUrls([QUrl.fromLocalFile(str(tmp_path / "one.dcm"))])
+    offered = Qt.DropAction.MoveAction | Qt.DropAction.CopyAction
+    drop = QDropEvent(QPointF(9, 9), offered, carried, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier)
+    drop.setDropAction(Qt.DropAction.MoveAction)
+    window.dropEvent(drop)
+    assert (drop.isAccepted(), drop.dropAction(), asked) == (True, Qt.DropAction.CopyAction, [])
+    qtbot.waitUntil(lambda: asked == [(tmp_path / "one.dcm",)])
 
 
 def test_the_recipe_is_shown_and_changed_in_the_learners_window(
