@@ -79,6 +79,7 @@ class MainWindow(QMainWindow):
         try:
             session = open_session(path, self.settings, parent=self)
         except AnnotatorError as error:
+            self.show_start_page()
             self.complain(str(error))
             return False
         self.show_session(session)

@@ -292,6 +292,8 @@ def test_a_folder_that_is_no_project_is_one_sentence(
     assert not window.open_project(tmp_path / "nothing here")
     assert len(heard) == 1
     assert "nothing here" in heard[0]
+    (recent,) = window.start_page.findChildren(QListWidget)
+    assert recent.count() == 1, "the project that was closed for it can be opened again"
 
 
 def test_dropped_files_are_copied_and_asked_about_when_the_drop_is_over(
