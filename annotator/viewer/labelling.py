@@ -93,7 +93,7 @@ class Labelling:
         return len(drafts)
 
     def accept(self, structures: Iterable[str]) -> int:
-        """Take suggestions as labels in one step, asking about a single empty one; how many were taken.
+        """Take suggestions as labels in one step, but for hidden ones, asking about an empty one; how many were taken.
 
         The frame is the one on screen when this is called, whatever comes on screen while the person answers.
         """
@@ -116,10 +116,12 @@ class Labelling:
         return len(edits)
 
     def reject(self, structures: Iterable[str]) -> int:
-        """Refuse suggestions in one step; how many were refused."""
-        view = self._desk.view()
+        """Refuse suggestions in one step, but for hidden ones; how many were refused."""
+        view, hidden = self._desk.view(), self._desk.hidden
         edits = tuple(
-            Assign(s, StructureLabel(LabelStatus.REJECTED)) for s in structures if view.states[s] is CellState.SUGGESTED
+            Assign(s, StructureLabel(LabelStatus.REJECTED))
+            for s in structures
+            if view.states[s] is CellState.SUGGESTED and s not in hidden
         )
         if edits:
             self._commit(edits, Origin.DRAWN, view.snapshot)

@@ -79,7 +79,7 @@ class Workbench(Stage):
     def accept_all(self) -> None:
         """Take all suggestions of the frame as labels, in one undo step."""
         if self._act(lambda: self.labelling.accept(self.desk.view().suggested)) == 0:
-            self._tell_none("This frame has no suggestion to accept.")
+            self._tell_none("This frame shows no suggestion to accept.")
 
     def reject(self, structure: str | None = None) -> None:
         """Refuse the suggestion of a structure; it is not offered again in this frame."""
@@ -90,7 +90,7 @@ class Workbench(Stage):
     def reject_all(self) -> None:
         """Refuse all suggestions of the frame, in one undo step."""
         if self._act(lambda: self.labelling.reject(self.desk.view().suggested)) == 0:
-            self._tell_none("This frame has no suggestion to reject.")
+            self._tell_none("This frame shows no suggestion to reject.")
 
     @only_pen_up
     def correct(self, structure: str | None = None) -> None:
@@ -205,8 +205,11 @@ class Workbench(Stage):
 
     def _none_of(self, structure: str, to: str) -> str:
         name = self._name(structure)
-        if self.desk.view().states[structure] is CellState.NOT_IN_VIEW:
+        state = self.desk.view().states[structure]
+        if state is CellState.NOT_IN_VIEW:
             return f"{name}: this view does not show it. Draw it if this picture does, or correct the clip's view."
+        if state is CellState.SUGGESTED and structure in self.desk.hidden:
+            return f"{name} is hidden; show it before you {to} its suggestion."
         return f"{name} has no suggestion to {to} in this frame."
 
     def _name(self, structure: str) -> str:

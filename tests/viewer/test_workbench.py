@@ -131,6 +131,21 @@ def test_accept_all_is_one_undo_step(bench: Workbench, project: Project, suggest
     assert states(bench)["lv"] is CellState.ACCEPTED
 
 
+def test_a_hidden_suggestion_is_neither_accepted_nor_rejected(bench: Workbench, suggest: Suggest) -> None:
+    suggest(1, lv=LEFT, myo=RIGHT)
+    told = messages(bench)
+    bench.set_visible("lv", is_visible=False)
+    bench.accept()
+    bench.reject()
+    bench.reject_all()
+    assert states(bench)["lv"] is CellState.SUGGESTED
+    assert states(bench)["myo"] is CellState.REJECTED
+    assert [message.sentence for message in told] == [
+        "LV cavity is hidden; show it before you accept its suggestion.",
+        "LV cavity is hidden; show it before you reject its suggestion.",
+    ]
+
+
 @pytest.mark.parametrize("answer", [True, False])
 def test_accepting_an_empty_suggestion_asks(bench: Workbench, suggest: Suggest, *, answer: bool) -> None:
     asked: list[str] = []
