@@ -99,18 +99,19 @@ class ClipDetailsPanel(QWidget):
         layout.addStretch(1)
 
     def show_state(self, details: ClipDetails | None) -> None:
-        """Show a clip's facts, or that no clip is open; a domain that is being typed is left alone."""
+        """Show a clip's facts, or that no clip is open; a domain that is being typed for it is left alone."""
         self.setEnabled(details is not None)
         if details is None:
             self._title.setText("No clip open")
             self._facts.clear()
             return
+        is_same_clip = details.name == self._title.text()
         self._show_title(details)
         views = (_NO_VIEW, *details.views)
         _fill(self._view, views, details.view or _NO_VIEW)
         self._domain = details.domain
         line = self._domains.lineEdit()
-        if line is None or not (line.hasFocus() and line.isModified()):
+        if line is None or not (is_same_clip and line.hasFocus() and line.isModified()):
             _fill(self._domains, details.domains, details.domain)
         self._show_spacing(details)
 

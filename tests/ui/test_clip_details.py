@@ -71,6 +71,11 @@ def test_a_new_domain_is_typed_once(qtbot: QtBot, panel: ClipDetailsPanel, detai
     assert line.text() == "vendor-c", "a refresh leaves alone what is being typed"
     QTest.keyClick(line, Qt.Key.Key_Return)
     assert chosen == ["vendor-c"]
+    QTest.keyClicks(line, "-2")
+    panel.show_state(replace(details, name="another clip"))
+    assert line.text() == details.domain, "what was typed for one clip is not said of another"
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert chosen == ["vendor-c"]
 
 
 def test_a_doubted_spacing_asks_to_be_confirmed(
