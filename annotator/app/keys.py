@@ -57,7 +57,8 @@ class KeyFilter(QObject):
                 if _belongs_to_widget(QApplication.focusWidget(), event):
                     event.accept()
                     return True
-                if self._is_watched(event) and self._pressed_at is None:
+                if self._is_watched(event):
+                    # Also where it was let go in another window, and nobody told.
                     self._pressed_at = time.monotonic()
             elif event.type() == QEvent.Type.KeyRelease and self._is_watched(event):
                 self._release()

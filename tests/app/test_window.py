@@ -210,6 +210,18 @@ def test_tools_and_sizes_have_keys(qtbot: Any, window: MainWindow) -> None:
     assert not bench.scene.suggestions.visible
 
 
+def test_a_key_that_was_let_go_in_another_window_counts_as_tapped_again(
+    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = session_of(window).bench
+    qtbot.keyPress(native(window), Qt.Key.Key_H)
+    monkeypatch.setattr("annotator.app.keys._HOLD_S", 0.2)
+    qtbot.wait(250)
+    assert bench.tool.are_suggestions_hidden
+    press(qtbot, window, Qt.Key.Key_H)
+    assert not bench.tool.are_suggestions_hidden
+
+
 def test_frames_move_and_the_picture_follows(qtbot: Any, window: MainWindow) -> None:
     session = session_of(window)
     press(qtbot, window, Qt.Key.Key_Right)
