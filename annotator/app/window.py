@@ -312,7 +312,7 @@ class MainWindow(QMainWindow):
         if session is None:
             return
         path, _ = QFileDialog.getSaveFileName(self, "Save a screenshot", "screenshot.png", "Pictures (*.png)")
-        if path and not session.page.canvas.native.grab().save(path):
+        if path and not session.page.canvas.native.grab().save(path, "PNG"):
             self.complain(f"{path}: the picture cannot be written; choose another folder.")
 
     def save_settings(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QAbstractButton, QApplication, QListWidget, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QListWidget, QWidget
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
@@ -220,6 +220,14 @@ def test_a_key_that_was_let_go_in_another_window_counts_as_tapped_again(
     assert bench.tool.are_suggestions_hidden
     press(qtbot, window, Qt.Key.Key_H)
     assert not bench.tool.are_suggestions_hidden
+
+
+def test_a_screenshot_is_a_png_whatever_its_name(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "case seven"), ""))
+    window._save_screenshot()
+    assert (tmp_path / "case seven").read_bytes().startswith(b"\x89PNG")
 
 
 def test_frames_move_and_the_picture_follows(qtbot: Any, window: MainWindow) -> None:
