@@ -22,7 +22,7 @@ from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
 from annotator.core.status import LabelStatus, Origin, Provenance
 from annotator.project import schema, tainting
-from annotator.project.headers import parse_header
+from annotator.project.headers import header_text, parse_header
 from annotator.project.history import action_of, add_operation, copy_details, copy_labels, sentence
 from annotator.project.merging import merged
 from annotator.project.reading import ProjectReader
@@ -229,11 +229,25 @@ class LabelWriter(ProjectReader):
                 add_operation(connection, revision, kind, target=target, author=author, time=stamp[1])
                 copy_labels(connection, target, which, revision=revision, stamp=stamp)
                 copy_details(connection, target, which, revision=revision)
+                self._take_patients_along(connection, revision)
                 cells, details = _written(connection, revision)
                 text += self._set_apart(connection, {self._state.names[r.clip_id]: Split(r.split) for r in details})
             commit = self._follow_copies(revision, cells, details)
             self._follow(kind, revision, target)
         return self._emitted(replace(commit, kind=kind, sentence=text))
+
+    def _take_patients_along(self, connection: Connection, revision: int) -> None:
+        """Give clips that were imported since the split that their patient's other clips have from a revision on."""
+        clips, ids = self._state.clips, self._state.ids
+        changed = {self._state.names[row.clip_id]: Split(row.split) for row in _written(connection, revision)[1]}
+        splits = {clips[name].header.patient: split for name, split in changed.items()}
+        rows = [
+            {"clip_id": ids[name], "revision": revision, "split": split.value, "header": header_text(clip.header)}
+            for name, clip in clips.items()
+            if (split := splits.get(clip.header.patient, clip.split)) is not clip.split and name not in changed
+        ]
+        if rows:
+            connection.execute(sa.insert(schema.clip_details), rows)
 
     def _set_apart(self, connection: Connection, splits: Mapping[str, Split]) -> str:
         """Forget what was learnt from clips that become test or validation clips.

@@ -127,6 +127,20 @@ def test_a_patient_is_in_one_split(project: Project) -> None:
     assert len(list((project.path / "clips").iterdir())) == 2
 
 
+def test_a_clip_that_came_since_goes_along_where_its_patient_s_split_is_undone(project: Project) -> None:
+    project.update_clip("clip", project.clip("clip").header, author="ann", split=Split.TEST)
+    late = project.add_clip(recording(project, "late", seed=1), author="ann", split=Split.TEST).clip
+    for move, split in ((project.undo, Split.TRAIN), (project.redo, Split.TEST), (project.undo, Split.TRAIN)):
+        commit = move(author="ann")
+        assert commit is not None
+        assert commit.clips == ("clip", "late")
+        assert {c.split for c in project.clips()} == {split}
+    assert project.clip("late").header == late.header
+    project.close()
+    with Project.open(project.path) as again:
+        assert {c.split for c in again.clips()} == {Split.TRAIN}
+
+
 def test_details_of_a_clip_can_be_edited_and_undone(project: Project) -> None:
     before = project.clip("clip").header
     spaced = replace(before, spacing=Spacing(0.3, 0.2), spacing_status=SpacingStatus.CONFIRMED)
