@@ -114,6 +114,11 @@ class SuggestionsReady:
 
 
 @dataclass(frozen=True, slots=True)
+class SuggestionsGone:
+    """None of the suggestions so far holds any more, since the model that made them may not serve."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReliabilityCurve:
     """What a model says of its certainty against what came true.
 
@@ -243,4 +248,4 @@ class Trouble:
     can_retry: bool
 
 
-Event = SuggestionsReady | TrainingStatus | SnapshotPublished | QueueReady | Trouble
+Event = SuggestionsReady | SuggestionsGone | TrainingStatus | SnapshotPublished | QueueReady | Trouble

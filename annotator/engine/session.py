@@ -26,6 +26,7 @@ from annotator.engine.messages import (
     Resume,
     RunState,
     Stop,
+    SuggestionsGone,
     TrainingStatus,
     Trouble,
     UseRecipe,
@@ -185,6 +186,7 @@ class TrainingSession:
             # It may have been written between the change and now.
             self._project.checkpoint_path.unlink(missing_ok=True)
         self._suggester.server.stop_serving()
+        self._events.append(SuggestionsGone())
         self._events += self._suggester.use_newest()
 
     def _look(self, key: FrameKey, at: float) -> None:

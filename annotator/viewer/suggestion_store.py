@@ -61,6 +61,13 @@ class SuggestionStore:
         if old is not None:
             self._bytes -= _size(old)
 
+    def clear(self) -> tuple[FrameKey, ...]:
+        """Forget every suggestion; the frames that had one."""
+        keys = tuple(self._kept)
+        for key in keys:
+            self.drop(key)
+        return keys
+
 
 def _size(made: Suggestion) -> int:
     return made.classes.nbytes + made.certainty.nbytes

@@ -7,7 +7,7 @@ window calls on its timer, so that only the GUI thread touches a layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import assert_never
 
@@ -21,6 +21,7 @@ from annotator.engine.messages import (
     QueueReady,
     Resume,
     SnapshotPublished,
+    SuggestionsGone,
     SuggestionsReady,
     TrainingStatus,
     Trouble,
@@ -249,8 +250,10 @@ class Workbench(Stage):
 
     def _take_event(self, event: Event) -> None:
         match event:
-            case SuggestionsReady():
-                self._take_suggestions(event)
+            case SuggestionsReady(suggestions):
+                self._note_suggestions(made.key for made in suggestions if self.desk.suggestions.put(made))
+            case SuggestionsGone():
+                self._note_suggestions(self.desk.suggestions.clear())
             case TrainingStatus():
                 self.board.take_status(event)
                 self.patience.ask("training", self.panels.push_training)
@@ -270,10 +273,10 @@ class Workbench(Stage):
             case _:
                 assert_never(event)
 
-    def _take_suggestions(self, event: SuggestionsReady) -> None:
-        for made in event.suggestions:
-            if self.desk.suggestions.put(made):
-                self.desk.forget(made.key)
-                if self._is_open(made.key.clip):
-                    self.patience.ask("timeline", partial(self.panels.push_timeline, has_new_cells=True))
-                    self._is_frame_stale |= made.key.frame == self.desk.frame
+    def _note_suggestions(self, keys: Iterable[FrameKey]) -> None:
+        """Show what became of the suggestions of some frames."""
+        for key in keys:
+            self.desk.forget(key)
+            if self._is_open(key.clip):
+                self.patience.ask("timeline", partial(self.panels.push_timeline, has_new_cells=True))
+                self._is_frame_stale |= key.frame == self.desk.frame

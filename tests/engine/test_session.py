@@ -22,6 +22,7 @@ from annotator.engine.messages import (
     RunState,
     SnapshotPublished,
     Stop,
+    SuggestionsGone,
     SuggestionsReady,
     TrainingStatus,
     Trouble,
@@ -492,6 +493,26 @@ def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
     project.update_clip("two", project.clip("two").header, author="tester", split=Split.TEST)
     driver.session.handle(DataChanged((), ("two",)))
     driver.run_to(RunState.IDLE)
+
+
+def test_suggestions_of_a_model_that_saw_a_test_patient_are_taken_back(project: Project) -> None:
+    seen = outline_square(project, add_moving_square(project, "one", patient="p1"))
+    driver, _ = driven(project)
+    driver.session.handle(Look(seen))
+    driver.run(lambda: has(driver, SnapshotPublished))
+    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    driver.session.handle(DataChanged((), ("two",)))
+    driver.settle()
+    driver.session._publish()
+    driver.settle()
+    assert of(driver, SuggestionsReady)[-1].suggestions[0].snapshot == 2
+    assert not has(driver, SuggestionsGone)
+    commit = project.update_clip("two", project.clip("two").header, author="tester", split=Split.TEST)
+    driver.session.handle(DataChanged(commit.keys, commit.clips))
+    driver.events.clear()
+    driver.run(lambda: has(driver, SuggestionsReady))
+    assert isinstance(driver.events[0], SuggestionsGone)
+    assert {s.snapshot for event in of(driver, SuggestionsReady) for s in event.suggestions} == {1}
 
 
 def test_a_full_disk_is_told_once_and_training_goes_on(project: Project) -> None:

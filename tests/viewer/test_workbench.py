@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
-from annotator.engine.messages import Look, Trouble
+from annotator.engine.messages import Look, SuggestionsGone, Trouble
 from annotator.project import Project
 from annotator.viewer.patience import REST_S
 from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, Tool
@@ -271,6 +271,21 @@ def test_an_older_model_does_not_replace_a_newer(bench: Workbench, suggest: Sugg
     suggest(2, lv=LEFT)
     suggest(1, lv=RIGHT)
     assert np.array_equal(bench.desk.view().suggestions == 1, LEFT)
+
+
+def test_suggestions_of_a_model_that_may_not_serve_go_and_an_older_model_s_come(
+    bench: Workbench, suggest: Suggest, engine: Any
+) -> None:
+    suggest(2, lv=LEFT)
+    bench.go_to(1)
+    suggest(2, lv=LEFT)
+    engine.waiting.append(SuggestionsGone())
+    bench.pump()
+    assert not bench.desk.view().suggestions.any()
+    assert not bench.scene.suggestions.data.any()
+    assert bench.desk.suggestions.found(FrameKey("clip0", 0)) == frozenset()
+    suggest(1, lv=RIGHT)
+    assert np.array_equal(bench.desk.view().suggestions == 1, RIGHT)
 
 
 def test_the_learner_hears_where_the_person_looks(bench: Workbench, engine: Any) -> None:
