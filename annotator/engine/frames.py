@@ -51,6 +51,7 @@ class FrameBook:
         self._workshop = workshop
         self._shelf = shelf
         self._clips: dict[str, Clip] = {}
+        self._revision = 0
         self._finished: dict[FrameKey, frozenset[str]] = {}
         self._dirty: deque[FrameKey] = deque()
         self._digests: dict[FrameKey, bytes] = {}
@@ -73,6 +74,11 @@ class FrameBook:
     def clips(self) -> dict[str, Clip]:
         """All clips by name, as of the last survey."""
         return self._clips
+
+    @property
+    def revision(self) -> int:
+        """Revision of the project that the clips are of; it may have gone on since."""
+        return self._revision
 
     @property
     def labelled_pairs(self) -> frozenset[tuple[str, str]]:
@@ -132,7 +138,7 @@ class FrameBook:
         AnnotatorError
             Where the project cannot be read.
         """
-        self._clips = {clip.name: clip for clip in self._project.clips()}
+        self._clips = self._clips_now()
         said = {
             key: frozenset(s for s, cell in cells.items() if cell.status.is_finished)
             for key, cells in self._project.all_statuses().items()
@@ -148,7 +154,7 @@ class FrameBook:
         AnnotatorError
             Where the project cannot be read.
         """
-        now = {clip.name: clip for clip in self._project.clips()} if clips else self._clips
+        now = self._clips_now() if clips else self._clips
         if now != self._clips:
             touched = {n for n in {*now, *self._clips} if now.get(n) != self._clips.get(n)}
             self._shelf.forget_clips(touched)
@@ -158,6 +164,10 @@ class FrameBook:
                     self._held[key] = _STALE
             self.survey()
         self._dirty.extend(keys)
+
+    def _clips_now(self) -> dict[str, Clip]:
+        self._revision, clips = self._project.dated_clips()
+        return {clip.name: clip for clip in clips}
 
     def examine(self, count: int) -> bool:
         """Read the labels of up to ``count`` changed frames; whether there were any.

@@ -157,8 +157,9 @@ class Learning:
             self._best_dice = {}
         self._troubles += [Trouble(sentence, can_retry=False) for sentence in self._book.take_troubles()]
         if had_waiting:
-            # At once, though others may still be waiting: a model that saw some of a patient saw the patient.
-            self._data_revision = self._project.data_revision
+            # At once, though others may still be waiting: a model that saw some of a patient saw the patient. And not
+            # the project's own, which may know already of a patient who is no longer for training.
+            self._data_revision = self._book.revision
         if new_labels and self._restored.labels != self._book.fingerprint() and not self._book.awaits_labels:
             self._schedule = self._schedule.after_labels()
             trainer.renew_average()

@@ -109,6 +109,11 @@ class ProjectReader:
         """All clips in the order of their import."""
         return tuple(self._state.clips.values())
 
+    def dated_clips(self) -> tuple[int, tuple[Clip, ...]]:
+        """The revision of the last change, and all clips as they are then, whoever is writing meanwhile."""
+        with self._lock:
+            return self.data_revision, self.clips()
+
     def clip(self, name: str) -> Clip:
         """The clip of a name.
 

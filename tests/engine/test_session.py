@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pytest
@@ -34,6 +34,9 @@ from annotator.engine.scoring import PER_CLIP
 from annotator.project import Project
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import BrokenTrainer, FakeTrainer
+
+if TYPE_CHECKING:
+    from annotator.learn.dataset import TrainingFrame
 
 T = TypeVar("T")
 
@@ -493,6 +496,34 @@ def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
     project.update_clip("two", project.clip("two").header, author="tester", split=Split.TEST)
     driver.session.handle(DataChanged((), ("two",)))
     driver.run_to(RunState.IDLE)
+
+
+@pytest.mark.parametrize("is_amid_a_load", [False, True])
+def test_a_model_that_is_published_before_the_session_hears_of_a_test_patient_is_marked(
+    project: Project, monkeypatch: pytest.MonkeyPatch, *, is_amid_a_load: bool
+) -> None:
+    tested = add_moving_square(project, "one", patient="p1")
+    outline_square(project, tested)
+    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    driver, workshop = driven(project)
+    fit = workshop.training_frame
+
+    def set_apart() -> None:
+        project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
+
+    def fit_while_the_window_sets_it_apart(key: FrameKey, *args: Any, **said: Any) -> TrainingFrame:
+        if project.clip(tested).split is not Split.TEST:
+            set_apart()
+        return fit(key, *args, **said)
+
+    if is_amid_a_load:
+        monkeypatch.setattr(workshop, "training_frame", fit_while_the_window_sets_it_apart)
+    else:
+        driver.settle(1)
+        set_apart()
+    driver.run(lambda: has(driver, SnapshotPublished))
+    assert any(key.clip == tested for key in workshop.trainers[0].ever_seen)
+    assert project.latest_snapshot() is None
 
 
 def test_suggestions_of_a_model_that_saw_a_test_patient_are_taken_back(project: Project) -> None:
