@@ -40,7 +40,8 @@ def held_patients(
     here = {clip.header.patient for clip in clips}
     chosen, labelled = chosen_validation(clips), labelled_patients(clips, finished)
     before, trained = _remembered(project, labelled)
-    held = tuple(p for p in before if p in here)
+    # One who was held before a manifest chose others was trained on meanwhile.
+    held = tuple(p for p in before if p in here and p not in trained)
     if labelled and not chosen:
         from annotator.learn.publish_policy import hold_aside  # noqa: PLC0415  (imports torch)
 

@@ -60,3 +60,12 @@ def test_patients_of_a_manifest_replace_the_choice_and_the_others_count_as_train
     judge = next(clip.header.patient for clip in ten.clips() if clip.split is Split.VALIDATION)
     assert _labelled(ten, 10) == (judge,)
     assert set(json.loads(ten.read_fact(TRAINED_FACT) or "")) == set(_patients(ten)) - {judge}
+
+
+def test_who_was_trained_on_while_a_manifest_chose_others_is_not_held_again(ten: Project) -> None:
+    (before,) = _labelled(ten, 5)
+    judge = add_moving_square(ten, "judge", split=Split.VALIDATION)
+    assert before not in _labelled(ten, 5)
+    ten.update_clip(judge, ten.clip(judge).header, author="tester", split=Split.TRAIN)
+    assert _labelled(ten, 5) == ()
+    assert _labelled(ten, 6) == (_patients(ten)[5],)
