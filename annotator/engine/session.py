@@ -199,7 +199,6 @@ class TrainingSession:
             self._is_open = False
         elif self._state is RunState.SLEEPING:
             self._learning.wake()
-        self._reason = ""
         self._signal(Signal.RESUME)
 
     def _use_recipe(self, recipe: str) -> None:
@@ -319,7 +318,6 @@ class TrainingSession:
                 self._reason = "nothing is new since it fell asleep"
                 self._signal(Signal.PLATEAU)
             else:
-                self._reason = ""
                 self._signal(Signal.LOADED)
         return has_worked
 
@@ -373,6 +371,8 @@ class TrainingSession:
 
     def _signal(self, signal: Signal) -> None:
         before, self._state = self._state, transition(self._state, signal)
+        if self._state not in (RunState.SLEEPING, RunState.FAILED):
+            self._reason = ""
         if before is not self._state:
             _LOG.info("%s: %s -> %s", signal, before, self._state)
             self._learning.meter.reset()

@@ -402,6 +402,19 @@ def test_it_sleeps_on_a_plateau_also_after_a_restart_and_wakes_at_a_new_label(pr
     assert [trainer.renewals for trainer in workshop.trainers] == [1]
 
 
+def test_why_it_slept_is_not_why_it_waits(project: Project) -> None:
+    key = outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
+    check_soon(driver)
+    driver.run_to(RunState.SLEEPING)
+    project.undo(author="tester")
+    tell(driver, key)
+    driver.run_to(RunState.IDLE)
+    assert driver.session.sentence == "Waiting for the first finished label."
+
+
 def test_a_clip_that_arrives_while_it_sleeps_does_not_wake_it(project: Project) -> None:
     outline_square(project, add_moving_square(project, "one"))
     driver, _ = driven(project)
