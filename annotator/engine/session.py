@@ -310,16 +310,16 @@ class TrainingSession:
         has_worked = self._learning.load(PIECE)
         self._events += self._learning.take_troubles()
         awaits = self._book.has_waiting if self._options.is_reproducible else self._book.awaits_labels
-        if self._state is RunState.LOADING and not awaits:
-            has_worked = True
-            if not self._book.has_labels:
-                self._signal(Signal.EMPTIED)
-            elif self._learning.may_go_on_sleeping and self._options.sleeps:
-                self._reason = "nothing is new since it fell asleep"
-                self._signal(Signal.PLATEAU)
-            else:
-                self._signal(Signal.LOADED)
-        return has_worked
+        if awaits or (self._state is RunState.TRAINING and self._book.has_labels):
+            return has_worked
+        if not self._book.has_labels:
+            self._signal(Signal.EMPTIED)
+        elif self._learning.may_go_on_sleeping and self._options.sleeps:
+            self._reason = "nothing is new since it fell asleep"
+            self._signal(Signal.PLATEAU)
+        else:
+            self._signal(Signal.LOADED)
+        return True
 
     def _step(self) -> bool:
         if self._state is not RunState.TRAINING or not self._learning.can_step:

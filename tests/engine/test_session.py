@@ -457,6 +457,19 @@ def test_a_model_that_saw_some_of_a_patient_counts_as_one_that_saw_the_patient(p
     assert project.snapshots()[-1].id in project.remove_patient("p2").tainted_snapshots
 
 
+def test_where_the_last_labelled_patient_is_for_validation_it_waits(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.run_to(RunState.TRAINING)
+    commit = project.update_clip(clip, project.clip(clip).header, author="tester", split=Split.VALIDATION)
+    driver.session.handle(DataChanged(commit.keys, commit.clips))
+    driver.run_to(RunState.IDLE)
+    driver.settle()
+    assert driver.session.state is RunState.IDLE
+    assert "Learning" not in driver.session.sentence
+
+
 def test_a_removed_patient_leaves_the_trainer_and_an_empty_project_idles(project: Project) -> None:
     clip = add_moving_square(project, "one", patient="p1")
     key = outline_square(project, clip)
