@@ -19,7 +19,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.status import Origin
 from annotator.engine.holding import held_patients
-from annotator.engine.roles import Plan, plan_frames
+from annotator.engine.roles import MAX_UNLABELLED, Plan, plan_frames
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import TrainerProtocol, Workshop
 
@@ -206,8 +206,8 @@ class FrameBook:
 
     def _replan(self) -> None:
         held = held_patients(self._project, tuple(self._clips.values()), self._finished)
-        reach = self._workshop.neighbour_reach
-        self._plan = plan_frames(tuple(self._clips.values()), self._finished, held=held, reach=reach)
+        reach, most = self._workshop.neighbour_reach, min(MAX_UNLABELLED, self._workshop.most_unlabelled)
+        self._plan = plan_frames(tuple(self._clips.values()), self._finished, held=held, reach=reach, most=most)
         self._pairs = frozenset(
             (self._clips[key.clip].header.domain, s) for key in self._plan.labelled for s in self._finished[key]
         )

@@ -61,7 +61,12 @@ def chosen_validation(clips: Collection[Clip]) -> tuple[str, ...]:
 
 
 def plan_frames(
-    clips: Sequence[Clip], finished: Collection[FrameKey], *, held: Collection[str], reach: int = 0
+    clips: Sequence[Clip],
+    finished: Collection[FrameKey],
+    *,
+    held: Collection[str],
+    reach: int = 0,
+    most: int = MAX_UNLABELLED,
 ) -> Plan:
     """Give every frame its part; a picture that is also a test clip's, under another patient, has none.
 
@@ -76,6 +81,8 @@ def plan_frames(
     reach
         Spacing in frames up to which a labelled frame and two unlabelled ones are wanted in a row; 0 where training
         has no use for neighbours.
+    most
+        Unlabelled frames at most.
     """
     tested = {c.pixels for c in clips if c.split is Split.TEST and c.pixels}
     usable = [c for c in clips if c.split is not Split.TEST and c.pixels not in tested]
@@ -86,16 +93,16 @@ def plan_frames(
     return Plan(
         labelled=tuple(key for key in done if key.clip in train),
         validation=spread([key for key in done if key.clip in checked], MAX_VALIDATION),
-        unlabelled=_unlabelled([c for c in clips if c.name in train], taken, reach),
+        unlabelled=_unlabelled([c for c in clips if c.name in train], taken, reach, most),
         held=tuple(held),
     )
 
 
-def _unlabelled(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int) -> tuple[FrameKey, ...]:
-    if not clips:
+def _unlabelled(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int, most: int) -> tuple[FrameKey, ...]:
+    if not clips or not most:
         return ()
-    near = _near(clips, taken, reach) if reach else {}
-    left = MAX_UNLABELLED - sum(map(len, near.values()))
+    near = _near(clips, taken, reach, most) if reach else {}
+    left = most - sum(map(len, near.values()))
     chosen = {clip.name for clip in spread(clips, left)}
     each = max(1, min(MAX_UNLABELLED_PER_CLIP, left // len(chosen)))
     found: list[FrameKey] = []
@@ -107,13 +114,13 @@ def _unlabelled(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int) 
     return tuple(found)
 
 
-def _near(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int) -> dict[str, tuple[FrameKey, ...]]:
+def _near(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int, most: int) -> dict[str, tuple[FrameKey, ...]]:
     """Of each clip with labelled frames, the unlabelled ones nearest to them, in at most half of all places."""
     labelled: dict[str, list[int]] = {}
     for key in taken:
         labelled.setdefault(key.clip, []).append(key.frame)
-    with_labels = spread([clip for clip in clips if clip.name in labelled], MAX_UNLABELLED // 4)
-    each = min(MAX_UNLABELLED_PER_CLIP, MAX_UNLABELLED // len(with_labels)) // 2 if with_labels else 0
+    with_labels = spread([clip for clip in clips if clip.name in labelled], most // 4)
+    each = min(MAX_UNLABELLED_PER_CLIP, most // len(with_labels)) // 2 if with_labels else 0
     near: dict[str, tuple[FrameKey, ...]] = {}
     for clip in with_labels:
         distance = {k: min(abs(k.frame - f) for f in labelled[clip.name]) for k in clip.frame_keys if k not in taken}

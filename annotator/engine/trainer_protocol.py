@@ -193,6 +193,11 @@ class Workshop(Protocol):
         """Frames up to which training wants unlabelled neighbours of labelled frames; 0 for none."""
         ...
 
+    @property
+    def most_unlabelled(self) -> int:
+        """Unlabelled frames that training holds at most; 0 where it has no use for them."""
+        ...
+
     def trainer(self) -> TrainerProtocol:
         """A fresh trainer without frames."""
         ...

@@ -97,6 +97,11 @@ class LearnWorkshop:
         """Frames up to which training wants unlabelled neighbours of labelled frames; 0 for none."""
         return self._recipe.temporal.reach if self._recipe.temporal.is_on else 0
 
+    @property
+    def most_unlabelled(self) -> int:
+        """Unlabelled frames that training holds at most."""
+        return self._recipe.data.max_unlabelled
+
     def trainer(self) -> TrainerProtocol:
         """A fresh trainer.
 

@@ -209,6 +209,7 @@ class FakeWorkshop:
     starting_weights: Path | None = None
     starting_features: Path | None = None
     neighbour_reach = 0
+    most_unlabelled = 4000
 
     def __init__(
         self,
