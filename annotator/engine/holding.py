@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from annotator.core.identity import Clip, FrameKey
+from annotator.core.identity import Clip, FrameKey, Split
 from annotator.engine.roles import chosen_validation, labelled_patients
 from annotator.project import TRAINED_FACT
 
@@ -38,6 +38,7 @@ def held_patients(
         Where the choice cannot be stored.
     """
     here = {clip.header.patient for clip in clips}
+    tested = {clip.header.patient for clip in clips if clip.split is Split.TEST}
     chosen, labelled = chosen_validation(clips), labelled_patients(clips, finished)
     before, trained = _remembered(project, labelled)
     # One who was held before a manifest chose others was trained on meanwhile.
@@ -48,7 +49,7 @@ def held_patients(
         held = hold_aside(labelled, held, trained)
     _remember(project, HELD_FACT, held)
     _remember(project, TRAINED_FACT, (trained & here) | (set(labelled) - set(chosen or held)))
-    return chosen or held
+    return chosen or tuple(p for p in held if p not in tested)
 
 
 def _remembered(project: Project, labelled: Collection[str]) -> tuple[list[str], set[str]]:

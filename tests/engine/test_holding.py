@@ -69,3 +69,12 @@ def test_who_was_trained_on_while_a_manifest_chose_others_is_not_held_again(ten:
     ten.update_clip(judge, ten.clip(judge).header, author="tester", split=Split.TRAIN)
     assert _labelled(ten, 5) == ()
     assert _labelled(ten, 6) == (_patients(ten)[5],)
+
+
+def test_a_held_patient_who_becomes_a_test_patient_is_not_held_until_it_comes_back(ten: Project) -> None:
+    (held,) = _labelled(ten, 5)
+    clip = next(clip for clip in ten.clips() if clip.header.patient == held)
+    ten.update_clip(clip.name, clip.header, author="tester", split=Split.TEST)
+    assert _labelled(ten, 5) == ()
+    ten.undo(author="tester")
+    assert _labelled(ten, 5) == (held,)
