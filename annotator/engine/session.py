@@ -233,8 +233,9 @@ class TrainingSession:
     def finish(self) -> list[Event]:
         """Check and publish what was learnt since the last check, save and stop: the end of a headless run."""
         try:
-            if self._state is not RunState.FAILED and self._learning.can_check:
-                self._publish()
+            if self._state is not RunState.FAILED:
+                if self._learning.can_check:
+                    self._publish()
                 self._overview.complete(self._suggester.own_model)
         except Exception as error:
             self._fail(error)

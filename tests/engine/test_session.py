@@ -715,6 +715,21 @@ def test_a_headless_run_ends_with_a_snapshot_and_a_checkpoint(project: Project) 
     assert not has(driver, QueueReady)
 
 
+def test_a_headless_run_that_ends_with_a_check_warns_as_any_other(project: Project) -> None:
+    for name, domain in (("one", "A"), ("two", "B")):
+        clip = project.clip(add_moving_square(project, name, frames=8))
+        project.update_clip(name, replace(clip.header, domain=domain), author="tester")
+    outline_square(project, "one")
+    outline_square(project, "one", structure="la", frame=1)
+    driver, _ = driven(project, options=SessionOptions(makes_queue=False, sleeps=False))
+    driver.run(lambda: has(driver, SnapshotPublished))
+    assert not driver.session._learning.can_check
+    watch = driver.session._overview._watch
+    assert not watch._areas
+    driver.session.finish()
+    assert {areas.domain for areas in watch._areas.values()} == {"A", "B"}
+
+
 def test_a_clip_that_cannot_be_read_is_left_out_and_told(project: Project) -> None:
     outline_square(project, add_moving_square(project, "good"))
     outline_square(project, add_moving_square(project, "bad"))
