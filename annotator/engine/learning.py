@@ -73,9 +73,11 @@ class Learning:
     # --- the trainer ----------------------------------------------------------------------------------
 
     def start_over(self) -> None:
-        """Make a new trainer at the next load, after a failure."""
+        """Make a new trainer at the next load, and tell no figure of the former one until then."""
         self._trainer = None
         self._cannot_save = False
+        self._adopt(SessionFacts())
+        self._reliability = reliability_of(newest_lineage(self._project))
         self._book.start_over()
 
     def wake(self) -> None:

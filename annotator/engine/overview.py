@@ -48,6 +48,11 @@ class Overview:
         self.scorer.start_over()
         self._watch.start_over()
 
+    def forget_model(self) -> None:
+        """The model may serve no more, and nothing that it made of a frame holds."""
+        self.scorer.forget_model()
+        self._watch.forget_model()
+
     def note_change(self, clips: Collection[str]) -> None:
         """Labels changed; of ``clips`` the frames or domains too are others."""
         self.scorer.note_change(clips)

@@ -107,6 +107,11 @@ class Scorer:
         self._is_new = True
         self._fresh.clear()
 
+    def forget_model(self) -> None:
+        """Old scores do not hold: the model that made them may serve no more."""
+        self.start_over()
+        self._scores.clear()
+
     def note_change(self, clips: Collection[str]) -> None:
         """Labels changed, so that the queue has to be said again; of ``clips`` the frames too are others."""
         self._has_news = True

@@ -185,6 +185,7 @@ class TrainingSession:
         if not self._project.is_read_only:
             # It may have been written between the change and now.
             self._project.checkpoint_path.unlink(missing_ok=True)
+        self._overview.forget_model()
         self._suggester.server.stop_serving()
         self._events.append(SuggestionsGone())
         self._events += self._suggester.use_newest()

@@ -55,6 +55,11 @@ class AreaWatch:
         self._counts.clear()
         self._waiting = None
 
+    def forget_model(self) -> None:
+        """The alarms do not stand: the model that they speak of may serve no more."""
+        self.start_over()
+        self._alarms = ()
+
     def warnings(self, labelled: Pairs) -> tuple[str, ...]:
         """Plain sentences on the alarms whose domain still has no label of the structure, one for each domain."""
         names = {s.id: s.name for s in self._protocol.structures}

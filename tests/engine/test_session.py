@@ -31,6 +31,7 @@ from annotator.engine.messages import (
 from annotator.engine.options import SessionOptions
 from annotator.engine.queue import UNSEEN_REASON
 from annotator.engine.scoring import PER_CLIP
+from annotator.learn.erasure import Erasure
 from annotator.project import Project
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import BrokenTrainer, FakeTrainer
@@ -570,6 +571,33 @@ def test_suggestions_of_a_model_that_saw_a_test_patient_are_taken_back(project: 
     driver.run(lambda: has(driver, SuggestionsReady))
     assert isinstance(driver.events[0], SuggestionsGone)
     assert {s.snapshot for event in of(driver, SuggestionsReady) for s in event.suggestions} == {1}
+
+
+def test_figures_and_warnings_of_a_forgotten_model_are_not_told(project: Project) -> None:
+    for i in range(5):
+        outline_square(project, add_moving_square(project, f"c{i}"))
+
+    def make(_: int) -> FakeTrainer:
+        made = FakeTrainer()
+        measured = {"error_before": 0.2, "error_after": 0.1, "before": [[0.9, 0.7, 5]], "after": []}
+        made.done = {"calibration": {"structures": {"lv": measured}}}
+        return made
+
+    driver, workshop = driven(project, make)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.settle(300)
+    overview = driver.session._overview
+    overview._watch._alarms = (Erasure("elsewhere", "la", 0.0, 0.3),)
+    before = driver.session.status()
+    assert (dict(before.dice), set(before.reliability), len(before.warnings)) == ({"lv": 0.5}, {"lv"}, 1)
+    assert overview.scorer._scores
+    (held,) = workshop.trainers[0].validation
+    driver.session.handle(Pause())
+    commit = project.update_clip(held.key.clip, project.clip(held.key.clip).header, author="tester", split=Split.TEST)
+    driver.session.handle(DataChanged(commit.keys, commit.clips))
+    after = driver.session.status()
+    assert (after.dice, after.dice_by_domain, after.reliability, after.warnings) == ({}, {}, {}, ())
+    assert not overview.scorer._scores
 
 
 def test_a_full_disk_is_told_once_and_training_goes_on(project: Project) -> None:
