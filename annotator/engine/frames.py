@@ -317,10 +317,11 @@ class FrameBook:
         self._replan()
 
     def fingerprint(self) -> str:
-        """Hexadecimal hash of every label that is loaded, by which a restart knows that nothing is new."""
+        """Hexadecimal hash of every loaded label and what it is for, by which a restart knows that nothing is new."""
         digest = hashlib.sha256()
         for key in sorted(self._digests):
-            digest.update(f"{key.clip}\0{key.frame}\0".encode() + self._digests[key])
+            part = "validation" if key in self._checked else "training"
+            digest.update(f"{key.clip}\0{key.frame}\0{part}\0".encode() + self._digests[key])
         return digest.hexdigest()
 
 

@@ -403,6 +403,25 @@ def test_it_sleeps_on_a_plateau_also_after_a_restart_and_wakes_at_a_new_label(pr
     assert [trainer.renewals for trainer in workshop.trainers] == [1]
 
 
+def test_it_does_not_sleep_on_where_others_are_held_aside_after_a_restart(project: Project) -> None:
+    for i in range(5):
+        outline_square(project, add_moving_square(project, f"c{i}"))
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
+    check_soon(driver)
+    driver.run_to(RunState.SLEEPING)
+    (held,) = workshop.trainers[0].validation
+    driver.session.handle(Stop())
+    other = next(clip for clip in project.clips() if clip.name != held.key.clip)
+    project.update_clip(other.name, other.header, author="tester", split=Split.VALIDATION)
+    again, _ = driven(project, lambda _: FakeTrainer(lambda _: 0.9))
+    again.run_to(RunState.TRAINING)
+    check_soon(again)
+    again.settle()
+    assert again.session.status().dice == {"lv": 0.9}
+
+
 def test_why_it_slept_is_not_why_it_waits(project: Project) -> None:
     key = outline_square(project, add_moving_square(project, "one"))
     driver, _ = driven(project)
