@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.messages import QueueItem, RunState, TrainingStatus
@@ -11,6 +12,8 @@ from annotator.project import Snapshot
 from annotator.viewer.confidence import caveat_sentence, confidence_sentence, held_sentence, reliability_rows
 from annotator.viewer.rows import queue_rows
 from annotator.viewer.state import Curve, CurvePoint, QueueRow, TrainingView
+
+STARTING: Final = "The learner is starting."
 
 _LOSS_COLOUR = "#9aa4b2"
 _MAX_POINTS = 400
@@ -34,7 +37,7 @@ class TrainingBoard:
         self._can_retry = False
         self.view = TrainingView(
             state=RunState.IDLE.value,
-            headline="The learner is starting.",
+            headline=STARTING,
             facts=(),
             loss=Curve("loss", _LOSS_COLOUR, ()),
             dice=(),
@@ -57,10 +60,12 @@ class TrainingBoard:
         """Say that no learner will start here, and why."""
         self.view = replace(self.view, headline=why)
 
-    def take_trouble(self, *, can_retry: bool) -> None:
-        """Note whether the last trouble may be tried again."""
+    def take_trouble(self, sentence: str, *, can_retry: bool) -> None:
+        """Note whether the last trouble may be tried again; before any report, it is why nothing starts."""
         self._can_retry = can_retry
         self.view = replace(self.view, can_retry=can_retry)
+        if self.view.headline == STARTING:
+            self.take_absence(sentence)
 
     def take_status(self, status: TrainingStatus) -> None:
         """Add a report to the curves and rewrite the view."""

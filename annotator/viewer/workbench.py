@@ -27,6 +27,7 @@ from annotator.engine.messages import (
     Trouble,
     UseRecipe,
 )
+from annotator.engine.recipes import remember_recipe
 from annotator.project import Commit, Project
 from annotator.viewer.clip_facts import ClipFacts
 from annotator.viewer.engine_port import EnginePort
@@ -187,8 +188,16 @@ class Workbench(Stage):
                 assert_never(action)
 
     def use_recipe(self, recipe: str) -> None:
-        """Let the learner follow another recipe from now on: a shipped one's name, or the path of a file."""
-        self.send(UseRecipe(recipe))
+        """Let the learner follow another recipe from now on: a shipped one's name, or the path of a file.
+
+        Where none runs, since the project's recipe cannot be followed, the project remembers it for the next time.
+        """
+        if self._engine is not None:
+            self.send(UseRecipe(recipe))
+        elif self.project.is_read_only:
+            self.desk.warn(self.board.view.headline)
+        elif self._try(lambda: remember_recipe(self.project, recipe)):
+            self.desk.tell(f"The project follows the recipe '{recipe}' from the next time on that it is opened.")
 
     # --- inside ---------------------------------------------------------------------------------------
 
@@ -264,7 +273,7 @@ class Workbench(Stage):
                 self.board.take_queue(items)
                 self.patience.ask("queue", self.panels.push_queue)
             case Trouble(sentence, can_retry):
-                self.board.take_trouble(can_retry=can_retry)
+                self.board.take_trouble(sentence, can_retry=can_retry)
                 self.panels.push_training()
                 level = MessageLevel.ERROR if can_retry else MessageLevel.WARNING
                 self.signals.message.emit(

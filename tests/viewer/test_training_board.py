@@ -44,6 +44,15 @@ def test_where_no_learner_starts_the_board_says_why() -> None:
     assert not board.view.can_retry
 
 
+def test_a_learner_that_fails_before_its_first_report_is_not_starting_for_ever() -> None:
+    board = TrainingBoard(SAMPLE_PROTOCOL)
+    board.take_trouble("There is no such device.", can_retry=False)
+    assert board.view.headline == "There is no such device."
+    board.take_status(STATUS)
+    board.take_trouble("The disk is full.", can_retry=True)
+    assert (board.view.headline, board.view.can_retry) == (STATUS.sentence, True)
+
+
 def test_confidence_is_read_aloud() -> None:
     board = TrainingBoard(SAMPLE_PROTOCOL)
     before = ReliabilityCurve(0.02, ((0.01, 0.0, 900), (0.5, 0.45, 50), (0.8, 0.74, 50), (0.9, 0.0, 3)))

@@ -15,6 +15,7 @@ from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.messages import Look, SuggestionsGone, Trouble
+from annotator.engine.recipes import remembered_recipe
 from annotator.project import Project
 from annotator.viewer.patience import REST_S
 from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, Tool
@@ -352,6 +353,21 @@ def test_trouble_offers_a_retry(bench: Workbench, engine: Any) -> None:
     bench.pump()
     assert heard[-1] == Message("The learner stopped.", MessageLevel.ERROR, MessageAction.RETRY)
     assert bench.board.view.can_retry
+
+
+def test_a_recipe_chosen_where_no_learner_runs_is_followed_the_next_time(project: Project) -> None:
+    alone = Workbench(project, ViewerModel(), author="Ada")
+    heard = messages(alone)
+    alone.use_recipe("hdc")
+    assert heard == [Message("The project follows the recipe 'hdc' from the next time on that it is opened.")]
+    with Project.open(project.path, read_only=True) as seen:
+        reader = Workbench(seen, ViewerModel(), author="Bob")
+        reader.board.take_absence("It can be read alone.")
+        heard = messages(reader)
+        reader.use_recipe("plain")
+        assert heard == [Message("It can be read alone.", MessageLevel.WARNING)]
+        reader.close()
+    assert remembered_recipe(project) == "hdc"
 
 
 def test_colour_and_grey_clips_reuse_the_layers(bench: Workbench) -> None:
