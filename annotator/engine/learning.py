@@ -239,6 +239,8 @@ class Learning:
             _LOG.info("%s", decision.sentence)
             return None
         metrics = self._metrics() if decision.is_validated else {}
+        # Pseudonyms stay in the database, out of files that may leave the project and outlive a patient's removal.
+        whom = {"validation_patients": list(self._book.plan.held)} if decision.is_validated else {}
         start = {} if self._start is None else {"start": dict(self._start)}
         said = {"data_revision": self._data_revision, "metrics": metrics, **start}
         lineage = {**start, **candidate.facts}
@@ -247,7 +249,7 @@ class Learning:
             step=self.step,
             data_revision=self._data_revision,
             recipe=self._workshop.recipe,
-            metrics={**metrics, LINEAGE: lineage},
+            metrics={**metrics, **whom, LINEAGE: lineage},
             is_validated=decision.is_validated,
         )
         self._best_dice = best_of(self._dice, {} if is_start else self._best_dice)
@@ -261,7 +263,6 @@ class Learning:
             "mean_dice": sum(self._dice.values()) / max(1, len(self._dice)),
             "dice": dict(self._dice),
             "dice_by_domain": {d: dict(v) for d, v in self._dice_by_domain.items()},
-            "validation_patients": list(self._book.plan.held),
             "measured_on_accepted": list(self._measured_on_accepted),
         }
 

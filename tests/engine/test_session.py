@@ -155,7 +155,10 @@ def test_from_four_patients_on_one_is_held_and_stays_held(project: Project) -> N
     driver.run(lambda: any(event.is_validated for event in of(driver, SnapshotPublished)))
     assert set(driver.session.status().validation_patients) == held
     assert driver.session.status().dice == {"lv": 0.7}
-    assert project.snapshots()[-1].metrics["mean_dice"] == 0.7
+    newest = project.snapshots()[-1]
+    assert (newest.metrics["mean_dice"], set(newest.metrics["validation_patients"])) == (0.7, held)
+    assert b'"mean_dice": 0.7' in newest.file.read_bytes()
+    assert not any(patient.encode() in newest.file.read_bytes() for patient in held)
     again, other = driven(project)
     again.run_to(RunState.TRAINING)
     again.settle()
