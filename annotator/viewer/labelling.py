@@ -9,7 +9,7 @@ from annotator.core.identity import FrameKey
 from annotator.core.labels import UNKNOWN_LABEL, StructureLabel
 from annotator.core.status import LabelStatus, Origin
 from annotator.viewer.desk import Desk
-from annotator.viewer.ledger import Change
+from annotator.viewer.ledger import Change, NotSaved
 from annotator.viewer.resolve import label_array, mark_array, suggestion_mask
 from annotator.viewer.scene import Scene
 from annotator.viewer.state import CellState
@@ -85,11 +85,18 @@ class Labelling:
         frame = key or desk.key
         label = desk.ledger.label(frame)
         drafts = [s for s in structures if label.status(s) is LabelStatus.DRAFT]
+        refusal: NotSaved | None = None
         for structure in drafts:
             origin = desk.ledger.origin(frame, structure) or Origin.DRAWN
             snapshot = desk.ledger.snapshot(frame, structure)
-            self._commit((Finish(structure),), origin, snapshot, frame)
+            try:
+                self._commit((Finish(structure),), origin, snapshot, frame)
+            except NotSaved as error:
+                # It waits to be written, and so must those after it.
+                refusal = error
         desk.touched.difference_update(drafts)
+        if refusal is not None:
+            raise refusal
         return len(drafts)
 
     def accept(self, structures: Iterable[str]) -> int:

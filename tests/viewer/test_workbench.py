@@ -11,6 +11,7 @@ import pytest
 from napari.components import ViewerModel
 from numpy.typing import NDArray
 
+from annotator.core.edits import Paint
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
@@ -256,6 +257,26 @@ def test_a_stroke_that_cannot_be_saved_is_kept_shown_and_tried_again(
     draw(RIGHT)
     assert np.array_equal(inside(project, bench.desk.key), LEFT | RIGHT)
     assert bench.desk.ledger.unsaved == ()
+
+
+def test_every_draft_is_finished_though_the_first_cannot_be_saved(
+    bench: Workbench, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = bench.desk.key
+    project.commit(key, [Paint("lv", LEFT), Paint("la", RIGHT)], author="Ada")
+    bench.pump()
+
+    def full_disk(*args: Any, **kwargs: Any) -> Any:
+        raise ProjectError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(project, "commit", full_disk)
+        bench.finish()
+    assert bench.save_waiting()
+    assert {s: v.status for s, v in project.label(key).structures.items()} == {
+        "lv": LabelStatus.OUTLINED,
+        "la": LabelStatus.OUTLINED,
+    }
 
 
 def test_a_suggestion_waits_for_the_stroke(bench: Workbench, suggest: Suggest, pen: Pen) -> None:
