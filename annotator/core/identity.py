@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -86,8 +87,13 @@ class Pseudonymiser:
     salt: bytes
 
     def key(self, patient: str) -> str:
-        """Pseudonym ``p`` + 12 hexadecimal digits (HMAC-SHA256) of a patient's identifier."""
-        return "p" + hmac.new(self.salt, patient.strip().encode(), hashlib.sha256).hexdigest()[:12]
+        """Pseudonym ``p`` + 12 hexadecimal digits (HMAC-SHA256) of a patient's identifier.
+
+        An accent counts the same within its letter and beside it, as macOS names folders (Unicode annex 15).
+        """
+        # A folder's name that is no UTF-8 has its bytes as lone surrogates (PEP 383).
+        written = unicodedata.normalize("NFC", patient.strip()).encode("utf-8", "surrogatepass")
+        return "p" + hmac.new(self.salt, written, hashlib.sha256).hexdigest()[:12]
 
 
 def is_pseudonym(key: str) -> bool:

@@ -168,7 +168,7 @@ def read_manifest(
     starred = tuple(s for s in protocol.ids if s in values) if values else protocol.ids
     rows = read_rows(csv_path, protocol, starred=starred)
     clips = _grouped(rows, csv_path)
-    _refuse_shared_patients(clips, csv_path)
+    _refuse_shared_patients(clips, csv_path, pseudonymiser)
     for row in rows:
         reader_of(row.image, readers)
         if row.labels is not None:
@@ -192,11 +192,12 @@ def _grouped(rows: Sequence[Row], csv_path: Path) -> list[_ClipRows]:
     return clips
 
 
-def _refuse_shared_patients(clips: Sequence[_ClipRows], csv_path: Path) -> None:
+def _refuse_shared_patients(clips: Sequence[_ClipRows], csv_path: Path, pseudonymiser: Pseudonymiser) -> None:
     splits: dict[str, Split] = {}
     for clip in clips:
-        if splits.setdefault(clip.patient, clip.split) is not clip.split:
-            what = f"patient '{clip.patient}' is in two splits, {splits[clip.patient]} and {clip.split}"
+        first = splits.setdefault(pseudonymiser.key(clip.patient), clip.split)
+        if first is not clip.split:
+            what = f"patient '{clip.patient}' is in two splits, {first} and {clip.split}"
             raise BadInput(csv_path, what, "put each patient wholly into one")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,16 @@ def test_a_pseudonym_does_not_show_the_patient(patient: str, salt: bytes) -> Non
     assert header(patient=key).patient == key
     assert key == Pseudonymiser(salt).key(patient)
     assert key != Pseudonymiser(salt + b"x").key(patient)
+
+
+def test_a_patient_is_one_however_its_accents_are_coded() -> None:
+    composed, apart = (Pseudonymiser(b"salt").key(unicodedata.normalize(form, "Müller")) for form in ("NFC", "NFD"))
+    assert composed == apart
+
+
+def test_a_folder_s_name_that_is_no_utf_8_has_a_pseudonym() -> None:
+    first, second = (Pseudonymiser(b"salt").key(name) for name in ("M\udcfcller", "M\udcf6ller"))
+    assert first != second
 
 
 @pytest.mark.parametrize(

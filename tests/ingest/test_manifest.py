@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,15 @@ def test_a_patient_in_two_splits_is_named(tmp_path: Path) -> None:
     still(tmp_path / "b.png")
     rows = [{"image": f"{n}.png", "patient": "P-31", "split": s} for n, s in (("a", "train"), ("b", "test"))]
     assert "'P-31'" in refusal(write(tmp_path, *rows))
+
+
+def test_a_patient_in_two_splits_is_seen_through_the_coding_of_accents(tmp_path: Path) -> None:
+    names = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
+    rows = [{"image": f"{s}.png", "patient": n, "split": s} for n, s in zip(names, ("train", "test"), strict=True)]
+    for row in rows:
+        still(tmp_path / row["image"])
+    with pytest.raises(BadInput, match="two splits, train and test"):
+        manifest(write(tmp_path, *rows))
 
 
 def test_a_mask_of_another_size_names_both_sizes(tmp_path: Path) -> None:
