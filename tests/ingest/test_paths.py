@@ -134,6 +134,13 @@ def test_a_named_file_that_no_reader_knows_is_refused(tmp_path: Path, readers: M
         read_paths([still(tmp_path / "1.png"), path], readers, SALT)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(BadInput, match="a device or a pipe"):
+        read_paths([tmp_path / "pipe.png"], readers, SALT)
+
+
 def test_missing_paths_and_empty_folders_are_refused(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     for paths, match in (
         ([tmp_path / "missing"], "no such"),
