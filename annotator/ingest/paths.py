@@ -222,19 +222,24 @@ def _searched(folder: Path, readers: Mapping[str, Reader]) -> _Folder:
             refuse_unreadable(locked[0])
         what = "it holds no file of a known format" if here else "it is empty"
         raise BadInput(folder, what, f"name a folder with {', '.join(sorted(readers))} files")
-    masks = {file: None for file in known if _is_mask(file, known)}
+    bare = {_bare(file) for file in known}
+    masks = {file: None for file in known if _is_mask(file, bare)}
     found = [_Found(file, reader, is_explicit=False) for file, reader in known.items() if file not in masks]
     unknown = [file for file in here if file not in known and not _is_data(file, known)]
     return _Folder(found, unknown, list(masks), locked)
 
 
+def _bare(file: Path) -> Path:
+    """A path without its suffix; ``.nii.gz`` is one, whatever its case."""
+    bare = file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    return bare.with_suffix("")
+
+
 def _is_mask(file: Path, others: Collection[Path]) -> bool:
-    """Whether a file is named as the mask of another."""
-    name = file.name.removesuffix(".gz")
-    suffix = Path(name).suffix + file.name[len(name) :]
-    stem = file.name.removesuffix(suffix)
-    bases = (stem[: -len(ending)] for ending in MASK_ENDINGS if stem.lower().endswith(ending))
-    return any(file.with_name(base + suffix) in others for base in bases)
+    """Whether a file is named as the mask of another, which may be of another format; ``others`` are bare."""
+    bare = _bare(file)
+    bases = (bare.name[: -len(ending)] for ending in MASK_ENDINGS if bare.name.lower().endswith(ending))
+    return any(base and bare.with_name(base) in others for base in bases)
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:

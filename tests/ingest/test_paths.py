@@ -127,6 +127,17 @@ def test_masks_beside_their_images_are_no_clips(tmp_path: Path, readers: Mapping
     assert [read.path.name for read in read_paths([tmp_path / "a_gt.png"], readers, SALT)] == ["a_gt.png"]
 
 
+def test_a_mask_may_be_of_another_format_than_its_image(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    for name in ("a.jpg", "a_mask.png", "b.TIF", "b_GT.png", "_mask.png", "c_gt.png"):
+        still(tmp_path / name)
+    assert [read.path.name for read in read_paths([tmp_path], readers, SALT)] == [
+        "_mask.png",
+        "a.jpg",
+        "b.TIF",
+        "c_gt.png",
+    ]
+
+
 def test_a_named_file_that_no_reader_knows_is_refused(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     path = tmp_path / "text.dcm"
     path.write_text("Dear colleague")
