@@ -146,6 +146,9 @@ def _cells(csv_path: Path) -> list[_Cells]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         columns = [cell.strip() for cell in next(reader, [])]
+        # A spreadsheet keeps empty columns that once were used.
+        while columns and not columns[-1]:
+            columns.pop()
         _check_columns(csv_path, columns)
         found = []
         for cells in reader:

@@ -196,6 +196,14 @@ def test_semicolons_byte_order_marks_and_empty_lines(tmp_path: Path) -> None:
     assert only(tmp_path / "m.csv")[0].header.patient == SALT.key("Ärztin")
 
 
+def test_empty_columns_that_a_spreadsheet_keeps_are_no_columns(tmp_path: Path) -> None:
+    still(tmp_path / "a.png")
+    (tmp_path / "m.csv").write_text("image,view,,\na.png,a4c,,\n", encoding="utf-8")
+    assert only(tmp_path / "m.csv")[0].header.view == "a4c"
+    (tmp_path / "m.csv").write_text("image,view,,\na.png,a4c,,x\n", encoding="utf-8")
+    assert "line 2: it has 4 cells" in refusal(tmp_path / "m.csv")
+
+
 def test_a_patient_in_two_splits_is_named(tmp_path: Path) -> None:
     still(tmp_path / "a.png")
     still(tmp_path / "b.png")
