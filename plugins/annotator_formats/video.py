@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +29,7 @@ class _Survey:
     n_frames: int
     shape: tuple[int, int]
     is_colour: bool
-    rate: float
-    declared: int
+    times_ms: tuple[float, ...]
 
 
 class VideoReader:
@@ -51,7 +51,6 @@ class VideoReader:
         """
         with sentences(path, REMEDY):
             survey = _survey(path)
-            is_timed = math.isfinite(survey.rate) and 1 <= survey.rate <= 1000 and survey.n_frames > 1
             header = ClipHeader(
                 stem=safe_stem(path.stem),
                 patient=pseudonymiser.key(path.resolve().parent.name),
@@ -59,7 +58,7 @@ class VideoReader:
                 height=survey.shape[0],
                 width=survey.shape[1],
                 channels=3 if survey.is_colour else 1,
-                frame_times_ms=tuple(1000 * i / survey.rate for i in range(survey.n_frames)) if is_timed else (),
+                frame_times_ms=survey.times_ms,
                 format=_kind(path) or "video",
             )
         return (Recording(header, _Frames(path, survey)),)
@@ -84,7 +83,7 @@ class _Frames:
     def __iter__(self) -> Iterator[Frame]:
         n_frames = 0
         with sentences(self._path, REMEDY):
-            for frame in _decoded(self._path):
+            for _, frame in _decoded(self._path):
                 if n_frames == self._survey.n_frames:
                     break
                 n_frames += 1
@@ -118,8 +117,8 @@ def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
         capture.release()
 
 
-def _decoded(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """(H, W, 3) uint8 RGB frames."""
+def _decoded(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """When each frame is shown, in ms, and its (H, W, 3) uint8 RGB."""
     with _capture(path) as capture:
         width, height = (int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         check_size(path, 1, (height, width), 3)
@@ -127,21 +126,39 @@ def _decoded(path: Path) -> Iterator[NDArray[np.uint8]]:
             is_read, frame = capture.read()
             if not is_read:
                 return
-            yield np.ascontiguousarray(frame[..., ::-1])
+            yield float(capture.get(cv2.CAP_PROP_POS_MSEC)), np.ascontiguousarray(frame[..., ::-1])
 
 
 def _survey(path: Path) -> _Survey:
     with _capture(path) as capture:
         rate, declared = float(capture.get(cv2.CAP_PROP_FPS)), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    n_frames, is_colour, shape = 0, False, (0, 0)
-    for frame in _decoded(path):
+    shown, is_colour, shape = list[float](), False, (0, 0)
+    for at, frame in _decoded(path):
         shape = (frame.shape[0], frame.shape[1])
-        is_colour = is_colour or (n_frames % 8 == 0 and has_colour(frame))
-        n_frames += 1
+        is_colour = is_colour or (len(shown) % 8 == 0 and has_colour(frame))
+        shown.append(at)
+    n_frames = len(shown)
     if n_frames == 0:
         raise BadInput(path, "it holds no frame", REMEDY)
     # Containers round their frame count; a loss of more than a few frames is a truncated file.
     if declared - n_frames > max(3, 0.05 * declared):
         raise BadInput(path, f"it ends after {n_frames} of {declared} frames", REMEDY)
     check_size(path, n_frames, shape, 3)
-    return _Survey(n_frames, shape, is_colour, rate, declared)
+    return _Survey(n_frames, shape, is_colour, _times_ms(shown, rate))
+
+
+def _times_ms(shown: Sequence[float], rate: float) -> tuple[float, ...]:
+    """Start of each frame in ms from the first: as the container has it, else by its mean rate; empty without either.
+
+    Parameters
+    ----------
+    shown
+        When each frame is shown; ms, or anything where the container does not say.
+    rate
+        Frames a second.
+    """
+    if not (math.isfinite(rate) and 1 <= rate <= 1000 and len(shown) > 1):
+        return ()
+    if all(one < two for one, two in pairwise(shown)):
+        return tuple(at - shown[0] for at in shown)
+    return tuple(1000 * i / rate for i in range(len(shown)))

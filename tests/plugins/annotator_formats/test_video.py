@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,25 @@ def test_frames_and_times(tmp_path: Path, name: str, code: str, is_colour: bool)
     expected = frames[..., ::-1] if is_colour else frames[..., 0]
     difference = np.abs(np.stack(list(recording.frames)).astype(int) - expected)
     assert difference.mean() < 8
+
+
+def test_frames_that_last_differently_are_timed_as_the_container_says(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.mp4", clip(8, is_colour=False), code="mp4v")
+    path.write_bytes(slowed(path.read_bytes()))
+    header = VideoReader().read(path, SALT)[0].header
+    assert header.frame_times_ms == pytest.approx([0, 25, 50, 75, 100, 200, 300, 400])
+
+
+def slowed(data: bytes) -> bytes:
+    """The MP4 with the times of its 8 frames told in two runs, the second four times as long (ISO 14496-12, 8.6.1)."""
+    changed = bytearray(data.replace(b"edts", b"free"))
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
+        start = changed.find(name) - 4
+        changed[start : start + 4] = struct.pack(">I", struct.unpack_from(">I", changed, start)[0] + 8)
+    start = changed.find(b"stts") - 4
+    (step,) = struct.unpack_from(">I", changed, start + 20)
+    changed[start : start + 24] = struct.pack(">I4s6I", 32, b"stts", 0, 2, 4, step, 4, 4 * step)
+    return bytes(changed)
 
 
 def test_a_video_cut_in_the_middle(tmp_path: Path) -> None:
