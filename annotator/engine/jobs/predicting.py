@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +110,9 @@ def predict_files(paths: Sequence[Path], out: Path, *, weights: Path, progress: 
         Where the weights cannot be used.
     """
     model = load_model(weights)
-    # Names are not stored: files keep their stems, and no patient key leaves this function.
+    # Masks are called like their files; a pseudonym in a name could be tried out by whoever knows the salt.
     return _write(
-        _read_files(paths, Pseudonymiser(b"predict")),
+        _read_files(paths, Pseudonymiser(secrets.token_bytes(32))),
         model,
         out,
         values=model.predictor.values,
@@ -128,7 +129,8 @@ def _read_files(paths: Sequence[Path], pseudonymiser: Pseudonymiser) -> Iterator
     taken: set[str] = set()
     for read in ingest.read_paths(paths, registry.readers(), pseudonymiser):
         for recording in read.recordings:
-            name = free_name(recording.header.stem, taken)
+            stem = ingest.stem_of(read.path) if len(read.recordings) == 1 else recording.header.stem
+            name = free_name(stem, taken)
             for index, frame in enumerate(recording.frames):
                 key = FrameKey(name, index)
                 header = recording.header

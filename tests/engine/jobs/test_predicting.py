@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.data import get_testdata_file
 
 from annotator import registry
 from annotator.core.errors import BadInput, Cancelled, IncompatibleWeights, ProjectError
@@ -102,6 +104,15 @@ def test_equal_stems_are_kept_apart(taught: Project, tmp_path: Path) -> None:
     assert (report.frames, report.snapshot) == (2, None)
     assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == ["same.png", "same~2.png"]
     assert np.asarray(Image.open(tmp_path / "out" / "same.png")).shape == (20, 30)
+
+
+def test_masks_of_dicom_files_are_called_like_them_and_hold_no_key_of_a_patient(tmp_path: Path) -> None:
+    found = get_testdata_file("examples_palette.dcm", download=False)
+    assert isinstance(found, str)
+    shutil.copy(found, tmp_path / "IM_0001.dcm")
+    weights = registry.resource("weights") / "apical-simulated.safetensors"
+    predict_files([tmp_path / "IM_0001.dcm"], tmp_path / "out", weights=weights, progress=Silent())
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["IM_0001.png", "predictions.csv"]
 
 
 def test_a_still_that_is_called_like_a_frame_of_a_clip_keeps_its_mask(taught: Project, tmp_path: Path) -> None:
