@@ -19,6 +19,7 @@ from annotator.plugin import (
     LabelStatus,
     Spacing,
     WriteReport,
+    free_name,
     to_indexed,
 )
 from annotator_formats._written_aside import written_aside
@@ -55,6 +56,8 @@ def write_volumes(
 ) -> WriteReport:
     """Write one file a clip that has a finished label, and the legend; say what was left behind.
 
+    Where a disk may take two clips' names for one, as it does ``a`` and ``A``, ``~2`` stands behind the second.
+
     Raises
     ------
     AnnotatorError
@@ -62,6 +65,7 @@ def write_volumes(
     """
     written: list[Path] = []
     losses: dict[str, int] = {}
+    taken: set[str] = set()
     for entry in clips:
         header = entry.clip.header
         mask = np.full((header.n_frames, *header.shape), NOT_KNOWN, dtype=np.uint8)
@@ -73,7 +77,7 @@ def write_volumes(
                 mask[frame.frame] = to_indexed(frame.label, context.protocol, context.values)
         if has_finished:
             volume = MaskVolume(mask, header.spacing or Spacing(1.0, 1.0), header.spacing is not None)
-            with written_aside(out / f"{entry.clip.name}{suffix}", written) as aside:
+            with written_aside(out / f"{free_name(entry.clip.name, taken)}{suffix}", written) as aside:
                 save(volume, aside)
     with written_aside(out / LEGEND_FILE, written) as aside:
         aside.write_text(json.dumps(_legend(context), indent=1, ensure_ascii=False), encoding="utf-8")

@@ -77,6 +77,16 @@ def test_all_formats_fit_into_one_folder_twice(tmp_path: Path) -> None:
     assert names == {"labels.json", "clip.nii.gz", "clip.mhd", "clip.zraw", "legend.json", "dataset.h5", "export.json"}
 
 
+@pytest.mark.parametrize("make", WRITERS)
+def test_no_disk_takes_two_clips_for_one(make: Callable[[], Writer], tmp_path: Path) -> None:
+    label = next(label for seed in range(30) if (label := random_label(seed, SHAPE)).has_finished)
+    clips = [labelled_clip(sample_clip(name, n_frames=1, shape=SHAPE), [label]) for name in ("case", "Case", "CASE")]
+    export_masks(make(), clips, CONTEXT, tmp_path)
+    names = [path.name.casefold() for path in tmp_path.iterdir()]
+    assert len(names) == len(set(names))
+    assert make().name == "hdf5" or sum(name.startswith("case~") for name in names) >= 2
+
+
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
     command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
