@@ -63,7 +63,7 @@ class Rendering:
     def __call__(self, stored: NDArray[Any]) -> Frame:
         """(H, W) or (H, W, 3) uint8 of one decoded frame."""
         if self.palette is not None:
-            values = stored.view(f"u{stored.itemsize}")
+            values = stored.astype(f"u{stored.itemsize}", copy=False)
             frame: Frame = np.take(self.palette, np.minimum(values, len(self.palette) - 1), axis=0)
         else:
             frame = self.window(stored)

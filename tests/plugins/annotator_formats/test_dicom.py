@@ -186,6 +186,20 @@ def test_palette_colour(tmp_path: Path, entry_bits: int) -> None:
     assert np.array_equal(read(save(tmp_path / "a", made))[1], table[SMOOTH].astype(np.uint8))
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_deep_palette_colour_in_both_byte_orders(tmp_path: Path, order: str) -> None:
+    table = RNG.integers(0, 256, size=(256, 3)).astype(np.uint16)
+    made = data_set(SMOOTH.astype(f"{order}u2"), "PALETTE COLOR")
+    made["PixelData"].VR = "OW"
+    for channel, name in enumerate(("Red", "Green", "Blue")):
+        setattr(made, f"{name}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        entries = f"{name}PaletteColorLookupTableData"
+        setattr(made, entries, (table[:, channel] * 257).astype(f"{order}u2").tobytes())
+        made[entries].VR = "OW"
+    syntax = uids.ExplicitVRLittleEndian if order == "<" else uids.ExplicitVRBigEndian
+    assert np.array_equal(read(save(tmp_path / "a", made, syntax=syntax))[1], table[SMOOTH].astype(np.uint8))
+
+
 def jpeg(frame: NDArray[np.uint8]) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(frame).save(stream, format="JPEG", quality=97)
