@@ -60,12 +60,17 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """What lies in a folder: files to read, files of no known format, masks of files beside them, what is locked."""
+    """What lies in a folder: files to read, and what is passed over.
+
+    These are files of no known format, masks of files beside them, what is locked, and links to folders, which may
+    lead anywhere.
+    """
 
     found: list[_Found]
     unknown: list[Path]
     masks: list[Path]
     locked: list[Path]
+    linked: list[Path]
 
 
 class Reading:
@@ -184,23 +189,20 @@ def read_paths(
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
     found: list[_Found] = []
-    unknown: list[Path] = []
-    masks: list[Path] = []
-    locked: list[Path] = []
+    folders: list[_Folder] = []
     for path in map(Path, paths):
         if path.is_dir() and recognised(path, readers) is None:
-            inside = _searched(path, readers)
-            found += inside.found
-            unknown += inside.unknown
-            masks += inside.masks
-            locked += inside.locked
+            folders.append(_searched(path, readers))
+            found += folders[-1].found
         else:
             found.append(_Found(path, reader_of(path, readers), is_explicit=True))
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
+    masks = [path for folder in folders for path in folder.masks]
     sentences = [
-        *_passed_over(locked, "that may not be read", "; ask for the right to read.", noun="item"),
-        *_passed_over(unknown, "of no known format", "."),
+        *_passed_over([p for f in folders for p in f.locked], "that may not be read", "; ask for the right.", "item"),
+        *_passed_over([p for f in folders for p in f.linked], "to a folder", "; name the folder too.", "link"),
+        *_passed_over([p for f in folders for p in f.unknown], "of no known format", "."),
         *_passed_over(masks, "named as the mask of a file beside it", "; a manifest imports labels."),
     ]
     return Reading(ordered, sentences, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)
@@ -214,19 +216,19 @@ def _searched(folder: Path, readers: Mapping[str, Reader]) -> _Folder:
     BadInput
         Where it may not be listed, or holds no file of a known format that may be read.
     """
-    files, locked = _files(folder)
+    files, locked, linked = _files(folder)
     here = {file: recognised(file, readers) for file in files}
     known = {file: reader for file, reader in here.items() if reader is not None}
     if not known:
         if locked:
             refuse_unreadable(locked[0])
-        what = "it holds no file of a known format" if here else "it is empty"
+        what = "it holds no file of a known format" if here or linked else "it is empty"
         raise BadInput(folder, what, f"name a folder with {', '.join(sorted(readers))} files")
     bare = {_bare(file) for file in known}
     masks = {file: None for file in known if _is_mask(file, bare)}
     found = [_Found(file, reader, is_explicit=False) for file, reader in known.items() if file not in masks]
     unknown = [file for file in here if file not in known and not _is_data(file, known)]
-    return _Folder(found, unknown, list(masks), locked)
+    return _Folder(found, unknown, list(masks), locked, linked)
 
 
 def _bare(file: Path) -> Path:
@@ -242,8 +244,8 @@ def _is_mask(file: Path, others: Collection[Path]) -> bool:
     return any(base and bare.with_name(base) in others for base in bases)
 
 
-def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Files below a folder in sorted order, without hidden ones and what lies in hidden folders; and what is locked.
+def _files(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Files below a folder in sorted order, what is locked, and links to folders; nothing hidden, nor below what is.
 
     Raises
     ------
@@ -258,6 +260,7 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     shown = (path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts))
     files: list[Path] = []
     locked: list[Path] = []
+    linked: list[Path] = []
     for path in shown:
         # What lies in a folder that may be listed and not entered seems not to be there.
         if not os.access(path, os.F_OK):
@@ -266,7 +269,9 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
             locked.append(path)
         elif path.is_file():
             files.append(path)
-    return files, locked
+        elif path.is_symlink():
+            linked.append(path)
+    return files, locked, linked
 
 
 def _is_data(file: Path, headers: Collection[Path]) -> bool:
@@ -274,7 +279,7 @@ def _is_data(file: Path, headers: Collection[Path]) -> bool:
     return file.suffix.lower() in (".raw", ".zraw") and file.with_suffix(".mhd") in headers
 
 
-def _passed_over(paths: Sequence[Path], what: str, end: str, *, noun: str = "file") -> list[str]:
+def _passed_over(paths: Sequence[Path], what: str, end: str, noun: str = "file") -> list[str]:
     """A sentence on files, or other things, that were passed over, where there are any."""
     if not paths:
         return []

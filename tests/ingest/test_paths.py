@@ -101,12 +101,24 @@ def test_what_may_not_be_read_is_told_apart(
     monkeypatch.setattr(os, "access", access)
     reads = list(read_paths([tmp_path], readers, SALT))
     assert [read.path.name for read in reads] == ["1.png"]
-    sentence = "2 items that may not be read passed over: locked.png, sub; ask for the right to read."
+    sentence = "2 items that may not be read passed over: locked.png, sub; ask for the right."
     assert sentence in warnings_of(reads)
     assert not any("no known format" in sentence for sentence in warnings_of(reads))
     (tmp_path / "1.png").unlink()
     with pytest.raises(BadInput, match=r"locked\.png: it may not be read"):
         read_paths([tmp_path], readers, SALT)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_linked_folder_is_told_of_and_not_gone_through(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    still(tmp_path / "elsewhere" / "2.png")
+    still(tmp_path / "here" / "1.png")
+    (tmp_path / "here" / "two").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "here" / "itself").symlink_to(tmp_path / "here")
+    (tmp_path / "here" / "3.png").symlink_to(tmp_path / "elsewhere" / "2.png")
+    reads = list(read_paths([tmp_path / "here"], readers, SALT))
+    assert [read.path.name for read in reads] == ["1.png", "3.png"]
+    assert "2 links to a folder passed over: itself, two; name the folder too." in warnings_of(reads)
 
 
 def test_the_pixels_of_a_header_are_no_file_of_their_own(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
