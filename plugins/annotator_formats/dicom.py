@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.uid import EnhancedUSVolumeStorage
 
 from annotator.plugin import BadInput, ClipHeader, Frame, Pseudonymiser, Recording
 from annotator_formats.dicom_calibration import calibration, text_outside
@@ -33,11 +34,16 @@ class DicomReader:
         Raises
         ------
         BadInput
-            Where the file is damaged or declares more than it holds.
+            Where the file is damaged, declares more than it holds, or holds a volume.
         """
         source = open_source(path)
         if not source.is_image:
             return ()
+        with sentences(path, REMEDY), quiet():
+            is_volume = source.dataset.get("SOPClassUID") == EnhancedUSVolumeStorage
+        if is_volume:
+            # Its frames are slices, one behind the other, and then those of the next volume in time.
+            raise BadInput(path, "it holds a volume in space, not a clip of plane images", "export one plane of it")
         with sentences(path, REMEDY):
             look = rendering(source)
         with sentences(path, REMEDY), quiet():

@@ -335,6 +335,13 @@ def test_objects_without_image_give_no_clip() -> None:
         assert DicomReader().read(bundled(name), SALT) == ()
 
 
+def test_slices_of_a_volume_are_no_clip(tmp_path: Path) -> None:
+    made = data_set(SMOOTH, "MONOCHROME2")
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = uids.EnhancedUSVolumeStorage
+    with pytest.raises(BadInput, match="volume in space"):
+        DicomReader().read(save(tmp_path / "a", made), SALT)
+
+
 def test_masks_are_not_windowed(tmp_path: Path) -> None:
     deep = SMOOTH.astype(np.uint16) * 3
     assert np.array_equal(DicomReader().read_masks(save(tmp_path / "a", data_set(deep, "MONOCHROME2"))), deep)
