@@ -48,7 +48,7 @@ class MhdHeader:
     data_file, offset
         Where the pixels start; bytes.
     is_packed, is_text
-        Whether they are a zlib stream, or numbers in words.
+        Whether they are a zlib or gzip stream, or numbers in words.
     """
 
     sizes: tuple[int, ...]
@@ -95,7 +95,7 @@ def read_header(path: Path) -> MhdHeader:
         raise BadInput(path, f"its pixels are of type '{kind}', not an image's", "export it again")
     is_big = _is_true(fields, "BinaryDataByteOrderMSB") or _is_true(fields, "ElementByteOrderMSB")
     dtype: np.dtype[Any] = np.dtype(_TYPES[kind]).newbyteorder(">" if is_big else "<")
-    is_text = fields.get("BinaryData", "True").lower() in ("false", "0")
+    is_text = "BinaryData" in fields and not _is_true(fields, "BinaryData")
     is_packed = _is_true(fields, "CompressedData")
     data_file, offset = _data_place(path, fields, end)
     stored = data_file.stat().st_size
@@ -142,8 +142,8 @@ def read_pixels(header: MhdHeader) -> NDArray[Any]:
 
 
 def _unpacked(header: MhdHeader) -> bytes:
-    """The zlib stream unpacked; memory grows with what it really holds."""
-    unpacker, data = zlib.decompressobj(), bytearray()
+    """The zlib or gzip stream unpacked; memory grows with what it really holds."""
+    unpacker, data = zlib.decompressobj(zlib.MAX_WBITS | 32), bytearray()
     with header.data_file.open("rb") as stream:
         stream.seek(header.offset)
         while not unpacker.eof and len(data) <= header.n_bytes:
@@ -218,4 +218,5 @@ def _floats(text: str) -> tuple[float, ...]:
 
 
 def _is_true(fields: Mapping[str, str], key: str) -> bool:
-    return fields.get(key, "False").lower() in ("true", "1")
+    # MetaIO looks at the first letter alone.
+    return fields.get(key, "")[:1] in ("T", "t", "1")

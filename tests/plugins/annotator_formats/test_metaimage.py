@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,10 @@ def test_byte_order_text_and_trailing_pixels(tmp_path: Path) -> None:
     array = np.array([[1, -2, 300], [4, 5, 6]], dtype=np.int16)
     cases = {
         "big": ("BinaryDataByteOrderMSB = True\n", array.astype(">i2").tobytes()),
+        "big in a letter": ("ElementByteOrderMSB = T\n", array.astype(">i2").tobytes()),
         "text": ("BinaryData = False\n", b"1 -2 300\n4 5 6\n"),
+        "text in a letter": ("BinaryData = F\n", b"1 -2 300\n4 5 6\n"),
+        "gzip": ("CompressedData = T\n", gzip.compress(array.tobytes())),
         "last": ("HeaderSize = -1\n", b"a foreign header" + array.astype("<i2").tobytes()),
         "skipped": ("HeaderSize = 5\n", b"12345" + array.astype("<i2").tobytes()),
     }
