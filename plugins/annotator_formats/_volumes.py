@@ -211,7 +211,7 @@ def to_recording(
         ``ed_frames`` and ``es_frames`` where a side file gives them.
     """
     frames = to_uint8(volume.pixels)
-    status, spacing, proposed, doubts = _judge_spacing(volume.spacing)
+    status, spacing, proposed, doubts = judge_spacing(volume.spacing)
     n_frames, height, width = frames.shape[:3]
     step = volume.frame_ms
     header = ClipHeader(
@@ -232,9 +232,10 @@ def to_recording(
     return Recording(header, frames, (*volume.warnings, *doubts))
 
 
-def _judge_spacing(
+def judge_spacing(
     declared: tuple[float, float] | None,
 ) -> tuple[SpacingStatus, Spacing | None, Spacing | None, tuple[str, ...]]:
+    """Whether a declared (y, x) in mm/px may be believed: status, spacing, proposed spacing, and sentences on it."""
     if declared is None:
         return SpacingStatus.UNKNOWN, None, None, ()
     y, x = declared

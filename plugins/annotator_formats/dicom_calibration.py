@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 
 from annotator.plugin import Frame, Spacing, SpacingStatus
+from annotator_formats._volumes import judge_spacing
 
 STANDARD_FRAMES: Final = (
     (480, 640), (480, 720), (576, 704), (576, 720), (576, 768), (600, 800), (720, 960), (720, 1280), (768, 1024),
@@ -63,8 +64,8 @@ def calibration(dataset: pydicom.Dataset, shape: tuple[int, int]) -> Calibration
     tagged = _tagged_spacing(dataset)
     tissue = [r for r in regions if r.is_tissue and r.spacing is not None]
     if not tissue:
-        status = SpacingStatus.UNKNOWN if tagged is None else SpacingStatus.TRUSTED
-        return Calibration(status, tagged, None, regions)
+        status, believed, proposed, doubts = judge_spacing(None if tagged is None else (tagged.y, tagged.x))
+        return Calibration(status, believed, proposed, regions, doubts)
     main = max(tissue, key=lambda r: (r.right - r.left) * (r.bottom - r.top))
     spacing = main.spacing
     assert spacing is not None

@@ -279,6 +279,15 @@ def test_pixel_spacing_serves_where_no_region_does(tmp_path: Path) -> None:
     assert read(save(tmp_path / "a", made))[0].header.spacing == Spacing(y=0.4, x=0.2)
 
 
+def test_a_pixel_spacing_that_nobody_measured_is_not_believed(tmp_path: Path) -> None:
+    recording, _ = read(save(tmp_path / "a", data_set(SMOOTH, "MONOCHROME2", PixelSpacing=["1", "1"])))
+    assert (recording.header.spacing, recording.header.spacing_status) == (None, SpacingStatus.UNKNOWN)
+    assert any("1 x 1 mm" in sentence for sentence in recording.warnings)
+    recording, _ = read(save(tmp_path / "b", data_set(SMOOTH, "MONOCHROME2", PixelSpacing=["40", "50"])))
+    assert recording.header.spacing_status is SpacingStatus.DOUBTED
+    assert recording.header.proposed_spacing == Spacing(40.0, 50.0)
+
+
 def test_two_sizes_that_disagree_are_doubted(tmp_path: Path) -> None:
     path = save(tmp_path / "a", with_regions(region(0, 0, 47, 39), PixelSpacing=["0.4", "0.4"]))
     recording = read(path)[0]
