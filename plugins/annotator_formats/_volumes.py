@@ -215,7 +215,7 @@ def to_recording(
     n_frames, height, width = frames.shape[:3]
     step = volume.frame_ms
     header = ClipHeader(
-        stem=safe_stem(path.name.removesuffix(".gz").rsplit(".", 1)[0]),
+        stem=safe_stem((path.with_suffix("") if path.suffix.lower() == ".gz" else path).stem),
         patient=pseudonymiser.key(path.resolve().parent.name),
         n_frames=n_frames,
         height=height,

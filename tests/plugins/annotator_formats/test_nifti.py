@@ -69,6 +69,12 @@ def test_x_comes_first_and_frames_last(tmp_path: Path, suffix: str) -> None:
     assert recording.header.frame_times_ms == ()
 
 
+@pytest.mark.parametrize("name", ["a.b.nii", "a.b.nii.gz", "a.b.NII.GZ"])
+def test_the_stem_is_without_its_suffixes_whatever_their_case(tmp_path: Path, name: str) -> None:
+    save(tmp_path / name.lower(), XYT).rename(tmp_path / name)
+    assert read(tmp_path / name)[0].header.stem == "a.b"
+
+
 def test_the_patient_is_the_folder_however_the_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path / "a.nii", XYT)
     (tmp_path / "inside").mkdir()
