@@ -20,6 +20,8 @@ from annotator_formats.pixels import check_size, has_colour, sentences, to_grey
 
 REMEDY: Final = "export the video again as AVI or MP4"
 _STILL_BRANDS: Final = (b"avif", b"heic", b"heix", b"mif1")
+_FIRST_ATOMS: Final = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+"""How QuickTime files begin that are older than 'ftyp' (QuickTime File Format, chapter 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,17 @@ def _kind(path: Path) -> str | None:
     try:
         with path.open("rb") as stream:
             start = stream.read(16)
+            size = stream.seek(0, os.SEEK_END)
     except OSError:
         return None
     if start[:4] == b"RIFF" and start[8:12] == b"AVI ":
         return "avi"
-    return "mp4" if start[4:8] in (b"ftyp", b"moov", b"wide") and start[8:12] not in _STILL_BRANDS else None
+    if start[4:8] == b"ftyp":
+        return None if start[8:12] in _STILL_BRANDS else "mp4"
+    # A text may have such a word there too, but no length before it that fits; 0 and 1 say that it stands elsewhere.
+    length = int.from_bytes(start[:4], "big")
+    fits = length in (0, 1) or 8 <= length <= size
+    return "mp4" if start[4:8] in _FIRST_ATOMS and fits else None
 
 
 @contextmanager

@@ -80,6 +80,20 @@ def slowed(data: bytes) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.parametrize("first", [b"wide", b"free", b"skip", b"pnot"])
+def test_quicktime_files_that_name_no_type_are_recognised(tmp_path: Path, first: bytes) -> None:
+    path = save(tmp_path / "a.mov", clip(7, is_colour=False), code="mp4v")
+    path.write_bytes(path.read_bytes().replace(b"ftyp", first, 1))
+    assert VideoReader().recognises(path)
+    assert VideoReader().read(path, SALT)[0].header.n_frames == 7
+
+
+@pytest.mark.parametrize("text", [b"The free clips are", b"Use skip, please.", b"\0\0\0\x20ftypavif\0\0\0\0"])
+def test_texts_and_stills_are_no_video(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "a").write_bytes(text)
+    assert not VideoReader().recognises(tmp_path / "a")
+
+
 def test_a_video_cut_in_the_middle(tmp_path: Path) -> None:
     for name, code in (("a.avi", "MJPG"), ("a.mp4", "mp4v")):
         path = save(tmp_path / name, clip(30, is_colour=False), code=code)
