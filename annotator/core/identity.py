@@ -19,6 +19,7 @@ from annotator.core.errors import AnnotatorError
 
 _PSEUDONYM = re.compile(r"^p[0-9a-f]{12}$")
 _STEM_UNSAFE = re.compile(r"[^\w.\- ~()+]", re.UNICODE)
+_STEM_BYTES: Final = 200
 
 PIXEL_DIGITS: Final = 52
 """Digits of a content hash that speak of the pixels alone."""
@@ -102,9 +103,16 @@ def is_pseudonym(key: str) -> bool:
 
 
 def safe_stem(stem: str) -> str:
-    """A clip name that every file system takes: unsafe characters become '_', at most 100 characters."""
-    cleaned = _STEM_UNSAFE.sub("_", stem).strip(" .")[:100].strip(" .")
-    return cleaned or "clip"
+    """A clip name that every file system takes: unsafe characters become '_', at most 100 characters and 200 bytes.
+
+    A file's name may take 255 bytes, in which a frame's number and a suffix stand too.
+    """
+    short = _cleaned(stem).encode()[:_STEM_BYTES].decode(errors="ignore")
+    return short.strip(" .") or "clip"
+
+
+def _cleaned(stem: str) -> str:
+    return _STEM_UNSAFE.sub("_", stem).strip(" .")[:100].strip(" .") or "clip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,8 @@ class ClipHeader:
     format: str = "unknown"
 
     def __post_init__(self) -> None:
-        if self.stem != safe_stem(self.stem):
+        # Projects have longer ones, from before there was a limit in bytes.
+        if self.stem != _cleaned(self.stem):
             raise AnnotatorError(f"'{self.stem}' cannot be a clip name; '{safe_stem(self.stem)}' could.")
         if not is_pseudonym(self.patient):
             raise AnnotatorError("A clip's patient must be a pseudonym, never a name or number from the file.")

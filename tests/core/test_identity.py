@@ -23,7 +23,14 @@ def test_any_text_gives_a_safe_stem(text: str) -> None:
     stem = safe_stem(text)
     assert stem == safe_stem(stem)
     assert 0 < len(stem) <= 100
+    assert len(stem.encode()) <= 200
     assert not set(stem) & set('/\\:*?"<>|')
+
+
+def test_a_stem_in_any_script_leaves_room_for_a_frame_and_a_suffix() -> None:
+    long = "漢" * 83
+    assert safe_stem(long) == "漢" * 66
+    assert header(stem=long).stem == long, "projects that have such a clip open"
 
 
 @given(st.text(), st.binary())
