@@ -71,7 +71,10 @@ class _Document:
 
 @dataclass(slots=True)
 class _Stream:
-    """Recordings on their way into the project, and what is worth telling of them."""
+    """Recordings on their way into the project, and what is worth telling of them.
+
+    ``patients`` has the split of every patient so far.
+    """
 
     source: Path
     warnings: list[str] = field(default_factory=list)
@@ -82,14 +85,21 @@ class _Stream:
     documents: Sequence[_Document] = ()
     patients_are_named: bool = False
     are_masks: bool = False
+    patients: dict[str, Split] = field(default_factory=dict)
 
     def take(self, recording: Recording, split: Split | None) -> tuple[Recording, Split]:
-        """Note what a recording brings; without a split that somebody asked for it is for training."""
+        """Note what a recording brings; without a split that somebody asked for it goes where its patient is.
+
+        A patient who is nowhere yet is for training.
+        """
         self.warnings += recording.warnings
         self.splits.append(split)
         self.labels.append(recording.labels)
         self.provenance.append(recording.provenance)
-        return recording, split or Split.TRAIN
+        patient = recording.header.patient
+        chosen = split or self.patients.get(patient, Split.TRAIN)
+        self.patients.setdefault(patient, chosen)
+        return recording, chosen
 
     def into(self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str) -> ImportReport:
         """Add everything, or nothing where a label contradicts the project."""
@@ -192,7 +202,7 @@ def import_paths(
             overrides=overrides,
             skip_damaged=options.skip_damaged,
         )
-        stream = _Stream(paths[0], documents=documents)
+        stream = _Stream(paths[0], documents=documents, patients=_splits(project))
         report = stream.into(
             project, _recordings(reading, stream, options, project.pseudonymiser, progress=progress), author
         )
@@ -201,6 +211,10 @@ def import_paths(
     said = {key: frame.provenance for key, frame in found.items()}
     brought = project.import_labels(labels, author=author, provenance=said).keys if found else ()
     return replace(report, labels=report.labels + _finished(labels, brought))
+
+
+def _splits(project: Project) -> dict[str, Split]:
+    return {clip.header.patient: clip.split for clip in project.clips()}
 
 
 def _view(options: ImportOptions, project: Project) -> str | None:
@@ -335,7 +349,13 @@ def import_manifest(
         manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    stream = _Stream(manifest, warnings=list(read.warnings), patients_are_named=True, are_masks=True)
+    stream = _Stream(
+        manifest,
+        warnings=list(read.warnings),
+        patients_are_named=True,
+        are_masks=True,
+        patients=_splits(project),
+    )
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, _) in enumerate(read):

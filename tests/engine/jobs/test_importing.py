@@ -164,6 +164,24 @@ def test_areas_agree_between_anisotropic_metaimage_and_square_png(real_data: Pat
 
 
 @pytest.mark.parametrize("is_manifest", [False, True])
+def test_what_asks_for_no_split_goes_where_its_patient_is(
+    project: Project, tmp_path: Path, *, is_manifest: bool
+) -> None:
+    first, second, third = stacks(tmp_path, 3)
+    import_paths(project, [first], ImportOptions(split=Split.TEST), author="t", progress=Silent())
+    if is_manifest:
+        (tmp_path / "rows.csv").write_text(f"image\n{second.name}\n{third.name}\n")
+        import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    else:
+        import_paths(project, [second, third], ImportOptions(), author="t", progress=Silent())
+    assert [clip.split for clip in project.clips()] == [Split.TEST] * 3
+    other, asked = tmp_path / "other.tif", ImportOptions(split=Split.TRAIN)
+    tifffile.imwrite(other, np.eye(8, 9, dtype=np.uint8), photometric="minisblack")
+    with pytest.raises(BadInput, match="already in 'test'"):
+        import_paths(project, [other], asked, author="t", progress=Silent())
+
+
+@pytest.mark.parametrize("is_manifest", [False, True])
 def test_another_split_the_second_time_is_told_of(project: Project, tmp_path: Path, *, is_manifest: bool) -> None:
     paths = stacks(tmp_path, 3)
 
