@@ -107,7 +107,8 @@ def open_session(path: Path, settings: UserSettings, *, parent: QWidget, recipe:
     AnnotatorError
         Where the project cannot be opened.
     """
-    project = Project.open(path)
+    # By its whole path: the window's title and the names of exports come from its end, which '.' does not have.
+    project = Project.open(path.resolve())
     engine, passed_over, why_none = None, "", READ_ONLY if project.is_read_only else ""
     if not project.is_read_only:
         if recipe is None:

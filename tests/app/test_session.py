@@ -71,3 +71,13 @@ def test_a_project_that_somebody_else_writes_does_not_claim_that_a_learner_start
         session = window.session
         assert session is not None
         assert "reading only" in session.bench.board.view.headline
+
+
+def test_a_project_opened_from_its_own_folder_has_a_name(
+    window: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert window.open_project(Path())
+    assert window.session is not None
+    assert window.session.project.path == folder.resolve()
+    assert window.windowTitle() == "project — Echo Annotator"
