@@ -66,6 +66,8 @@ class StartPage(QWidget):
         column.addSpacing(WIDE)
         column.addWidget(self._heading)
         column.addWidget(self._recent, 1)
+        # Takes the room that the list leaves where there is none.
+        column.addStretch()
         middle = QWidget()
         middle.setMaximumWidth(640)
         middle.setMaximumHeight(520)

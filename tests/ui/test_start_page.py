@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QListWidget, QWidget
+from qtpy.QtWidgets import QLabel, QListWidget, QPushButton, QWidget
 
 from annotator.ui.start_page import StartPage
 
@@ -34,3 +34,13 @@ def test_a_recent_project_is_opened_by_a_click(qtbot: QtBot) -> None:
     spot = recent.visualItemRect(recent.item(0)).center()
     QTest.mouseClick(recent.viewport(), Qt.MouseButton.LeftButton, pos=spot)
     assert chosen == ["/data/Übersicht 1"]
+
+
+def test_words_and_buttons_stand_together_where_nothing_was_opened_yet(qtbot: QtBot) -> None:
+    page = StartPage()
+    qtbot.addWidget(page)
+    page.resize(1366, 700)
+    page.show()
+    title = next(label for label in page.findChildren(QLabel) if label.text() == "Echo Annotator")
+    demo = next(button for button in page.findChildren(QPushButton) if button.text() == "Try the demo")
+    assert demo.geometry().bottom() - title.geometry().top() < 160
