@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QFrame, QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from annotator.ui.controls import divider, label, push_button
+from annotator.ui.controls import ElidedLabel, divider, push_button
 from annotator.ui.structure_row import StructureLine
 from annotator.ui.style import GAP, TIGHT
 from annotator.viewer.state import CellState, LabelAction, StructureRow, allowed_actions
@@ -63,7 +63,7 @@ class StructurePanel(QWidget):
         self._rows: tuple[StructureRow, ...] = ()
         self._lines: list[StructureLine] = []
         self._shortcuts: dict[str, str] = {}
-        self._chosen = label("", role="heading")
+        self._chosen = ElidedLabel(role="heading")
         self._buttons = {action: self._make_button(action) for action in LabelAction}
         self._accept_all = push_button("Accept all", icon_name="accept")
         self._accept_all.clicked.connect(self.accept_all)
@@ -159,6 +159,7 @@ class StructurePanel(QWidget):
         word = "Draw" if is_blank else "Correct"
         self._buttons[LabelAction.CORRECT].setText(word)
         self._chosen.setText(row.name if row is not None else "Select a structure")
+        self._chosen.setToolTip(self._chosen.text())
         has_suggestion = any(r.state is CellState.SUGGESTED for r in self._rows)
         self._accept_all.setEnabled(has_suggestion)
         self._reject_all.setEnabled(has_suggestion)

@@ -51,6 +51,16 @@ def test_buttons_are_enabled_only_where_the_value_allows(
     assert emitted == (["myo"] if action in allowed_actions(state) else [])
 
 
+def test_a_long_name_makes_the_panel_no_wider(panel: StructurePanel, structure_rows: MakeRows) -> None:
+    rows = structure_rows(C.UNKNOWN, C.UNKNOWN, C.UNKNOWN)
+    panel.show_state(rows)
+    width = panel.minimumSizeHint().width()
+    name = "LV cavity including papillary muscles and trabeculae at end-diastole"
+    panel.show_state(tuple(replace(row, name=name) for row in rows))
+    assert panel.minimumSizeHint().width() == width
+    assert name in {label.toolTip() for label in panel.findChildren(QLabel)}
+
+
 def test_buttons_for_all_need_a_suggestion(
     qtbot: QtBot, panel: StructurePanel, structure_rows: MakeRows, button: Find, press: Press
 ) -> None:
