@@ -102,11 +102,11 @@ class Transfer:
         known = f"; {report.known} were there already" if report.known else ""
         labels = f" and {counted(report.labels, 'label')}" if report.labels else ""
         clips = f"{counted(report.added, 'clip')} with {counted(report.frames, 'frame')}"
-        self._say(Message(f"Imported {clips}{labels}{known}."))
         for warning in dict.fromkeys(report.warnings):
             self._say(Message(warning, MessageLevel.WARNING))
         if report.left_out:
             self._say(Message(_left_out_sentence(report.left_out), MessageLevel.WARNING))
+        self._say(Message(f"Imported {clips}{labels}{known}."))
 
     def _export(self, asked: ExportRequest) -> None:
         project = self._project
@@ -127,9 +127,9 @@ class Transfer:
         )
 
     def _exported(self, report: WriteReport, out: Path) -> None:
-        self._say(Message(f"Exported {counted(len(report.files), 'file')} to {out}."))
         for dropped in report.dropped:
             self._say(Message(dropped, MessageLevel.WARNING))
+        self._say(Message(f"Exported {counted(len(report.files), 'file')} to {out}."))
 
     def _weights_written(self, out: Path) -> None:
         self._say(Message(f"Exported the model to {out}."))

@@ -16,13 +16,14 @@ _ICONS: Final = {
     MessageLevel.WARNING: ("warning", PALETTE.warning),
     MessageLevel.ERROR: ("error", PALETTE.danger),
 }
-_SEVERITY: Final = {MessageLevel.INFO: 0, MessageLevel.WARNING: 1, MessageLevel.ERROR: 2}
 INFO_MS: Final = 6000
 """How long an info is shown, in ms."""
 
 
 class MessageBar(QFrame):
-    """The most serious message first; infos go by themselves, warnings and errors stay until dismissed.
+    """Errors first, then the newest; infos go by themselves, warnings and errors stay until dismissed.
+
+    An info answers what was just done, and would go unseen behind a warning that nobody dismissed.
 
     Signals
     -------
@@ -64,15 +65,15 @@ class MessageBar(QFrame):
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """What is shown and waits, the most serious and newest first."""
+        """What is shown and waits, errors and then the newest first."""
         return tuple(self._messages)
 
     def show_message(self, message: Message) -> None:
-        """Show a message, or let it wait behind a more serious one; the same message twice stands once."""
+        """Show a message, or let it wait behind an error; the same message twice stands once."""
         if message in self._messages:
             self._messages.remove(message)
         self._messages.insert(0, message)
-        self._messages.sort(key=lambda m: -_SEVERITY[m.level])
+        self._messages.sort(key=lambda m: m.level is not MessageLevel.ERROR)
         if message.level is MessageLevel.INFO:
             self._timer.start(INFO_MS)
         self._show_first()

@@ -39,6 +39,15 @@ def test_an_info_goes_by_itself_and_an_error_stays(qtbot: QtBot, bar: MessageBar
     assert not bar.isVisible()
 
 
+def test_an_info_is_seen_for_its_time_before_a_warning_that_nobody_dismissed(qtbot: QtBot, bar: MessageBar) -> None:
+    warning = Message("One file was left out.", MessageLevel.WARNING)
+    bar.show_message(warning)
+    bar.show_message(INFO)
+    assert {INFO.sentence, "1 more"} <= texts(bar)
+    qtbot.waitUntil(lambda: warning.sentence in texts(bar))
+    assert bar.messages == (warning,)
+
+
 def test_the_action_names_its_message(qtbot: QtBot, bar: MessageBar, press: Press) -> None:
     bar.show_message(ERROR)
     with qtbot.waitSignal(bar.action_chosen) as caught:
