@@ -125,6 +125,11 @@ class Scene:
         """
         _push(self.rgb if frame.ndim == 3 else self.grey, frame)
 
+    def blank(self) -> None:
+        """Show nothing, in place of a frame that is not the one on screen any more."""
+        for layer in self._layers:
+            _push(layer, np.zeros_like(layer.data))
+
     def show_labels(self, labels: NDArray[np.uint8]) -> None:
         """Show (H, W) uint8 class indices as filled labels."""
         _push(self.labels, labels)

@@ -68,6 +68,7 @@ class Stage:
         self.patience = Patience()
         self.tool = ToolState()
         self.is_playing = False
+        self._is_frame_shown = False
         self._engine = engine
         self._commits: deque[Commit] = deque()
         self._brush = Brush(self.scene, self)
@@ -231,6 +232,10 @@ class Stage:
             return False
         if self.is_playing:
             self.toggle_playing()
+        if not self._is_frame_shown:
+            self._show_frame()
+            # A stroke is what differs from the frame's labels, which must be on the canvas for that.
+            return False
         if desk.structure in desk.hidden:
             self.set_visible(desk.structure, True)  # noqa: FBT003
         may_lift = self._brush.tool in _LIFTING_TOOLS and not self.tool.are_suggestions_hidden
@@ -328,8 +333,9 @@ class Stage:
         self.look()
 
     def _show_frame(self) -> None:
-        if self.desk.clip is not None:
-            self._try(self._draw_frame)
+        self._is_frame_shown = self.desk.clip is not None and self._try(self._draw_frame)
+        if not self._is_frame_shown:
+            self.scene.blank()
         self._try(self.panels.push_structures)
         self._push_tool()
 

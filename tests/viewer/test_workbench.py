@@ -200,6 +200,32 @@ def test_what_undo_leaves_of_a_drawing_is_finished_by_moving_on(bench: Workbench
     assert project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.DRAFT, "an undone finish stays undone"
 
 
+def test_nothing_of_another_frame_is_shown_or_saved_where_one_cannot_be_read(
+    bench: Workbench, project: Project, draw: Draw, monkeypatch: Any
+) -> None:
+    draw(LEFT)
+    read, is_damaged = project.read_frame, True
+
+    def read_frame(key: FrameKey) -> Any:
+        if is_damaged and key.frame == 1:
+            raise ProjectError("The file of this clip is damaged.")
+        return read(key)
+
+    monkeypatch.setattr(project, "read_frame", read_frame)
+    told = messages(bench)
+    bench.go_to(1)
+    assert not bench.scene.image.data.any()
+    assert not bench.scene.labels.data.any()
+    assert not bench.begin_stroke()
+    assert {message.sentence for message in told} == {"The file of this clip is damaged."}
+    is_damaged = False
+    assert not bench.begin_stroke(), "the press brings the picture back"
+    draw(RIGHT)
+    label = project.label(FrameKey("clip0", 1))["lv"]
+    assert label.inside is not None
+    assert np.array_equal(label.inside, RIGHT)
+
+
 def test_undo_goes_to_the_frame_it_concerns(bench: Workbench, project: Project, draw: Draw) -> None:
     draw(LEFT)
     bench.open_clip("clip1")
