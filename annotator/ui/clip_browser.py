@@ -123,7 +123,7 @@ class ClipBrowser(QWidget):
         self._filter.setAccessibleName("Filter clips")
         self._filter.setClearButtonEnabled(True)
         self._tree = self._make_tree()
-        self._summary = label(role="quiet")
+        self._summary = label(role="quiet", is_wrapped=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GAP, GAP, GAP, GAP)
         layout.setSpacing(TIGHT)
@@ -167,7 +167,7 @@ class ClipBrowser(QWidget):
         done = sum(row.labelled_frames for row in rows)
         frames = sum(row.n_frames for row in rows)
         words = f"{counted(len(rows), 'clip')} · {done:,} of {counted(frames, 'frame')} labelled"
-        self._summary.setText(words if rows else "No clips yet")
+        self._summary.setText(words if rows else "No clips yet. Drop files here, or choose File > Import clips…")
 
     def _selected_name(self) -> str:
         row = self._model.row_at(self._proxy.mapToSource(self._tree.currentIndex()))

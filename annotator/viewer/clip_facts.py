@@ -50,7 +50,7 @@ class ClipFacts:
 
     def _clip(self) -> Clip:
         if self._desk.clip is None:
-            raise AnnotatorError("No clip is open; choose one in the list at the left.")
+            raise AnnotatorError("No clip is open; choose one at the left, or import some.")
         return self._desk.clip
 
     def _header(self) -> ClipHeader:

@@ -76,7 +76,7 @@ class Desk:
             Where no clip is open.
         """
         if self.clip is None:
-            raise AnnotatorError("No clip is open; choose one in the list at the left.")
+            raise AnnotatorError("No clip is open; choose one at the left, or import some.")
         return FrameKey(self.clip.name, self.frame)
 
     @property

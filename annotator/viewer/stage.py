@@ -228,7 +228,7 @@ class Stage:
         """See :class:`~annotator.viewer.brush.StrokeListener`."""
         desk = self.desk
         if desk.clip is None or self.project.is_read_only:
-            desk.warn(_READ_ONLY if desk.clip else "No clip is open; choose one in the list at the left.")
+            desk.warn(_READ_ONLY if desk.clip else "No clip is open; choose one at the left, or import some.")
             return False
         if self.is_playing:
             self.toggle_playing()
