@@ -1,4 +1,4 @@
-"""Work that must end before the window may: it is done in a thread, while the window paints and says what it does."""
+"""Work that the window must wait for: it is done in a thread, while the window paints and says what it does."""
 
 from __future__ import annotations
 

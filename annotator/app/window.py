@@ -13,6 +13,7 @@ from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget
 
 from annotator import registry
+from annotator.app.farewell import keep_painting
 from annotator.app.keys import KeyFilter
 from annotator.app.session import Session, open_session
 from annotator.app.shortcuts import ACTIONS, MENU_KEYS, action_keys, changed_keys, keys_in_use
@@ -44,7 +45,7 @@ class MainWindow(QMainWindow):
         self.settings = settings
         self.session: Session | None = None
         self._on_demo = on_demo
-        self._is_closing = False
+        self._is_waiting = False
         self._shortcuts: list[QShortcut] = []
         self._keys = KeyFilter(self._end_hold, self)
         self.start_page = StartPage()
@@ -100,18 +101,18 @@ class MainWindow(QMainWindow):
     def close_project(self) -> bool:
         """Close the project that is open; ``False`` where the person would rather stay, to save first."""
         session = self.session
+        if self._is_waiting:
+            return False
         if session is None:
             return True
-        if self._is_closing:
-            return False
         if not session.save() and not self._leave_unsaved():
             return False
         self.settings = self.settings.model_copy(update={"brush_size": session.bench.tool.brush_size})
-        self._is_closing = True
+        self._is_waiting = True
         try:
             session.stop()
         finally:
-            self._is_closing = False
+            self._is_waiting = False
         self._pages.setCurrentWidget(self.start_page)
         session.close()
         self._pages.removeWidget(session.page)
@@ -161,17 +162,18 @@ class MainWindow(QMainWindow):
             self.open_project(Path(folder))
 
     def _demo(self) -> None:
-        if self._on_demo is None:
+        on_demo, made = self._on_demo, list[Path]()
+        if on_demo is None:
             return
+        self._is_waiting = True
         try:
-            QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-            folder = self._on_demo()
+            keep_painting(lambda: made.append(on_demo()), "Simulating recordings…", self)
         except AnnotatorError as error:
             self.complain(str(error))
-            return
         finally:
-            QApplication.restoreOverrideCursor()
-        self.open_project(folder)
+            self._is_waiting = False
+        for folder in made:
+            self.open_project(folder)
 
     # --- menus and keys -------------------------------------------------------------------------------
 

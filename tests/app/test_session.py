@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from qtpy.QtCore import QTimer
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
@@ -81,3 +83,23 @@ def test_a_project_opened_from_its_own_folder_has_a_name(
     assert window.session is not None
     assert window.session.project.path == folder.resolve()
     assert window.windowTitle() == "project — Echo Annotator"
+
+
+def test_the_window_paints_and_stays_while_the_demo_is_made(folder: Path, qtbot: Any) -> None:
+    may_end = threading.Event()
+    closed: list[bool] = []
+
+    def make() -> Path:
+        assert may_end.wait(20)
+        return folder
+
+    made = MainWindow(UserSettings(author="Ada"), on_demo=make)
+    qtbot.addWidget(made)
+    made.show()
+    QTimer.singleShot(50, lambda: closed.append(made.close()))
+    QTimer.singleShot(100, may_end.set)
+    made.start_page.demo_requested.emit()
+    assert closed == [False]
+    assert made.session is not None
+    assert made.session.project.path == folder
+    assert made.close()
