@@ -60,7 +60,10 @@ class Transfer:
         self._job: BackgroundJob | None = None
 
     def ask_import(self, paths: tuple[Path, ...] = ()) -> None:
-        """Ask what to import, with files that are already known, such as dropped ones."""
+        """Ask what to import, with files that are already known, such as dropped ones; only where it can be done."""
+        if self._project.is_read_only:
+            self._say(Message("The project is open read-only, so nothing can be imported.", MessageLevel.WARNING))
+            return
         domains = tuple(sorted({clip.header.domain for clip in self._project.clips()}))
         asked = ImportDialog.ask(domains, self._project.protocol.views, paths=paths, parent=self._parent)
         if asked is not None:

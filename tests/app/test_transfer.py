@@ -68,3 +68,10 @@ def test_a_damaged_file_of_a_folder_is_left_out_and_named(
         qtbot.waitUntil(lambda: any(message.level is MessageLevel.ERROR for message in said), timeout=30_000)
         assert len(project.clips()) == before + 1
         transfer.wait()
+
+
+def test_a_read_only_project_says_so_before_anything_is_asked(parent: QWidget, folder: Path) -> None:
+    said: list[Message] = []
+    with Project.open(folder, read_only=True) as project:
+        Transfer(project, lambda: "Ada", say=said.append, parent=parent).ask_import()
+    assert ["read-only" in message.sentence for message in said] == [True]
