@@ -60,6 +60,8 @@ class Brush:
         """Class index that the brush paints."""
         self._stroke: object | None = None
         """Stands for the stroke under the pen."""
+        self._turned = 0.0
+        """Notches of the wheel that have not resized the brush yet."""
         self._scene = scene
         self._listener = listener
         # napari's own gestures scroll through dims and zoom on a double click, which two quick dabs look like.
@@ -164,9 +166,14 @@ class Brush:
             viewer.scene.camera.center = (centre[0], centre[1] + shift[0], centre[2] + shift[1])
 
     def _wheel(self, _viewer: Any, event: Any) -> None:
-        """Ctrl and the wheel resize the brush; the wheel alone is napari's zoom."""
+        """Ctrl and the wheel resize the brush, a step a notch; the wheel alone is napari's zoom."""
         if "Control" in event.modifiers:
-            self._listener.resize_brush(1 if event.delta[1] > 0 else -1)
+            # A touchpad sends many small parts of a notch.
+            self._turned += event.delta[1]
+            steps = int(self._turned)
+            if steps:
+                self._turned -= steps
+                self._listener.resize_brush(steps)
             event.handled = True
 
 

@@ -108,3 +108,11 @@ def test_ctrl_and_the_wheel_resize_the_brush(bench: Workbench, up: float, sign: 
         callback(bench.scene.viewer, event)
         assert event.handled == bool(modifiers)
         assert (bench.tool.brush_size - size) * sign == (0 if not modifiers else max(1, size // 6))
+
+
+def test_the_small_steps_of_a_touchpad_add_up_to_one_of_the_brush(bench: Workbench) -> None:
+    (callback,) = bench.scene.viewer.mouse_wheel_callbacks
+    size = bench.tool.brush_size
+    for across, up in ((1.0, 0.0), *[(0.0, 0.125)] * 8):
+        callback(bench.scene.viewer, SimpleNamespace(modifiers=("Control",), delta=(across, up), handled=False))
+    assert bench.tool.brush_size == size + max(1, size // 6)
