@@ -62,7 +62,7 @@ class MainWindow(QMainWindow):
         self._make_menus()
         self._take_start_page()
         self.show_start_page()
-        self.resize(_SIZE)
+        self.resize(_SIZE.boundedTo(self.screen().availableSize()))
         self._install_keys()
 
     # --- projects -------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QSize, QTimer
+from qtpy.QtGui import QScreen
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
@@ -103,3 +104,11 @@ def test_the_window_paints_and_stays_while_the_demo_is_made(folder: Path, qtbot:
     assert made.session is not None
     assert made.session.project.path == folder
     assert made.close()
+
+
+def test_a_new_window_is_no_larger_than_the_screen(qtbot: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder.is_dir()
+    monkeypatch.setattr(QScreen, "availableSize", lambda _: QSize(1092, 590))
+    made = MainWindow(UserSettings(author="Ada"))
+    qtbot.addWidget(made)
+    assert made.size() == QSize(1092, 590)
