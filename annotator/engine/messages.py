@@ -97,6 +97,7 @@ class Suggestion:
         (H, W) uint8, its probability times 255.
     confidence
         Structure id to 0..1: mean certainty over the structure's pixels; for an empty structure, that it is absent.
+        One that the model does not know, or the view cannot show, is left out.
     """
 
     key: FrameKey

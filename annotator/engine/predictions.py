@@ -36,6 +36,9 @@ def suggestion(key: FrameKey, snapshot: int, probabilities: Probabilities, proto
     certainty = np.take_along_axis(probabilities, classes[None], axis=0)[0]
     confidence = {}
     for index, structure in enumerate(protocol.ids, start=1):
+        # A softmax gives every structure that its model knows, and the view can show, something everywhere.
+        if not probabilities[index].any():
+            continue
         pixels = certainty[classes == index]
         value = float(pixels.mean()) if pixels.size else 1.0 - float(probabilities[index].max())
         confidence[structure] = min(max(value, 0.0), 1.0)

@@ -112,7 +112,7 @@ def resolve(
     for structure in hidden & set(protocol.ids):
         for shown in (labels, suggestions):
             shown[shown == protocol.index(structure)] = 0
-    confidence = {s: suggestion.confidence.get(s, 0.0) for s in offered} if suggestion else {}
+    confidence = {s: suggestion.confidence[s] for s in offered if s in suggestion.confidence} if suggestion else {}
     for shown in (labels, suggestions):
         shown.setflags(write=False)
     return FrameView(labels, suggestions, states, confidence, pixels, suggestion.snapshot if suggestion else None)

@@ -27,6 +27,10 @@ def test_confidence_is_the_mean_certainty_or_that_of_absence() -> None:
     assert made.certainty[0, 0] == round(0.8 * 255)
 
 
+def test_nothing_is_said_of_a_structure_that_the_model_does_not_know() -> None:
+    assert set(suggestion(FrameKey("c", 0), 3, probabilities(0.8, 0.0), PAIR).confidence) == {"lv"}
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_confidence_and_certainty_stay_in_range(seed: int) -> None:
     rng = np.random.default_rng(seed)

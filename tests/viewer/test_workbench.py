@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from annotator.core.edits import Paint
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
-from annotator.engine.messages import Look, SuggestionsGone, Trouble
+from annotator.engine.messages import Look, SuggestionsGone, SuggestionsReady, Trouble
 from annotator.engine.recipes import remembered_recipe
 from annotator.project import Project
 from annotator.viewer.patience import REST_S
@@ -313,6 +314,20 @@ def test_a_suggestion_waits_for_the_stroke(bench: Workbench, suggest: Suggest, p
     pen.up(32, 28)
     assert (bench.desk.view().labels[LEFT] == 1).all()
     assert not bench.desk.view().labels[RIGHT].any()
+
+
+def test_absence_is_not_offered_by_a_model_that_does_not_know_the_structure(
+    bench: Workbench, suggest: Suggest, engine: Any, project: Project
+) -> None:
+    suggest(1, lv=LEFT)
+    assert bench.labelling.is_empty_offer("myo")
+    made = bench.desk.suggestions.get(bench.desk.key)
+    assert made is not None
+    engine.waiting.append(SuggestionsReady((replace(made, confidence={"lv": 0.9}),)))
+    bench.pump()
+    assert not bench.labelling.is_empty_offer("myo")
+    assert bench.labelling.accept(("lv", "myo")) == 1
+    assert project.label(bench.desk.key).status("myo") is LabelStatus.UNKNOWN
 
 
 def test_an_older_model_does_not_replace_a_newer(bench: Workbench, suggest: Suggest) -> None:

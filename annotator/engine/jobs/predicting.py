@@ -162,7 +162,9 @@ def _write(
             stem = free_name(item.stem, taken)
             made = suggestion(FrameKey(stem, 0), model.snapshot or 0, prediction.probabilities, protocol)
             _write_png(table[made.classes], palette, aside / f"{stem}.png")
-            writer.writerow([stem, *(f"{made.confidence[s]:.4f}" for s in protocol.ids)])
+            # Of what the view shows, one that is left out is one that the model does not know.
+            surely = dict.fromkeys(protocol.ids, 1.0) | dict.fromkeys(protocol.shown_in(item.view), 0.0)
+            writer.writerow([stem, *(f"{made.confidence.get(s, surely[s]):.4f}" for s in protocol.ids)])
             stems.append(stem)
             if _is_strange(item, model.predictor):
                 strange.append(stem)

@@ -53,7 +53,10 @@ def test_clips_are_named_by_frame_and_stills_by_stem(taught: Project, tmp_path: 
         assert mask.shape == (SIDE, SIDE)
         assert set(np.unique(mask)) <= {0, 3, 7}
     with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8") as file:
-        assert [row["image"] for row in csv.DictReader(file)][-1] == "still"
+        rows = list(csv.DictReader(file))
+    assert rows[-1]["image"] == "still"
+    assert {row["la"] for row in rows} == {"0.0000"}, "no label spoke of it, so the model does not know it"
+    assert all(float(row["lv"]) > 0 for row in rows)
 
 
 def test_a_cancelled_prediction_leaves_the_former_one(taught: Project, tmp_path: Path) -> None:
