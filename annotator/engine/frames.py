@@ -235,8 +235,9 @@ class FrameBook:
         if not self._must_release:
             return False
         self._must_release = False
-        training = {*self._plan.labelled, *self._plan.unlabelled}
-        gone = [key for key in self._held if key not in training]
+        labelled, unlabelled = set(self._plan.labelled), set(self._plan.unlabelled)
+        # One whose label was taken back comes again, when its turn comes, as an unlabelled one.
+        gone = [k for k, said in self._held.items() if k not in labelled and (said or k not in unlabelled)]
         if gone:
             trainer.forget(gone)
             for key in gone:

@@ -96,6 +96,22 @@ def test_a_commit_while_it_trains_reaches_the_trainer_and_so_does_its_undo(proje
     driver.run(lambda: trainer.frames[key].bitmap is None)
 
 
+def test_nothing_is_learnt_from_a_label_that_was_taken_back_while_other_frames_wait(project: Project) -> None:
+    clips = [add_moving_square(project, f"c{i}", patient="one") for i in range(20)]
+    outline_square(project, clips[0])
+    key = outline_square(project, clips[-1])
+    driver, workshop = driven(project)
+    driver.run(lambda: driver.session.step > 0)
+    assert driver.session._book.has_waiting
+    project.undo(author="tester")
+    tell(driver, key)
+    trainer = workshop.trainers[0]
+    driver.run(lambda: key not in driver.session._book.plan.labelled)
+    step = driver.session.step
+    driver.run(lambda: driver.session.step > step)
+    assert key not in trainer.frames or trainer.frames[key].bitmap is None
+
+
 def test_a_redrawn_outline_replaces_the_former_one(project: Project) -> None:
     clip = add_moving_square(project, "one")
     key = outline_square(project, clip, 0)
