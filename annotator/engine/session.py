@@ -124,6 +124,7 @@ class TrainingSession:
             self._state,
             self._book.plan,
             reason=reason,
+            can_learn=self._state is not RunState.TRAINING or self._book.has_waiting or self._learning.can_step,
             is_start=self._suggester.server.snapshot == 0,
             is_crowded=self._learning.meter.is_crowded,
         )

@@ -30,6 +30,10 @@ _CROWDED_SHARE: Final = 0.7
 LOG_NAME: Final = "engine.log"
 
 CROWDED_SENTENCE: Final = "Other programs keep the processor busy, so that it learns slowly."
+SAYS_NOTHING_SENTENCE: Final = (
+    "Waiting for another label, since those so far say nothing that can be learnt: "
+    "their marks are unsure or too small, or their frames cannot be read."
+)
 START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
 
 
@@ -130,7 +134,13 @@ class Meter:
 
 
 def sentence_for(
-    state: RunState, plan: Plan, *, reason: str = "", is_start: bool = False, is_crowded: bool = False
+    state: RunState,
+    plan: Plan,
+    *,
+    reason: str = "",
+    can_learn: bool = True,
+    is_start: bool = False,
+    is_crowded: bool = False,
 ) -> str:
     """What the learner does, for the user, and where suggestions come from before the first model of the project.
 
@@ -142,12 +152,14 @@ def sentence_for(
         The part of every frame.
     reason
         Why it sleeps or failed.
+    can_learn
+        Whether the labels say anything to the learner, as far as it trains.
     is_start
         Whether the shipped starting weights serve.
     is_crowded
         Whether other programs have the cores, as :attr:`Meter.is_crowded` tells while it trains.
     """
-    told = [_told(state, plan, reason)]
+    told = [_told(state, plan, reason) if can_learn else SAYS_NOTHING_SENTENCE]
     if is_start and state is not RunState.FAILED:
         told.append(START_SENTENCE)
     if is_crowded and state is RunState.TRAINING:

@@ -31,6 +31,7 @@ from annotator.engine.messages import (
 from annotator.engine.options import SessionOptions
 from annotator.engine.queue import UNSEEN_REASON
 from annotator.engine.scoring import PER_CLIP
+from annotator.engine.status import SAYS_NOTHING_SENTENCE
 from annotator.learn.erasure import Erasure
 from annotator.project import Project
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
@@ -494,6 +495,18 @@ def test_a_model_that_saw_some_of_a_patient_counts_as_one_that_saw_the_patient(p
     assert len([key for key in trainer.frames if key.clip == clip]) < 60
     driver.session.handle(Stop())
     assert project.snapshots()[-1].id in project.remove_patient("p2").tainted_snapshots
+
+
+def test_labels_that_say_nothing_are_said_to_say_nothing(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+
+    class Deaf(FakeTrainer):
+        can_step = False
+
+    driver, _ = driven(project, lambda _: Deaf())
+    driver.run_to(RunState.TRAINING)
+    driver.settle()
+    assert driver.session.sentence == SAYS_NOTHING_SENTENCE
 
 
 def test_where_the_last_labelled_patient_is_for_validation_it_waits(project: Project) -> None:

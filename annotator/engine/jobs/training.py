@@ -13,6 +13,7 @@ from annotator.engine.messages import Event, RunState, SnapshotPublished, Traini
 from annotator.engine.options import SessionOptions
 from annotator.engine.recipes import find_recipe, remembered_recipe
 from annotator.engine.session import TrainingSession
+from annotator.engine.status import SAYS_NOTHING_SENTENCE
 from annotator.engine.thread import open_session
 from annotator.project import Project
 
@@ -142,6 +143,8 @@ class _Run:
             if not has_worked and self._session.state in (RunState.IDLE, RunState.TRAINING):
                 if self._sentences:
                     raise TrainingFailed(self._sentences[-1])
+                if self._session.state is RunState.TRAINING:
+                    raise TrainingFailed(SAYS_NOTHING_SENTENCE)
                 raise BadInput(project.path, "no training clip has a finished label", "label a structure first")
 
     def _is_spent(self) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from annotator.core.errors import BadInput, ReadOnlyProject
+from annotator.core.edits import PaintUnsure
+from annotator.core.errors import BadInput, ReadOnlyProject, TrainingFailed
 from annotator.core.identity import Split
 from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.training import TrainBudget, TrainOptions, train
 from annotator.project import Project
-from annotator.testing.sessions import PAIR, add_moving_square, outline_square
+from annotator.testing.sessions import PAIR, SIDE, add_moving_square, outline_square
 
 TINY = TrainOptions(overrides={"data.image_size": "32", "network.options.width": "8"}, device="cpu", seed=3)
 
@@ -55,6 +57,13 @@ def test_without_a_training_label_there_is_nothing_to_train(project: Project) ->
     with pytest.raises(BadInput, match="no training clip has a finished label"):
         train(project, TINY, TrainBudget(steps=1), progress=Silent())
     assert project.snapshots() == ()
+
+
+def test_labels_that_say_nothing_are_told_from_none(project: Project) -> None:
+    key = outline_square(project, add_moving_square(project, "one"))
+    project.commit(key, [PaintUnsure(np.ones((SIDE, SIDE), dtype=np.bool_))], author="tester")
+    with pytest.raises(TrainingFailed, match="say nothing that can be learnt"):
+        train(project, TINY, TrainBudget(steps=1), progress=Silent())
 
 
 def test_a_reader_does_not_train(project: Project) -> None:
