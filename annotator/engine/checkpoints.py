@@ -57,7 +57,8 @@ def write_checkpoint(path: Path, facts: SessionFacts, trainer: bytes) -> None:
     OSError
         Where the disk is full or the folder cannot be written; the former checkpoint is then as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not its parents: a project folder that was moved away must not begin to be there again.
+    path.parent.mkdir(exist_ok=True)
     header = json.dumps(asdict(facts)).encode() + b"\n"
     body = header + trainer
     aside = path.with_suffix(".tmp")

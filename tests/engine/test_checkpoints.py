@@ -21,6 +21,12 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["checkpoint.pt"]
 
 
+def test_a_project_that_was_moved_away_does_not_begin_to_be_there_again(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        write_checkpoint(tmp_path / "moved" / "training" / "checkpoint.pt", FACTS, b"")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_damage_anywhere_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     write_checkpoint(path, FACTS, bytes(range(64)))
