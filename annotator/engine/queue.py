@@ -94,13 +94,14 @@ def review_queue(
         else QueueItem(score.key, structure, chance.uniform(0.01, 1.0), random_reason)
         for score in sorted(scores, key=lambda s: s.key)
         for structure in score.structures
-        if _is_open(said.get(score.key, {}).get(structure, LabelStatus.UNKNOWN))
+        if is_open(said.get(score.key, {}).get(structure, LabelStatus.UNKNOWN))
     ]
     patients = {score.key.clip: score.patient for score in scores}
     return _spread([item for item in open_items if item.score > 0], patients, limit)
 
 
-def _is_open(status: LabelStatus) -> bool:
+def is_open(status: LabelStatus) -> bool:
+    """Whether a structure of this status may still be asked for."""
     return not status.is_finished and status is not LabelStatus.REJECTED
 
 

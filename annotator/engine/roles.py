@@ -137,6 +137,16 @@ def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
     return tuple(items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count))
 
 
+def in_turn(items: Sequence[T], count: int) -> Iterator[T]:
+    """All items: ``count`` evenly spaced ones, then as many of those that are left, and so on."""
+    left = list(enumerate(items))
+    while left:
+        turn = spread(left, count)
+        yield from (item for _, item in turn)
+        gone = {place for place, _ in turn}
+        left = [(place, item) for place, item in left if place not in gone]
+
+
 def nearest_first(key: FrameKey, n_frames: int) -> Iterator[FrameKey]:
     """All frames of the key's clip, the key first, then outwards, forwards before backwards."""
     yield key

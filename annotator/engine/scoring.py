@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy as np
 from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
 from annotator.core.protocols import LabelProtocol
+from annotator.core.status import LabelStatus
 from annotator.engine.messages import QueueReady
-from annotator.engine.queue import RANDOM_REASON, UNSEEN_REASON, FrameScore, review_queue
-from annotator.engine.roles import spread
+from annotator.engine.queue import RANDOM_REASON, UNSEEN_REASON, FrameScore, is_open, review_queue
+from annotator.engine.roles import in_turn
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import Probabilities, ServedModel
 
@@ -33,11 +35,18 @@ REPORT_EVERY_S: Final = 2.0
 STEPS_BETWEEN: Final = 3
 """While it trains, one frame is scored after so many other pieces of work."""
 
+Said = Mapping[FrameKey, Mapping[str, LabelStatus]]
+"""Frame to structure to status, of all frames that anything was said of."""
+
 Taker = Callable[[FrameKey, Clip, Probabilities], None]
 
 
-def sample_frames(clips: Collection[Clip], *, held: Collection[str] = ()) -> tuple[FrameKey, ...]:
+def sample_frames(
+    clips: Collection[Clip], *, held: Collection[str] = (), done: Collection[FrameKey] = ()
+) -> tuple[FrameKey, ...]:
     """Frames to score: evenly spaced in each training clip, one of every clip before the second of any.
+
+    In place of those that are done others come, and in place of clips that are.
 
     Parameters
     ----------
@@ -45,11 +54,28 @@ def sample_frames(clips: Collection[Clip], *, held: Collection[str] = ()) -> tup
         All clips; those of the test and validation splits are left out.
     held
         Patients held aside, whose labels would teach nothing.
+    done
+        Frames in which nothing is left to ask for.
     """
     open_clips = [c for c in clips if c.split is Split.TRAIN and c.header.patient not in held]
-    rows = [spread(clip.frame_keys, PER_CLIP) for clip in spread(open_clips, SAMPLE)]
+    every = (in_turn(clip.frame_keys, PER_CLIP) for clip in in_turn(open_clips, SAMPLE))
+    some = (tuple(islice((key for key in row if key not in done), PER_CLIP)) for row in every)
+    rows = list(islice(filter(None, some), SAMPLE))
     columns = max((len(row) for row in rows), default=0)
     return tuple(row[i] for i in range(columns) for row in rows if i < len(row))[:SAMPLE]
+
+
+def frames_done(clips: Mapping[str, Clip], said: Said, protocol: LabelProtocol) -> set[FrameKey]:
+    """Frames of which everything that their view can show is finished or rejected."""
+    return {
+        key
+        for key, of_frame in said.items()
+        if key.clip in clips
+        and not any(
+            is_open(of_frame.get(structure, LabelStatus.UNKNOWN))
+            for structure in protocol.shown_in(clips[key.clip].header.view)
+        )
+    }
 
 
 def frame_score(key: FrameKey, header: ClipHeader, *, frames: Probabilities, protocol: LabelProtocol) -> FrameScore:
@@ -114,8 +140,7 @@ class Scorer:
 
     def note_change(self, clips: Collection[str]) -> None:
         """Labels changed, so that the queue has to be said again; of ``clips`` the frames too are others."""
-        self._has_news = True
-        self._is_new = self._is_new or bool(clips)
+        self._has_news = self._is_new = True
         self._fresh = {key for key in self._fresh if key.clip not in clips}
 
     def work(
@@ -143,7 +168,7 @@ class Scorer:
         """
         if self._is_new:
             self._is_new = False
-            sample = sample_frames(tuple(clips.values()), held=held)
+            sample = self._sample(clips, self._said(), held=held)
             self._waiting = [key for key in reversed(sample) if key not in self._fresh]
             self._has_news = True
         self._skipped += 1
@@ -179,8 +204,8 @@ class Scorer:
 
     def _queue(self, clips: Mapping[str, Clip], held: Collection[str], *, random_reason: str) -> QueueReady:
         """The queue as the scores have it, or at random where there is a reason for that."""
-        said = {k: {s: cell.status for s, cell in cells.items()} for k, cells in self._project.all_statuses().items()}
-        wanted = sample_frames(tuple(clips.values()), held=held)
+        said = self._said()
+        wanted = self._sample(clips, said, held=held)
         if random_reason:
             shown_in = self._project.protocol.shown_in
             headers = {key: clips[key.clip].header for key in wanted}
@@ -190,3 +215,10 @@ class Scorer:
             known = [self._scores[key] for key in wanted if key in self._scores]
             items = review_queue(known, said)
         return QueueReady(items)
+
+    def _said(self) -> Said:
+        return {k: {s: cell.status for s, cell in cells.items()} for k, cells in self._project.all_statuses().items()}
+
+    def _sample(self, clips: Mapping[str, Clip], said: Said, *, held: Collection[str]) -> tuple[FrameKey, ...]:
+        done = frames_done(clips, said, self._project.protocol)
+        return sample_frames(tuple(clips.values()), held=held, done=done)

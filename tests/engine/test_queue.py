@@ -9,7 +9,8 @@ from annotator import registry
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split
 from annotator.core.status import LabelStatus
 from annotator.engine.queue import NEW_REASON, FrameScore, review_queue
-from annotator.engine.scoring import SAMPLE, frame_score, sample_frames
+from annotator.engine.scoring import SAMPLE, frame_score, frames_done, sample_frames
+from annotator.testing.sessions import PAIR
 
 STRUCTURES = ("lv", "la")
 
@@ -120,3 +121,31 @@ def test_the_sample_leaves_out_test_clips_and_held_patients_and_sees_every_clip(
     assert {key.clip for key in sample} == {"c0", "c3"}
     assert {key.clip for key in sample[:2]} == {"c0", "c3"}
     assert len(sample) <= SAMPLE
+
+
+def _clips(count: int, frames: int) -> list[Clip]:
+    pseudonyms = Pseudonymiser(b"salt")
+    headers = [
+        ClipHeader(stem=f"c{i}", patient=pseudonyms.key(str(i)), n_frames=frames, height=8, width=8)
+        for i in range(count)
+    ]
+    return [Clip(header.stem, header, Split.TRAIN) for header in headers]
+
+
+@pytest.mark.parametrize(("count", "frames"), [(1, 40), (3, 10), (2 * SAMPLE + 1, 1)])
+def test_who_labels_every_frame_of_the_sample_is_asked_for_the_others(count: int, frames: int) -> None:
+    clips = _clips(count, frames)
+    done: set[FrameKey] = set()
+    while sample := sample_frames(clips, done=done):
+        assert not done & set(sample)
+        kept = sample_frames(clips, done={*done, sample[0]})
+        assert set(sample[1:]) <= set(kept), "what is scored already stays in the sample"
+        done |= set(sample)
+    assert len(done) == count * frames
+
+
+def test_a_frame_is_done_where_nothing_that_its_view_shows_can_be_asked_for() -> None:
+    clips = {clip.name: clip for clip in _clips(1, 4)}
+    finished = {"lv": LabelStatus.OUTLINED, "la": LabelStatus.REJECTED}
+    said = {FrameKey("c0", 0): finished, FrameKey("c0", 1): {"lv": LabelStatus.ABSENT}, FrameKey("gone", 0): finished}
+    assert frames_done(clips, said, PAIR) == {FrameKey("c0", 0)}
