@@ -7,6 +7,7 @@ import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,14 @@ SAYS_NOTHING_SENTENCE: Final = (
 START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
 
 
+class _LogFile(logging.FileHandler):
+    """A log on a disk that may go: a record that it refuses is lost, and nothing else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
+
+
 def log_to(folder: Path) -> logging.Handler:
     """Write the engine's warnings and tracebacks to a file of a folder; :func:`stop_logging` ends it.
 
@@ -49,7 +58,7 @@ def log_to(folder: Path) -> logging.Handler:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
-            handler = logging.FileHandler(folder / LOG_NAME, delay=True, encoding="utf-8")
+            handler = _LogFile(folder / LOG_NAME, delay=True, encoding="utf-8")
     except OSError:
         pass
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
