@@ -15,8 +15,10 @@ from annotator.engine.frames import FrameBook
 from annotator.engine.lineage import LINEAGE, newest_lineage, reliability_of
 from annotator.engine.messages import RunState, SnapshotPublished, TrainingStatus, Trouble
 from annotator.engine.schedule import Schedule
+from annotator.engine.starting import models_to_try
 from annotator.engine.status import Meter
 from annotator.engine.trainer_protocol import ServedModel, TrainerProtocol, Workshop
+from annotator.project.checking import refuse_damaged
 
 if TYPE_CHECKING:
     from annotator.project import Project, Snapshot
@@ -128,11 +130,10 @@ class Learning:
     def _start_from_weights(self, trainer: TrainerProtocol) -> None:
         """Start from the newest snapshot that fits, else from the starting weights, else from nothing."""
         self._start = {}
-        candidates = [s.file for s in reversed(self._project.snapshots()) if not s.is_tainted]
-        if self._starting_weights is not None:
-            candidates.append(self._starting_weights)
-        for weights in candidates:
+        for weights, snapshot in models_to_try(self._project, self._starting_weights):
             try:
+                if snapshot is not None:
+                    refuse_damaged(snapshot)
                 known = self._workshop.start_from(trainer, weights)
                 digest = hashlib.sha256(weights.read_bytes()).hexdigest()
                 self._start = {"file": weights.name, "sha256": digest, "knows": list(known)}

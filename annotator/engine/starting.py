@@ -13,6 +13,22 @@ from annotator.registry import resource
 
 if TYPE_CHECKING:
     from annotator.learn.weights import WeightsHeader
+    from annotator.project import Project, Snapshot
+
+
+def models_to_try(project: Project, starting_weights: Path | None) -> Iterator[tuple[Path, Snapshot | None]]:
+    """Where a project's model may come from, best first: its snapshots that are not marked, then the starting weights.
+
+    Parameters
+    ----------
+    project
+        Has the snapshots.
+    starting_weights
+        Of no project.
+    """
+    yield from ((snapshot.file, snapshot) for snapshot in reversed(project.snapshots()) if not snapshot.is_tainted)
+    if starting_weights is not None:
+        yield starting_weights, None
 
 
 def shipped_weights(

@@ -14,7 +14,9 @@ from annotator.engine.familiarity import STRANGE_SENTENCE
 from annotator.engine.messages import Event, SuggestionsReady, Trouble
 from annotator.engine.serving import Server
 from annotator.engine.shelf import ImageShelf
+from annotator.engine.starting import models_to_try
 from annotator.engine.trainer_protocol import ServedModel, Workshop
+from annotator.project.checking import refuse_damaged
 
 if TYPE_CHECKING:
     from annotator.project import Project
@@ -161,13 +163,12 @@ def newest_model(
     list of str
         One plain sentence for each file that was passed over.
     """
-    files = [(s.file, s.id) for s in reversed(project.snapshots()) if not s.is_tainted]
-    if starting_weights is not None:
-        files.append((starting_weights, 0))
     passed_over: list[str] = []
-    for file, number in files:
+    for file, snapshot in models_to_try(project, starting_weights):
         try:
-            return (workshop.model(file), number), passed_over
+            if snapshot is not None:
+                refuse_damaged(snapshot)
+            return (workshop.model(file), snapshot.id if snapshot is not None else 0), passed_over
         except AnnotatorError as error:
             _LOG.exception("The model %s cannot serve.", file)
             passed_over.append(f"A model is passed over: {error}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, CorruptProject
 from annotator.core.identity import Clip, FrameKey
 from annotator.project import schema
 from annotator.project.frames import verify
@@ -17,7 +17,7 @@ from annotator.project.rows import label_from_rows, read_label
 from annotator.project.session import Session
 from annotator.project.snapshots import read_snapshots
 from annotator.project.state import State
-from annotator.project.values import CheckReport
+from annotator.project.values import CheckReport, Snapshot
 
 
 def check(session: Session, clips: Sequence[Clip], state: State) -> CheckReport:
@@ -99,6 +99,19 @@ def _check_snapshots(session: Session, problems: list[str]) -> int:
     found = [snapshot_problem(s.id, s.file, s.sha256) for s in read_snapshots(session)]
     problems += [problem for problem in found if problem is not None]
     return found.count(None)
+
+
+def refuse_damaged(snapshot: Snapshot) -> None:
+    """Refuse a snapshot that is not as it was published, be it in one byte.
+
+    Raises
+    ------
+    CorruptProject
+        Where its file is missing or has changed.
+    """
+    problem = snapshot_problem(snapshot.id, snapshot.file, snapshot.sha256)
+    if problem is not None:
+        raise CorruptProject(f"{snapshot.file}: {problem} Restore it from a backup, or train on.")
 
 
 def snapshot_problem(number: int, file: Path, sha256: str) -> str | None:

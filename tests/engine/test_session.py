@@ -380,6 +380,23 @@ def test_a_damaged_checkpoint_is_told_and_training_goes_on_from_the_last_model(p
     assert workshop.started_from == [project.snapshots()[-1].file]
 
 
+def test_a_snapshot_that_changed_on_the_disk_neither_serves_nor_is_trained_on(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session._publish()
+    driver.session.handle(Stop())
+    project.checkpoint_path.unlink()
+    first, second = (snapshot.file for snapshot in project.snapshots()[-2:])
+    second.chmod(0o644)
+    second.write_bytes(second.read_bytes().replace(b"step", b"stop"))
+    again, workshop = driven(project)
+    again.run_to(RunState.TRAINING)
+    assert "not the one that was published" in of(again, Trouble)[0].sentence
+    assert again.session.status().snapshot == project.snapshots()[-2].id
+    assert workshop.started_from == [first]
+
+
 @pytest.mark.parametrize(("knows", "sleeps"), [(("lv",), True), (("other",), False)])
 def test_what_the_weights_knew_already_is_soon_learnt(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, knows: tuple[str, ...], sleeps: bool

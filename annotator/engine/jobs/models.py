@@ -10,6 +10,7 @@ from annotator import registry
 from annotator.core.errors import IncompatibleWeights, ProjectError
 from annotator.engine.starting import shipped_weights
 from annotator.project import Project
+from annotator.project.checking import refuse_damaged
 
 if TYPE_CHECKING:
     from annotator.learn.weights import Predictor
@@ -54,6 +55,8 @@ def serving_model(project: Project, weights: Path | None = None) -> ServingModel
     ------
     ProjectError
         Where no weights are given, the project has no snapshot yet, and no shipped weights know its structures.
+    CorruptProject
+        Where the snapshot is not as it was published.
     IncompatibleWeights
         Where the weights cannot be read or speak of other structures than the project.
     """
@@ -63,6 +66,7 @@ def serving_model(project: Project, weights: Path | None = None) -> ServingModel
         snapshot = project.latest_snapshot()
         if snapshot is None:
             return _starting_model(project)
+        refuse_damaged(snapshot)
         loaded = load_model(snapshot.file)
         model = ServingModel(loaded.predictor, snapshot.id, snapshot.file)
     theirs = tuple(model.predictor.structures)
