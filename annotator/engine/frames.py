@@ -64,6 +64,7 @@ class FrameBook:
         self._plan = Plan()
         self._pairs: frozenset[tuple[str, str]] = frozenset()
         self._troubles: list[str] = []
+        self._told: set[str] = set()
 
     @property
     def plan(self) -> Plan:
@@ -163,7 +164,15 @@ class FrameBook:
                 if key in self._held:
                     self._held[key] = _STALE
             self.survey()
+        self._try_again(clips)
         self._dirty.extend(keys)
+
+    def _try_again(self, clips: Sequence[str]) -> None:
+        """Frames that could not be read are read again, since an import gives a damaged clip its frames back."""
+        unreadable = {key for key in self._unreadable if key.clip not in clips}
+        if len(unreadable) < len(self._unreadable):
+            self._unreadable = unreadable
+            self._replan()
 
     def _clips_now(self) -> dict[str, Clip]:
         self._revision, clips = self._project.dated_clips()
@@ -294,13 +303,19 @@ class FrameBook:
         except AnnotatorError as error:
             _LOG.exception("Frame %s is left out of training.", key)
             self._unreadable.add(key)
-            self._troubles.append(f"A frame was left out of training: {error}")
+            self._complain(f"A frame was left out of training: {error}")
             return None
         said = self._finished.get(key, frozenset())
         accepted = self._accepted(key) & said
         return self._workshop.training_frame(
             key, clip.header, image=image, allowed=allowed, said=said, accepted=accepted
         )
+
+    def _complain(self, sentence: str) -> None:
+        """Once, however many frames of a clip it is of."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._troubles.append(sentence)
 
     def _accepted(self, key: FrameKey) -> frozenset[str]:
         if not self._is_labelled(key):
@@ -314,6 +329,7 @@ class FrameBook:
         self._checked.clear()
         self._digests.clear()
         self._unreadable.clear()
+        self._told.clear()
         self._validation_is_stale = False
         self._replan()
 

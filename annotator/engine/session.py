@@ -177,8 +177,7 @@ class TrainingSession:
             self._overview.note_change(changed)
             if _must_unlearn(before, self._book.clips, taught):
                 self._forget_what_was_learnt()
-            if changed:
-                self._follow_labels()
+            self._follow_labels()
 
     def _forget_what_was_learnt(self) -> None:
         """Begin anew without a patient who was removed, or is not to be learnt from any more."""

@@ -121,8 +121,8 @@ def _packed(recording: Recording, author: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(row for change in changes for row in change.rows(0, utc_now()))
 
 
-def discard_or_repair(session: Session, known: Clip, staged: Staged) -> None:
-    """Drop frames that the project has; where its own file is damaged, they take its place.
+def discard_or_repair(session: Session, known: Clip, staged: Staged) -> bool:
+    """Drop frames that the project has; where its own file is damaged, they take its place, and the answer is yes.
 
     Raises
     ------
@@ -132,9 +132,10 @@ def discard_or_repair(session: Session, known: Clip, staged: Staged) -> None:
     path = session.clip_file(known.content_hash)
     if path.is_file() and verify(path) is None:
         staged.part.unlink(missing_ok=True)
-    else:
-        session.frames.forget(known.content_hash)
-        place(staged, path)
+        return False
+    session.frames.forget(known.content_hash)
+    place(staged, path)
+    return True
 
 
 def exported_twins(incoming: Iterable[Incoming]) -> set[str]:

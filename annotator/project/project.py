@@ -151,7 +151,7 @@ class Project(LabelWriter):
         self._refuse_read_only()
         incoming = adding.prepare(self._session, self.protocol, recordings, author=author)
         with self._lock:
-            added, new = self._place(incoming, patients_are_named=patients_are_named)
+            added, new, repaired = self._place(incoming, patients_are_named=patients_are_named)
             try:
                 if accept is not None:
                     accept(added)
@@ -159,16 +159,19 @@ class Project(LabelWriter):
                 for _, one in new:
                     one.discard()
                 raise
-            if not new:
-                return added
-            commit = self._store_clips(new, author)
-        self.committed.emit(commit)
+            if new:
+                commit = self._store_clips(new, author)
+                commit = replace(commit, clips=tuple(sorted({*commit.clips, *repaired})))
+            else:
+                text = f"Restored the frames of {', '.join(repr(name) for name in repaired)}"
+                commit = Commit(self.data_revision, "import", (), (), repaired, text)
+        self._emitted(commit)
         return tuple(replace(one, revision=commit.revision) if one.is_new else one for one in added)
 
     def _place(
         self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool
-    ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]]]:
-        """Tell new content from known; new clips get their names."""
+    ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]], tuple[str, ...]]:
+        """Tell new content from known; new clips get their names, and known ones their frames back where damaged."""
         clips = {c.name: c for c in self.clips()}
         twins = adding.exported_twins(incoming)
         added: list[Added] = []
@@ -187,12 +190,13 @@ class Project(LabelWriter):
                 one.discard()
             raise
         arriving = {clip.name for clip, _ in new}
+        repaired: set[str] = set()
         for one, found in zip(incoming, added, strict=True):
             if not found.is_new and found.clip.name in arriving:
                 one.discard()
-            elif not found.is_new:
-                adding.discard_or_repair(self._session, found.clip, one.staged)
-        return tuple(added), new
+            elif not found.is_new and adding.discard_or_repair(self._session, found.clip, one.staged):
+                repaired.add(found.clip.name)
+        return tuple(added), new, tuple(sorted(repaired))
 
     def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:
         revision = self.data_revision + 1

@@ -33,7 +33,7 @@ from annotator.engine.queue import UNSEEN_REASON
 from annotator.engine.scoring import PER_CLIP
 from annotator.engine.status import SAYS_NOTHING_SENTENCE
 from annotator.learn.erasure import Erasure
-from annotator.project import Project
+from annotator.project import Commit, Project
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import BrokenTrainer, FakeTrainer
 
@@ -844,6 +844,25 @@ def test_a_clip_that_cannot_be_read_is_left_out_and_told(project: Project) -> No
     tell(driver, outline_square(project, "good", 2))
     driver.settle()
     assert len(of(driver, Trouble)) == count
+
+
+def test_a_clip_whose_frames_come_back_is_learnt_from(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "good"))
+    outline_square(project, add_moving_square(project, "bad"))
+    driver, workshop = driven(project)
+    file = project.path / "clips" / f"{project.clip('bad').content_hash}.h5"
+    file.chmod(0o644)
+    file.write_bytes(b"\0" * 100)
+    driver.run_to(RunState.TRAINING)
+    driver.settle()
+    assert {key.clip for key in workshop.trainers[0].frames} == {"good"}
+    assert len(of(driver, Trouble)) == 1, "all its frames are one trouble"
+    heard: list[Commit] = []
+    project.committed.connect(heard.append)
+    add_moving_square(project, "bad")
+    driver.session.handle(DataChanged(heard[0].keys, heard[0].clips))
+    driver.run(lambda: len([key for key in workshop.trainers[0].frames if key.clip == "bad"]) == 5)
+    assert len(of(driver, Trouble)) == 1
 
 
 def test_a_rejected_suggestion_is_not_asked_for_in_the_queue(project: Project) -> None:
