@@ -142,12 +142,24 @@ class _Pixels:
         (N,) which half of the patients.
     flatters
         (N, K+1) bool, where an accepted suggestion would confirm itself.
+    possible
+        (N, K+1) bool, what the frame's view can show.
     """
 
     probabilities: NDArray[np.float32]
     bitmaps: NDArray[np.integer]
     half: NDArray[np.int64]
     flatters: NDArray[np.bool_]
+    possible: NDArray[np.bool_]
+
+    def in_view(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities (N, K+1) of these pixels as a person sees them, given what the views can show."""
+        if self.possible.all():
+            return rows
+        found = np.where(self.possible, rows, np.float32(0))
+        left = found.sum(axis=1, keepdims=True)
+        found[:, :1] += left == 0
+        return np.asarray(found / np.where(left == 0, 1, left), dtype=np.float32)
 
     def decided(self, c: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Where a class is decided, (N,) bool; and its truth there."""
@@ -172,6 +184,7 @@ def calibrate(
 
     The temperature is fitted on all patients. What it brings is measured crosswise where there are two or more: each
     half of the patients is tempered by what the other half gave, all structures together, as a model file does it.
+    The figures are of what is served: a class that a frame's view cannot show has no share there.
     As for Dice (:mod:`annotator.learn.validation`), suggestions that were accepted as they were count only for a
     structure that nobody drew or corrected in any frame.
 
@@ -192,11 +205,12 @@ def calibrate(
         says, truth = pixels.decided(protocol.index(structure))
         if truth.any() and not truth.all():
             wanted[structure] = protocol.index(structure)
-    served = _served(pixels, tuple(wanted.values()), halves=len(patients) > 1)
+    shown = pixels.in_view(pixels.probabilities)
+    served = pixels.in_view(_served(pixels, tuple(wanted.values()), halves=len(patients) > 1))
     found = {}
     for structure, c in wanted.items():
         says, truth = pixels.decided(c)
-        p, q = pixels.probabilities[says, c], served[says, c]
+        p, q = shown[says, c], served[says, c]
         found[structure] = StructureCalibration(
             pixels.temperature(c), reliability(p, truth), reliability(q, truth), brier(p, truth), brier(q, truth)
         )
@@ -267,7 +281,8 @@ def _some_pixels(
     rows = probabilities.transpose(0, 2, 3, 1).reshape(-1, classes)[::stride]
     frame_of = np.arange(n).repeat(height * width)[::stride]
     half = np.array([halves[frame.patient] for frame in frames], dtype=np.int64)[frame_of]
-    return _Pixels(rows, bitmaps, half, flattering[frame_of])
+    possible = np.array([[frame.possible >> c & 1 for c in range(classes)] for frame in frames], dtype=np.bool_)
+    return _Pixels(rows, bitmaps, half, flattering[frame_of], possible[frame_of])
 
 
 def _bitmap(frame: TrainingFrame) -> NDArray[np.uint16]:

@@ -111,6 +111,21 @@ def test_what_a_temperature_brings_is_measured_on_other_patients(protocol: Label
     assert not found(3.0).is_confirmed
 
 
+def test_what_a_view_cannot_show_has_no_share_in_what_is_measured(protocol: LabelProtocol) -> None:
+    made = [_patient(f"p{i}", i, too_sure=2.5) for i in range(2)]
+    # A class that the view cannot show takes half of what the network gives to background.
+    raw = np.stack([said for _, said in made])
+    raw[:, 3] = raw[:, 0] / 2
+    raw[:, 0] -= raw[:, 3]
+    frames = [replace(frame, possible=0b0011) for frame, _ in made]
+    shown = raw[:, :2] / raw[:, :2].sum(axis=1, keepdims=True)
+    found = calibration.calibrate(frames, raw, protocol).structures["disc"].before
+    truth = np.stack([frame.bitmap == 0b0010 for frame in frames])
+    expected = metrics.reliability(shown[:, 1].ravel(), truth.ravel())
+    np.testing.assert_array_equal(found.count, expected.count)
+    np.testing.assert_allclose(found.confidence, expected.confidence, atol=1e-5)
+
+
 def test_an_accepted_suggestion_confirms_itself_only_where_nobody_drew(protocol: LabelProtocol) -> None:
     (drawn, said), (other, more) = (_patient(name, seed, too_sure=2.5) for seed, name in enumerate(("p0", "p2")))
     sure = more.argmax(axis=0) == 1
