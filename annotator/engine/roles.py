@@ -60,6 +60,12 @@ def chosen_validation(clips: Collection[Clip]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c.header.patient for c in clips if c.split is Split.VALIDATION))
 
 
+def usable_clips(clips: Collection[Clip]) -> tuple[Clip, ...]:
+    """Clips that are not for testing, and are not the picture of one that is, under another patient."""
+    tested = {c.pixels for c in clips if c.split is Split.TEST and c.pixels}
+    return tuple(c for c in clips if c.split is not Split.TEST and c.pixels not in tested)
+
+
 def plan_frames(
     clips: Sequence[Clip],
     finished: Collection[FrameKey],
@@ -84,8 +90,7 @@ def plan_frames(
     most
         Unlabelled frames at most.
     """
-    tested = {c.pixels for c in clips if c.split is Split.TEST and c.pixels}
-    usable = [c for c in clips if c.split is not Split.TEST and c.pixels not in tested]
+    usable = usable_clips(clips)
     train = {c.name for c in usable if c.split is Split.TRAIN and c.header.patient not in held}
     checked = {c.name for c in usable if c.header.patient in held}
     done = sorted(finished)

@@ -15,7 +15,7 @@ from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus
 from annotator.engine.messages import QueueReady
 from annotator.engine.queue import RANDOM_REASON, UNSEEN_REASON, FrameScore, is_open, review_queue
-from annotator.engine.roles import in_turn
+from annotator.engine.roles import in_turn, usable_clips
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import Probabilities, ServedModel
 
@@ -51,13 +51,13 @@ def sample_frames(
     Parameters
     ----------
     clips
-        All clips; those of the test and validation splits are left out.
+        All clips; those of the test and validation splits are left out, and pictures of test clips.
     held
         Patients held aside, whose labels would teach nothing.
     done
         Frames in which nothing is left to ask for.
     """
-    open_clips = [c for c in clips if c.split is Split.TRAIN and c.header.patient not in held]
+    open_clips = [c for c in usable_clips(clips) if c.split is Split.TRAIN and c.header.patient not in held]
     every = (in_turn(clip.frame_keys, PER_CLIP) for clip in in_turn(open_clips, SAMPLE))
     some = (tuple(islice((key for key in row if key not in done), PER_CLIP)) for row in every)
     rows = list(islice(filter(None, some), SAMPLE))

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
+from annotator.core.identity import Clip, ClipHeader, FrameKey
 from annotator.core.protocols import LabelProtocol
-from annotator.engine.roles import spread
+from annotator.engine.roles import spread, usable_clips
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import Probabilities, ServedModel
 from annotator.learn.erasure import Erasure, FrameAreas, erasures, sentences
@@ -156,9 +156,8 @@ def frames_to_watch(clips: Collection[Clip], labelled: Pairs) -> dict[str, tuple
         What is labelled where.
     """
     by_domain: defaultdict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        if clip.split is not Split.TEST:
-            by_domain[clip.header.domain].append(clip)
+    for clip in usable_clips(clips):
+        by_domain[clip.header.domain].append(clip)
     structures = {s for _, s in labelled}
     if len(by_domain) < 2 or all((d, s) in labelled for d in by_domain for s in structures):
         return {}

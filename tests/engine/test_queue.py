@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator import registry
-from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split, twin_hash
 from annotator.core.status import LabelStatus
 from annotator.engine.queue import NEW_REASON, FrameScore, review_queue
 from annotator.engine.scoring import SAMPLE, frame_score, frames_done, sample_frames
@@ -149,3 +151,13 @@ def test_a_frame_is_done_where_nothing_that_its_view_shows_can_be_asked_for() ->
     finished = {"lv": LabelStatus.OUTLINED, "la": LabelStatus.REJECTED}
     said = {FrameKey("c0", 0): finished, FrameKey("c0", 1): {"lv": LabelStatus.ABSENT}, FrameKey("gone", 0): finished}
     assert frames_done(clips, said, PAIR) == {FrameKey("c0", 0)}
+
+
+def test_a_picture_that_is_also_a_test_clip_s_is_not_asked_for() -> None:
+    tested, twin, other = _clips(3, 2)
+    clips = [
+        replace(tested, split=Split.TEST, content_hash="a" * 64),
+        replace(twin, content_hash=twin_hash("a" * 64, twin.header.patient)),
+        replace(other, content_hash="b" * 64),
+    ]
+    assert {key.clip for key in sample_frames(clips)} == {other.name}
