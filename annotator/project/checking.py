@@ -111,7 +111,7 @@ def refuse_damaged(snapshot: Snapshot) -> None:
     """
     problem = snapshot_problem(snapshot.id, snapshot.file, snapshot.sha256)
     if problem is not None:
-        raise CorruptProject(f"{snapshot.file}: {problem} Restore it from a backup, or train on.")
+        raise CorruptProject(f"{snapshot.file}: {problem.rstrip('.')}; restore it from a backup, or train on.")
 
 
 def snapshot_problem(number: int, file: Path, sha256: str) -> str | None:
