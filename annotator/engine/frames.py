@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from annotator.core.allowed import Bitmap, allowed_bitmap
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, CorruptProject
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.status import Origin
 from annotator.engine.holding import held_patients
@@ -295,15 +295,17 @@ class FrameBook:
 
     def _made(self, key: FrameKey) -> TrainingFrame | None:
         clip = self._clips[key.clip]
-        allowed = self._allowed(key) if self._is_labelled(key) else None
+        try:
+            allowed = self._allowed(key) if self._is_labelled(key) else None
+        except CorruptProject as error:
+            self._leave_out(key, error)
+            return None
         if allowed is not None:
             self._digests[key] = _digest(allowed)
         try:
             image = self._shelf.image(key, clip)
         except AnnotatorError as error:
-            _LOG.exception("Frame %s is left out of training.", key)
-            self._unreadable.add(key)
-            self._complain(f"A frame was left out of training: {error}")
+            self._leave_out(key, error)
             return None
         said = self._finished.get(key, frozenset())
         accepted = self._accepted(key) & said
@@ -311,8 +313,11 @@ class FrameBook:
             key, clip.header, image=image, allowed=allowed, said=said, accepted=accepted
         )
 
-    def _complain(self, sentence: str) -> None:
-        """Once, however many frames of a clip it is of."""
+    def _leave_out(self, key: FrameKey, error: AnnotatorError) -> None:
+        """Go on without a frame, and tell of it once, however many frames of a clip it is of."""
+        _LOG.error("Frame %s is left out of training.", key, exc_info=error)
+        self._unreadable.add(key)
+        sentence = f"A frame was left out of training: {error}"
         if sentence not in self._told:
             self._told.add(sentence)
             self._troubles.append(sentence)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from annotator.core.edits import Assign, Paint
-from annotator.core.errors import TrainingFailed
+from annotator.core.errors import CorruptProject, TrainingFailed
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus, Origin
@@ -844,6 +846,21 @@ def test_a_clip_that_cannot_be_read_is_left_out_and_told(project: Project) -> No
     tell(driver, outline_square(project, "good", 2))
     driver.settle()
     assert len(of(driver, Trouble)) == count
+
+
+def test_a_frame_whose_label_is_damaged_is_left_out_and_the_others_are_learnt_from(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "good"))
+    key = outline_square(project, add_moving_square(project, "bad"))
+    with closing(sqlite3.connect(project.path / "annotations.sqlite")) as database, database:
+        clip = "(SELECT id FROM clips WHERE name = 'bad')"
+        database.execute(f"UPDATE labels SET inside = x'0011' WHERE clip_id = {clip}")
+    with Project.open(project.path, read_only=True) as reader, pytest.raises(CorruptProject):
+        reader.label(key)
+    project._labels.clear()
+    driver, workshop = driven(project)
+    driver.run(lambda: driver.session.step > 20)
+    assert key not in workshop.trainers[0].ever_seen
+    assert [trouble.can_retry for trouble in of(driver, Trouble)] == [False]
 
 
 def test_a_clip_whose_frames_come_back_is_learnt_from(project: Project) -> None:
