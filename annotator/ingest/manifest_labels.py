@@ -88,12 +88,22 @@ def _labels(row: Row, header: ClipHeader, source: LabelSource) -> Iterator[tuple
             raise BadInput(source.csv_path, what, "take it out of 'ignore', or the structure out of 'known'")
     is_clip_row = row.frame is None and header.n_frames > 1
     for mask, frame in zip(masks, frames, strict=True):
+        _refuse_white(mask, row, source)
         known = () if _says_nothing(mask, is_clip_row=is_clip_row) else row.known
         if known or row.absent:
             try:
                 yield frame, from_indexed(mask, source.values, known=known, absent=row.absent)
             except AnnotatorError as error:
                 raise BadInput(row.labels, str(error).rstrip("."), "correct the mask or the manifest") from None
+
+
+def _refuse_white(mask: NDArray[np.integer[Any]], row: Row, source: LabelSource) -> None:
+    """Refuse 255 as the one structure of a black and white mask, where the known structures would count as absent."""
+    if row.ignore or set(row.known) <= set(row.absent) or set(np.unique(mask).tolist()) != {0, NOT_KNOWN}:
+        return
+    wanted = ", ".join(f"{name} {source.values[name]}" for name in row.known)
+    what = f"it is black and white, and its white, {NOT_KNOWN}, means 'not known' and no structure"
+    raise BadInput(row.labels or row.image, what, f"save it with the values of the structures: {wanted}")
 
 
 def _says_nothing(mask: NDArray[np.integer[Any]], *, is_clip_row: bool) -> bool:

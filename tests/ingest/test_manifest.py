@@ -229,6 +229,19 @@ def test_a_mask_of_another_size_names_both_sizes(tmp_path: Path) -> None:
     assert "m.png" in sentence
 
 
+@pytest.mark.parametrize(("frame", "n_frames"), [("", 1), ("1", 4), ("", 4)])
+def test_white_is_no_structure_of_a_black_and_white_mask(tmp_path: Path, frame: str, n_frames: int) -> None:
+    save(tmp_path / "a.tif", np.random.default_rng(0).integers(0, 255, (n_frames, *SHAPE), dtype=np.uint8))
+    white = mask_of(0, 255)
+    save(tmp_path / "m.tif", white if frame else np.stack([white] * n_frames))
+    row = {"image": "a.tif", "frame": frame, "labels": "m.tif", "known": "lv la"}
+    said = refusal(write(tmp_path, row), {"lv": 3, "la": 4})
+    assert "m.tif: it is black and white, and its white, 255, means 'not known' and no structure" in said
+    assert said.endswith("save it with the values of the structures: lv 3, la 4.")
+    seen = statuses(only(write(tmp_path, {**row, "known": "", "absent": "lv la"}))[0].labels[int(frame or 0)])
+    assert seen == {"lv": "absent", "la": "absent"}
+
+
 @pytest.mark.parametrize("known", ["lv", ""])
 def test_a_value_without_structure_is_named(tmp_path: Path, known: str) -> None:
     still(tmp_path / "a.png")
