@@ -24,6 +24,7 @@ from annotator.viewer.engine_port import EnginePort
 from annotator.viewer.workbench import Workbench
 
 _PUMP_MS = 20
+_FOLLOW_MS = 2000
 _CLOSE_TIMEOUT_S = 60.0
 _SAVING = "Saving what was learnt…"
 
@@ -71,6 +72,8 @@ class Session:
         self.transfer = Transfer(project, lambda: ledger.author, say=say, parent=parent)
         self._timer = QTimer(self.page)
         self._timer.timeout.connect(self.bench.pump)
+        self._follower = QTimer(self.page)
+        self._follower.timeout.connect(self._follow)
         self.bench.set_brush_size(settings.brush_size)
 
     def start(self) -> None:
@@ -80,6 +83,13 @@ class Session:
             self.engine.start()
             self.bench.look()
         self._timer.start(_PUMP_MS)
+        if self.project.is_read_only:
+            self._follower.start(_FOLLOW_MS)
+
+    def _follow(self) -> None:
+        """Show what the window that writes the project did; where it cannot be read, that is said once."""
+        if not self.bench.follow():
+            self._follower.stop()
 
     def save(self) -> bool:
         """End the stroke under the pen and try again to save what waits; whether everything is on disk."""
@@ -88,6 +98,7 @@ class Session:
     def stop(self) -> None:
         """Stop the timer, the jobs and the learner; the window paints while what was learnt is saved."""
         self._timer.stop()
+        self._follower.stop()
         self.transfer.wait()
         self.bench.close()
         if self.engine is not None:

@@ -24,7 +24,7 @@ from annotator.project.rows import utc_now
 from annotator.project.salvage import salvage, survey
 from annotator.project.session import is_project_folder, make_folder, new_marker, open_session
 from annotator.project.snapshots import Lineage, store_snapshot
-from annotator.project.state import load_state
+from annotator.project.state import load_state, read_news
 from annotator.project.values import Added, Cell, CheckReport, Commit, Removed, Salvaged, Snapshot
 from annotator.project.writing import LabelWriter
 
@@ -101,6 +101,39 @@ class Project(LabelWriter):
         with self._lock, self._session.database.read() as connection:
             self._state = load_state(connection)
             self._labels.clear()
+
+    def follow(self) -> Commit | None:
+        """Bring memory up to what another process wrote since, for a project that was opened read-only.
+
+        ``committed`` emits, as for a change made here.
+
+        Returns
+        -------
+        Commit or None
+            All that changed; ``None`` where nothing did.
+
+        Raises
+        ------
+        ProjectError
+            Where the database cannot be read.
+        """
+        with self._lock:
+            with self._session.database.read() as connection:
+                news = read_news(connection, self._state)
+            if news is None:
+                return None
+            self._state = news.state
+            self._labels.clear()
+        commit = Commit(
+            revision=news.state.revision,
+            kind="import",
+            keys=tuple(sorted(news.keys)),
+            structures=tuple(sorted(news.structures)),
+            clips=tuple(sorted(news.clips)),
+            sentence="Another window changed the project",
+        )
+        self.committed.emit(commit)
+        return commit
 
     def add_clip(self, recording: Recording, *, author: str, split: Split = Split.TRAIN) -> Added:
         """Add a clip with the labels that it brings; see :meth:`add_clips`.

@@ -6,7 +6,7 @@ Frames' cells are replaced, never changed, so a reader in another thread needs n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -97,11 +97,61 @@ def load_state(connection: Connection) -> State:
     return state
 
 
-def _load_clips(connection: Connection, state: State) -> None:
+@dataclass(frozen=True, slots=True)
+class News:
+    """What other processes changed: the state after, frames, structures and clips."""
+
+    state: State
+    keys: frozenset[FrameKey]
+    structures: frozenset[str]
+    clips: frozenset[str]
+
+
+def read_news(connection: Connection, state: State) -> News | None:
+    """What was written since a state was read; ``None`` where nothing was. The state is not changed.
+
+    Raises
+    ------
+    CorruptProject
+        Where a clip's details or a label are damaged.
+    """
+    operations, before = schema.operations.c, state.revision
+    query = sa.select(operations.revision, operations.kind).where(operations.revision > before)
+    done = connection.execute(query).all()
+    if not done:
+        return None
+    if any(row.kind == "remove" for row in done):
+        fresh = load_state(connection)
+        return News(fresh, frozenset(), frozenset(), frozenset({*state.clips, *fresh.clips}))
+    after = replace(
+        state,
+        revision=max(row.revision for row in done),
+        clips=dict(state.clips),
+        ids=dict(state.ids),
+        names=dict(state.names),
+        cells=dict(state.cells),
+        stacks=Stacks(),
+    )
+    _load_clips(connection, after, since=before)
+    table = schema.labels
+    cells = sa.select(*cell_columns()).where(table.c.revision > before).order_by(table.c.revision)
+    keys, structures = set(), set()
+    for clip_id, frame, structure, cell in read_cells(connection.execute(cells)):
+        key = FrameKey(after.names[clip_id], frame)
+        after.put_cells(key.clip, frame, {structure: cell})
+        keys.add(key)
+        structures.add(structure)
+    _load_operations(connection, after)
+    changed = {name for name, clip in after.clips.items() if state.clips.get(name) != clip}
+    return News(after, frozenset(keys), frozenset(structures), frozenset(changed | {key.clip for key in keys}))
+
+
+def _load_clips(connection: Connection, state: State, *, since: int = -1) -> None:
     clips, details = schema.clips, schema.clip_details
     query = (
         sa.select(clips.c.id, clips.c.name, clips.c.content_hash, details.c.split, details.c.header)
         .join(details, details.c.clip_id == clips.c.id)
+        .where(details.c.revision > since)
         .order_by(clips.c.id, details.c.revision)
     )
     found: dict[int, Any] = {row.id: row for row in connection.execute(query)}

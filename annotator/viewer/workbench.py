@@ -65,6 +65,10 @@ class Workbench(Stage):
         if self.patience.rests(is_painting=self.is_painting):
             self.desk.prepare_neighbour()
 
+    def follow(self) -> bool:
+        """Take up what another window wrote into a project that is read-only here; whether it could be read."""
+        return self._try(self.project.follow)
+
     # --- labels ---------------------------------------------------------------------------------------
 
     def finish(self) -> None:

@@ -13,8 +13,10 @@ from PIL import Image
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtGui import QScreen
 
+from annotator.app import session as session_module
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
+from annotator.core.edits import Paint
 from annotator.engine.recipes import find_recipe, remember_recipe
 from annotator.project import Project
 from annotator.settings import UserSettings
@@ -74,6 +76,22 @@ def test_a_project_that_somebody_else_writes_does_not_claim_that_a_learner_start
         session = window.session
         assert session is not None
         assert "reading only" in session.bench.board.view.headline
+
+
+def test_what_the_window_that_writes_does_is_seen_in_one_that_reads(
+    qtbot: Any, window: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "_FOLLOW_MS", 20)
+    with Project.open(folder) as writer:
+        assert window.open_project(folder)
+        session = window.session
+        assert session is not None
+        scene, key = session.bench.scene, session.bench.desk.key
+        assert not scene.labels.data.any()
+        where = np.zeros(writer.clip(key.clip).header.shape, dtype=np.bool_)
+        where[4:9, 4:9] = True
+        writer.commit(key, [Paint("lv", where)], author="Bob")
+        qtbot.waitUntil(lambda: np.array_equal(scene.labels.data == 1, where), timeout=5_000)
 
 
 def test_a_project_opened_from_its_own_folder_has_a_name(

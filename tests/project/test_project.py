@@ -211,6 +211,39 @@ def test_a_removed_patient_is_held_aside_no_more(project: Project) -> None:
     }
 
 
+def test_a_reader_follows_what_the_writer_does(project: Project) -> None:
+    header = project.clip("clip").header
+
+    def seen(of: Project) -> tuple[object, ...]:
+        labels = {key: of.label(key) for clip in of.clips() for key in clip.frame_keys}
+        sentences = of.undo_sentence, of.redo_sentence
+        return of.data_revision, of.clips(), of.all_statuses(), labels, sentences, of.counts()
+
+    steps: list[Callable[[], object]] = [
+        lambda: project.commit(KEY, [Paint("one", box(2, 2)), ABSENT], author="ann"),
+        lambda: project.commit(KEY, [Finish("one")], author="ann"),
+        lambda: project.undo(author="ann"),
+        lambda: project.add_clip(recording(project, "b", patient="P2", seed=1), author="ann"),
+        lambda: project.update_clip("clip", replace(header, domain="x"), author="ann", split=Split.TEST),
+        lambda: project.commit(FrameKey("b", 0), [Paint("two", box(1, 1))], author="ann"),
+        lambda: project.remove_patient("P2"),
+        lambda: project.undo(author="ann"),
+    ]
+    with Project.open(project.path, read_only=True) as reader:
+        heard: list[Commit] = []
+        reader.committed.connect(heard.append)
+        assert reader.follow() is None
+        for step in steps:
+            step()
+            assert reader.follow() == heard[-1]
+            with Project.open(project.path, read_only=True) as fresh:
+                assert seen(reader) == seen(fresh) == seen(project)
+        assert reader.follow() is None
+        assert heard[0].keys == (KEY,)
+        assert (heard[0].structures, heard[3].clips, heard[6].clips) == (("one", "two"), ("b",), ("b", "clip"))
+    assert len(heard) == len(steps)
+
+
 def test_models_that_saw_a_patient_are_not_used_once_it_is_a_test_patient(project: Project) -> None:
     def snapshot(revision: int) -> int:
         return project.add_snapshot(b"1", step=1, data_revision=revision, recipe="", metrics={}, is_validated=False).id
