@@ -70,7 +70,7 @@ class BackgroundJob(QObject):
         job: Callable[[Progress], Any],
         *,
         on_done: Callable[[Any], None],
-        on_error: Callable[[str], None],
+        on_error: Callable[[AnnotatorError], None],
         parent: QWidget,
         can_cancel: bool = True,
     ) -> None:
@@ -78,7 +78,7 @@ class BackgroundJob(QObject):
         self._title, self._window = title, parent
         self._report = _Report()
         self._result: Any = None
-        self._error: str | None = None
+        self._error: AnnotatorError | None = None
         self._on_done, self._on_error = on_done, on_error
         self._dialog = QProgressDialog(title, "Cancel", 0, 0, parent)
         self._dialog.setWindowModality(Qt.WindowModality.NonModal)
@@ -118,10 +118,10 @@ class BackgroundJob(QObject):
         try:
             self._result = job(_WatchedProgress(self._report, title))
         except AnnotatorError as error:
-            self._error = str(error)
+            self._error = error
         except Exception as error:
             _LOG.exception("%s failed", title)
-            self._error = f"{title} failed unexpectedly ({error}); the log has the details."
+            self._error = AnnotatorError(f"{title} failed unexpectedly ({error}); the log has the details.")
 
     def _poll(self) -> None:
         report = self._report

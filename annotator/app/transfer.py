@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from annotator import registry
 from annotator.app.background import BackgroundJob
+from annotator.core.errors import AnnotatorError, Cancelled
 from annotator.core.words import counted
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
@@ -148,9 +149,9 @@ class Transfer:
             self._job = None
             on_done(result)
 
-        def failed(sentence: str) -> None:
+        def failed(error: AnnotatorError) -> None:
             self._job = None
-            self._say(Message(sentence, MessageLevel.ERROR))
+            self._say(Message(str(error), MessageLevel.INFO if isinstance(error, Cancelled) else MessageLevel.ERROR))
 
         self._job = BackgroundJob(title, job, on_done=done, on_error=failed, parent=self._parent, can_cancel=can_cancel)
         self._job.start()

@@ -12,6 +12,7 @@ from qtpy.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySe
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget
 
+import annotator
 from annotator import registry
 from annotator.app.farewell import keep_painting
 from annotator.app.keys import KeyFilter
@@ -26,7 +27,11 @@ from annotator.ui.style import apply_style, icon
 from annotator.viewer.state import Tool
 
 _SIZE: Final = QSize(1366, 728)
-_ABOUT: Final = "Label some structures of some frames; a model learns in the background and suggests the rest."
+_ABOUT: Final = (
+    f"Version {annotator.__version__}. Label some structures of some frames; a model learns in the background and "
+    "suggests the rest.\n\nIt is a tool for research and for making data sets, and not a medical device: do not use "
+    "its outlines, areas or models to diagnose or treat anyone."
+)
 
 
 class MainWindow(QMainWindow):

@@ -103,7 +103,9 @@ class Wiring(QObject):
         page.messages.action_chosen.connect(self._on_message_action)
 
     def _on_clip(self, name: str) -> None:
-        self._bench.open_clip(name)
+        clip = self._bench.desk.clip
+        if clip is None or clip.name != name:
+            self._bench.open_clip(name)
         self._give_keyboard_back()
 
     def _on_next_up(self, index: int) -> None:

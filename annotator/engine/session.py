@@ -317,7 +317,7 @@ class TrainingSession:
         if not self._book.has_labels:
             self._signal(Signal.EMPTIED)
         elif self._learning.may_go_on_sleeping and self._options.sleeps:
-            self._reason = "nothing is new since it fell asleep"
+            self._reason = "there is no new label"
             self._signal(Signal.PLATEAU)
         else:
             self._signal(Signal.LOADED)

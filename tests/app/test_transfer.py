@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from qtpy.QtWidgets import QWidget
 
+from annotator.app import transfer as transfer_module
 from annotator.app.transfer import Transfer
+from annotator.core.errors import Cancelled
 from annotator.core.identity import Split
 from annotator.core.status import LabelStatus
 from annotator.project import Project
@@ -75,3 +77,19 @@ def test_a_read_only_project_says_so_before_anything_is_asked(parent: QWidget, f
     with Project.open(folder, read_only=True) as project:
         Transfer(project, lambda: "Ada", say=said.append, parent=parent).ask_import()
     assert ["read-only" in message.sentence for message in said] == [True]
+
+
+def test_a_cancelled_import_is_no_error(
+    qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(*_args: Any, **_how: Any) -> None:
+        raise Cancelled("The import")
+
+    monkeypatch.setattr(transfer_module, "import_paths", cancelled)
+    said: list[Message] = []
+    with Project.open(folder) as project:
+        transfer = Transfer(project, lambda: "Ada", say=said.append, parent=parent)
+        transfer._import(ImportRequest((tmp_path,), "", ""))
+        qtbot.waitUntil(lambda: bool(said), timeout=30_000)
+        assert said == [Message("The import was cancelled; nothing half-written was left behind.")]
+        transfer.wait()

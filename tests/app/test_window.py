@@ -168,6 +168,9 @@ def test_the_keyboard_goes_back_to_the_picture_after_a_domain_and_a_clip(qtbot: 
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
     assert states(window)["la"] is CellState.CORRECTED
     assert session.bench.desk.frame == 2
+    clips.setFocus()
+    qtbot.keyClick(clips, Qt.Key.Key_Return)
+    assert session.bench.desk.frame == 2, "the clip on screen stays where it is"
 
 
 def test_keys_of_a_button_a_list_and_a_slider_are_theirs_while_they_have_the_keyboard(
