@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -147,8 +148,13 @@ class FrameBook:
         self._finished = {key: structures for key, structures in said.items() if structures}
         self._replan()
 
-    def note_change(self, keys: Iterable[FrameKey], clips: Sequence[str]) -> None:
+    def note_change(self, keys: Iterable[FrameKey], clips: Sequence[str]) -> frozenset[str]:
         """Remember that labels of frames, or clips themselves, changed.
+
+        Returns
+        -------
+        frozenset of str
+            Clips of which other frames, or another use of them, are seen than before; ED and ES marks are neither.
 
         Raises
         ------
@@ -156,8 +162,9 @@ class FrameBook:
             Where the project cannot be read.
         """
         now = self._clips_now() if clips else self._clips
-        if now != self._clips:
-            touched = {n for n in {*now, *self._clips} if now.get(n) != self._clips.get(n)}
+        names = {*now, *self._clips} if now is not self._clips else set()
+        touched = frozenset(n for n in names if _seen_of(now.get(n)) != _seen_of(self._clips.get(n)))
+        if touched:
             self._shelf.forget_clips(touched)
             for key in [k for k in {*self._held, *self._checked} if k.clip in touched]:
                 self._digests.pop(key, None)
@@ -166,6 +173,7 @@ class FrameBook:
             self.survey()
         self._try_again(clips)
         self._dirty.extend(keys)
+        return touched
 
     def _try_again(self, clips: Sequence[str]) -> None:
         """Frames that could not be read are read again, since an import gives a damaged clip its frames back."""
@@ -345,6 +353,13 @@ class FrameBook:
             part = "validation" if key in self._checked else "training"
             digest.update(f"{key.clip}\0{key.frame}\0{part}\0".encode() + self._digests[key])
         return digest.hexdigest()
+
+
+def _seen_of(clip: Clip | None) -> Clip | None:
+    """A clip without what neither training nor prediction looks at."""
+    if clip is None or not (clip.header.ed_frames or clip.header.es_frames):
+        return clip
+    return replace(clip, header=replace(clip.header, ed_frames=(), es_frames=()))
 
 
 def _digest(allowed: Bitmap) -> bytes:

@@ -171,8 +171,7 @@ class TrainingSession:
     def _note_change(self, keys: Sequence[FrameKey], clips: Sequence[str]) -> None:
         if self._is_open:
             before, taught = self._book.clips, {key.clip for key in self._book.plan.labelled}
-            self._book.note_change(keys, clips)
-            changed = {n for n in {*before, *self._book.clips} if before.get(n) != self._book.clips.get(n)}
+            changed = self._book.note_change(keys, clips)
             self._suggester.note_change(changed, self._book.clips)
             self._overview.note_change(changed)
             if _must_unlearn(before, self._book.clips, taught):

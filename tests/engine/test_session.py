@@ -488,6 +488,30 @@ def test_a_clip_that_arrives_while_it_sleeps_does_not_wake_it(project: Project) 
     driver.run_to(RunState.TRAINING)
 
 
+def test_marks_of_ed_and_es_wake_nothing_and_take_no_suggestion(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
+    check_soon(driver)
+    driver.run_to(RunState.SLEEPING)
+    driver.session.handle(Look(FrameKey(clip, 1)))
+    driver.settle()
+    heard = len(driver.events)
+    for marks in ((0,), (0, 2), ()):
+        header = replace(project.clip(clip).header, ed_frames=marks, es_frames=(3,))
+        commit = project.update_clip(clip, header, author="tester")
+        driver.session.handle(DataChanged(commit.keys, commit.clips))
+        driver.settle()
+        assert driver.session.state is RunState.SLEEPING
+    assert not [event for event in driver.events[heard:] if isinstance(event, SuggestionsReady)]
+    moved = project.update_clip(clip, replace(header, domain="elsewhere"), author="tester")
+    driver.session.handle(DataChanged(moved.keys, moved.clips))
+    driver.settle()
+    assert [event for event in driver.events[heard:] if isinstance(event, SuggestionsReady)]
+
+
 def test_a_label_that_a_changed_split_brings_wakes_it(project: Project) -> None:
     clip = add_moving_square(project, "one", split=Split.TEST)
     outline_square(project, clip)
