@@ -36,6 +36,8 @@ class SessionFacts:
     start
         Name and SHA-256 of the weights file that training began from, and the structures that it knew (``knows``);
         empty where it began from nothing, ``None`` where nobody noted it.
+    data_revision
+        The newest change of the project that training knows of; ``None`` where nobody noted it.
     """
 
     recipe: str = ""
@@ -47,6 +49,7 @@ class SessionFacts:
     measured_on_accepted: tuple[str, ...] = ()
     best_dice: Mapping[str, float] = field(default_factory=dict)
     start: Mapping[str, Any] | None = None
+    data_revision: int | None = None
 
 
 def write_checkpoint(path: Path, facts: SessionFacts, trainer: bytes) -> None:

@@ -101,7 +101,9 @@ class Learning:
         facts = SessionFacts()
         try:
             found = read_checkpoint(self._project.checkpoint_path)
-            if found is not None:
+            if found is not None and self._is_outdated(found[0]):
+                _LOG.info("The checkpoint knows a patient who is not to be learnt from any more; it is passed over.")
+            elif found is not None:
                 facts = found[0]
                 trainer.restore(found[1])
                 self._adopt(facts)
@@ -116,8 +118,13 @@ class Learning:
         self._start_from_weights(trainer)
         return trainer
 
+    def _is_outdated(self, facts: SessionFacts) -> bool:
+        revision = facts.data_revision
+        return revision is not None and self._project.has_set_apart_since(revision)
+
     def _adopt(self, facts: SessionFacts) -> None:
         self._restored = facts
+        self._data_revision = facts.data_revision or 0
         self._schedule = Schedule.from_numbers(facts.schedule)
         if facts.recipe and facts.recipe != self._workshop.recipe:
             # What another recipe could not improve says nothing of this one.
@@ -305,6 +312,7 @@ class Learning:
             measured_on_accepted=self._measured_on_accepted,
             best_dice=dict(self._best_dice),
             start=None if self._start is None else dict(self._start),
+            data_revision=self._data_revision,
         )
         try:
             write_checkpoint(self._project.checkpoint_path, facts, self._trainer.checkpoint())

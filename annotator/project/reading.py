@@ -26,6 +26,7 @@ from annotator.project.rows import label_from_rows, provenance_from_row, read_la
 from annotator.project.session import CHECKPOINT, Session
 from annotator.project.snapshots import read_snapshots
 from annotator.project.state import FrameCells, State, load_state
+from annotator.project.tainting import came_too_late
 from annotator.project.values import Cell, Counts, Snapshot
 
 _CACHED_LABELS: Final = 32
@@ -245,6 +246,11 @@ class ProjectReader:
     def latest_snapshot(self) -> Snapshot | None:
         """The newest published model that learnt from nobody who was removed or set apart since."""
         return next((s for s in reversed(self.snapshots()) if not s.is_tainted), None)
+
+    def has_set_apart_since(self, data_revision: int) -> bool:
+        """Whether what was learnt at a revision may know a patient who was removed or set apart after it."""
+        with self._session.database.read() as connection:
+            return came_too_late(connection, data_revision)
 
     def read_fact(self, name: str) -> str | None:
         """A small stored text, or None."""

@@ -619,6 +619,28 @@ def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
     driver.run_to(RunState.IDLE)
 
 
+def test_a_checkpoint_that_knows_a_test_patient_is_passed_over_where_the_program_ended_before_it_was_dropped(
+    project: Project,
+) -> None:
+    tested = add_moving_square(project, "one", patient="p1")
+    outline_square(project, tested)
+    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
+    driver.session._learning.save()
+    step = driver.session.step
+    again, workshop = driven(project)
+    again.run_to(RunState.TRAINING)
+    assert again.session.step < step
+    assert not workshop.started_from
+    assert all(key.clip != tested for key in workshop.trainers[0].ever_seen)
+    again.session._learning.save()
+    third, _ = driven(project)
+    third.run_to(RunState.TRAINING)
+    assert third.session.step >= again.session.step, "what was learnt since is not passed over"
+
+
 @pytest.mark.parametrize("is_amid_a_load", [False, True])
 def test_a_model_that_is_published_before_the_session_hears_of_a_test_patient_is_marked(
     project: Project, monkeypatch: pytest.MonkeyPatch, *, is_amid_a_load: bool
