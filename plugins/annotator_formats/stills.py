@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from annotator.plugin import BadInput, ClipHeader, Frame, Pseudonymiser, Recording, safe_stem
 from annotator_formats.pixels import Window, check_size, finite_range, has_colour, sentences, to_grey
@@ -129,13 +129,15 @@ def _pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
 
 def _pillow_pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
     size = path.stat().st_size
-    with Image.open(path, formats=_FORMATS) as image:
+    # Of a file that it opens by name Pillow 13 turns no TIFF page upright that is not compressed.
+    with path.open("rb") as stream, Image.open(stream, formats=_FORMATS) as image:
         n_pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
         pages: list[NDArray[Any]] = []
         for index in range(n_pages):
             image.seek(index)
             _check(path, n_pages, (image.height, image.width), size)
-            pages.append(_array(image, keeps_palette=keeps_palette))
+            image.load()
+            pages.append(_array(ImageOps.exif_transpose(image), keeps_palette=keeps_palette))
             if (pages[-1].shape, pages[-1].dtype) != (pages[0].shape, pages[0].dtype):
                 raise BadInput(path, "its pages differ in size or kind", "save each page as a file")
     return pages
@@ -162,6 +164,8 @@ def _tiff_pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
         series, page = tiff.series[0], tiff.pages.first
         if page.photometric not in (_INDEXED if keeps_palette else _GREY_OR_RGB):
             raise ValueError("Pillow turns other colours into RGB")
+        if page.tags.valueof("Orientation", default=1) != 1:
+            raise ValueError("Pillow turns pages upright")
         if any(not other.keyframe.is_reduced for other in tiff.series[1:]):
             raise BadInput(path, "its pages differ in size or kind", "save each page as a file")
         axes = series.axes

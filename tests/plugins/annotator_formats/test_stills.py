@@ -195,6 +195,26 @@ def _grey_png(mask: np.ndarray[Any, np.dtype[np.uint8]], bits: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+@pytest.mark.parametrize("kind", ["png", "jpg", "tif", "two.tif"])
+def test_a_picture_that_says_how_it_was_held_is_turned_upright(tmp_path: Path, kind: str) -> None:
+    lying = np.zeros((16, 32), dtype=np.uint8)
+    lying[:8] = 200
+    path = tmp_path / f"image.{kind}"
+    if kind == "two.tif":
+        with tifffile.TiffWriter(path) as tiff:
+            for _ in range(2):
+                tiff.write(lying, extratags=[(274, 3, 1, 6, True)], contiguous=False)
+    else:
+        picture = Image.fromarray(lying)
+        exif = picture.getexif()
+        exif[274] = 6  # a quarter turn to the right
+        picture.save(path, exif=exif)
+    upright = np.rot90(lying, -1)
+    assert all(np.abs(frame.astype(int) - upright).max() < 50 for frame in read(path)[1])
+    if kind != "jpg":
+        np.testing.assert_array_equal(StillReader().read_masks(path)[0], upright)
+
+
 def test_a_jpeg_is_no_mask(tmp_path: Path) -> None:
     Image.fromarray(MASK).save(tmp_path / "m.jpg")
     with pytest.raises(BadInput, match="JPEG alters pixels"):
