@@ -322,7 +322,7 @@ class Project(LabelWriter):
         UnknownName
             Where no clip is of this patient.
         ReadOnlyProject, ProjectError
-            Where the project cannot be written.
+            Where the project cannot be written; or, once the patient is removed, where traces cannot be deleted yet.
         """
         self._refuse_read_only()
         with self._lock:
@@ -333,8 +333,9 @@ class Project(LabelWriter):
             for clip in clips:
                 self._session.frames.forget(clip.content_hash)
             self.refresh()
-            removal.finish_erasures(self._session)
         self.committed.emit(Commit(revision, "remove", keys, (), removed.clips, "Removed a patient"))
+        with self._lock:
+            removal.finish_erasures(self._session)
         return removed
 
     def add_snapshot(

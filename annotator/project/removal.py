@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from annotator.core.errors import UnknownName
+from annotator.core.errors import CorruptProject, ProjectError, UnknownName
 from annotator.core.identity import Clip
 from annotator.project import schema
 from annotator.project.durable import fsync_folder, storage_errors
@@ -114,9 +114,24 @@ def finish_erasures(session: Session) -> None:
         Where the disk refuses; it is tried again when the project is opened.
     """
     with session.database.read() as connection:
-        files = connection.execute(sa.select(schema.erasures.c.file)).scalars().all()
+        files = set(connection.execute(sa.select(schema.erasures.c.file)).scalars())
+        hashes = connection.execute(sa.select(schema.clips.c.content_hash)).scalars()
+        # A clip that was imported again has its former file.
+        unnamed = files - {session.clip_file(content_hash).name for content_hash in hashes}
     if not files:
         return
+    try:
+        _delete_traces(session, unnamed)
+    except CorruptProject:
+        raise
+    except ProjectError as error:
+        raise ProjectError(
+            f"{session.path}: a patient was removed, but traces are left that the disk refused to delete; free some "
+            "space, close other programs that use the project, and open it again."
+        ) from error
+
+
+def _delete_traces(session: Session, files: AbstractSet[str]) -> None:
     folder = session.path / "clips"
     with storage_errors(folder):
         for name in files:

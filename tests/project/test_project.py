@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from annotator.core.edits import Assign, Finish, Paint
 from annotator.core.errors import (
@@ -21,7 +22,8 @@ from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
-from annotator.project import TRAINED_FACT, Commit, Project, lock
+from annotator.project import TRAINED_FACT, Commit, Project, lock, schema
+from annotator.project.database import Database
 from tests.project.samples import PROTOCOL, SHAPE, box, outlined, recording
 
 ABSENT = Assign("two", StructureLabel(LabelStatus.ABSENT))
@@ -362,13 +364,38 @@ def test_a_test_patient_was_never_seen(project: Project) -> None:
 
 
 def test_an_interrupted_removal_is_finished_at_open(project: Project) -> None:
-    file = next((project.path / "clips").iterdir())
+    file = project.path / "clips" / f"{'f' * 64}.h5"
+    file.write_bytes(b"frames of a patient whose rows are gone")
     project.close()
     with sqlite3.connect(project.path / "annotations.sqlite") as raw:
         raw.execute("INSERT INTO erasures VALUES (?)", (file.name,))
     raw.close()
     with Project.open(project.path):
         assert not file.exists()
+
+
+def test_a_clip_that_is_imported_again_outlives_a_removal_that_is_finished_later(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Commit] = []
+    project.committed.connect(seen.append)
+
+    def refuse(database: Database) -> None:
+        raise ProjectError(f"{database.folder}: the disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "shrink", refuse)
+        with pytest.raises(ProjectError, match="a patient was removed, but traces are left"):
+            project.remove_patient("P1")
+    assert [c.kind for c in seen] == ["remove"]
+    project.add_clip(recording(project), author="ann")
+    project.commit(KEY, [Paint("one", box(2, 2))], author="ann")
+    project.close()
+    with Project.open(project.path) as again:
+        assert again.check().is_sound
+        assert again.read_frame(KEY).shape == SHAPE
+        with again._session.database.read() as connection:
+            assert connection.execute(sa.select(schema.erasures)).all() == []
 
 
 def test_snapshots_keep_their_lineage(project: Project) -> None:
