@@ -13,7 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from annotator.core.errors import AnnotatorError, UnknownName
+from annotator.core.errors import AnnotatorError, CorruptProject, UnknownName
 from annotator.core.identity import Clip, FrameKey, Pseudonymiser, Split
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
@@ -42,7 +42,6 @@ class ProjectReader:
         self._labels: OrderedDict[FrameKey, PartialLabel] = OrderedDict()
         with session.database.read() as connection:
             self._state: State = load_state(connection)
-        self._values = complete_values(self.protocol, json.loads(self.read_fact("values") or "{}"))
 
     def __enter__(self) -> Self:
         return self
@@ -68,8 +67,20 @@ class ProjectReader:
 
     @property
     def values(self) -> Mapping[str, int]:
-        """Value of each structure in an indexed mask."""
-        return dict(self._values)
+        """Value of each structure in an indexed mask, whichever process set it last.
+
+        Raises
+        ------
+        CorruptProject
+            Where the stored values are damaged.
+        """
+        try:
+            return complete_values(self.protocol, json.loads(self.read_fact("values") or "{}"))
+        except (ValueError, TypeError, UnknownName) as error:
+            raise CorruptProject(
+                f"{self.path}: the mask values of the structures are damaged ({error}); set them again by an import "
+                "with '--values'."
+            ) from error
 
     @property
     def pseudonymiser(self) -> Pseudonymiser:

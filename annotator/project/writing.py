@@ -53,9 +53,7 @@ class LabelWriter(ProjectReader):
         AnnotatorError
             Where a value is used twice or lies outside 1..254.
         """
-        complete = complete_values(self.protocol, values)
-        self.write_fact("values", json.dumps(complete))
-        self._values = complete
+        self.write_fact("values", json.dumps(complete_values(self.protocol, values)))
 
     def write_fact(self, name: str, value: str) -> None:
         """Store a small text under a name.

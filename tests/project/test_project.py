@@ -14,6 +14,7 @@ from annotator.core.edits import Assign, Finish, Paint
 from annotator.core.errors import (
     AnnotatorError,
     BadInput,
+    CorruptProject,
     ProjectError,
     ReadOnlyProject,
     UnknownName,
@@ -49,6 +50,15 @@ def test_a_project_is_as_it_was_after_reopening(project: Project) -> None:
         assert again.undo_sentence == "Drew Left chamber in frame 2 of 'clip'"
         assert not again.is_read_only
         assert again.notes == ()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"three": 1}', '{"one": "x"}'])
+def test_damaged_mask_values_are_said(project: Project, text: str) -> None:
+    project.write_fact("values", text)
+    with pytest.raises(CorruptProject, match="mask values of the structures are damaged"):
+        _ = project.values
+    project.set_values({"one": 3})
+    assert project.values == {"one": 3, "two": 1}
 
 
 def test_frames_come_back_as_they_were(project: Project) -> None:
@@ -244,6 +254,12 @@ def test_a_reader_follows_what_the_writer_does(project: Project) -> None:
         assert heard[0].keys == (KEY,)
         assert (heard[0].structures, heard[3].clips, heard[6].clips) == (("one", "two"), ("b",), ("b", "clip"))
     assert len(heard) == len(steps)
+
+
+def test_a_reader_has_the_mask_values_that_the_writer_set(project: Project) -> None:
+    with Project.open(project.path, read_only=True) as reader:
+        project.set_values({"one": 2, "two": 1})
+        assert reader.values == {"one": 2, "two": 1}
 
 
 def test_models_that_saw_a_patient_are_not_used_once_it_is_a_test_patient(project: Project) -> None:
