@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from annotator.core.errors import AnnotatorError, BadInput
+from annotator.core.errors import AnnotatorError, BadInput, ProjectError
 from annotator.core.identity import PIXEL_DIGITS, Clip, ClipHeader, FrameKey, Split, twin_hash
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
@@ -224,10 +225,19 @@ def insert_clips(
             inserted = [_insert(connection, entry, revision=revision, time=time) for entry in entries]
             return inserted, set_apart(session, connection, twins, Split.TEST) if twins else ""
     except BaseException:
-        for clip, incoming in entries:
-            incoming.discard()
-            session.clip_file(clip.content_hash).unlink(missing_ok=True)
+        _drop_files(session, entries)
         raise
+
+
+def _drop_files(session: Session, entries: Sequence[tuple[Clip, Incoming]]) -> None:
+    """Remove the files of clips that did not come; those that did keep theirs, as where ctrl-C follows the commit."""
+    for _, incoming in entries:
+        incoming.discard()
+    # Where the database does not say who came, a file that nothing names is the smaller harm.
+    with suppress(ProjectError), session.database.read() as connection:
+        named = set(connection.execute(sa.select(schema.clips.c.content_hash)).scalars())
+        for clip in (clip for clip, _ in entries if clip.content_hash not in named):
+            session.clip_file(clip.content_hash).unlink(missing_ok=True)
 
 
 def _insert(

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from sqlalchemy.engine import Connection
 
 from annotator.core.errors import BadInput
 from annotator.core.identity import Split
 from annotator.core.plugin_types import Recording
 from annotator.project import Project
+from annotator.project.database import Database
 from tests.project.samples import recording
 
 
@@ -36,6 +40,30 @@ def test_one_bad_recording_keeps_all_out(project: Project) -> None:
         project.add_clips(stream, author="ada")
     assert project.clips() == clips
     assert (files(project), project.data_revision) == (before, revision)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_an_import_that_is_interrupted_at_its_commit_is_whole_or_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    before, write = files(project), Database.write
+
+    @contextmanager
+    def interrupted(database: Database) -> Iterator[Connection]:
+        with write(database) as connection:
+            yield connection
+            if not is_late:
+                raise KeyboardInterrupt
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            project.add_clip(recording(project, "b", seed=1), author="ada")
+    project.close()
+    with Project.open(project.path) as again:
+        assert again.check().is_sound
+        assert len(again.clips()) == len(files(again)) == len(before) + is_late
 
 
 def test_a_patient_in_two_splits_keeps_all_out(project: Project) -> None:
