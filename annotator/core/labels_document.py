@@ -55,7 +55,7 @@ class LabelsDocument:
         Raises
         ------
         AnnotatorError
-            Where a clip of the document is not among ``clips``.
+            Where a clip of the document is not among ``clips``, or two that are one there differ.
         """
         by_pixels: dict[str, list[Clip]] = {}
         for clip in clips:
@@ -71,7 +71,13 @@ class LabelsDocument:
                     f"The labels speak of '{entry.clip.name}' ({n_frames} frames of {height} x {width} pixels), "
                     "and no such clip is here; import its images first."
                 )
-            found.update({FrameKey(match.name, f.frame): f for f in entry.frames})
+            for frame in entry.frames:
+                key = FrameKey(match.name, frame.frame)
+                if found.setdefault(key, frame).label != frame.label:
+                    raise AnnotatorError(
+                        f"It labels frame {key.frame} of '{key.clip}' twice and differently, since several of its "
+                        f"clips are the picture of '{key.clip}' here; import the images of '{entry.clip.name}' too."
+                    )
         return found
 
     def clip_like(self, header: ClipHeader) -> Clip | None:

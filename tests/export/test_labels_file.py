@@ -10,6 +10,7 @@ import pytest
 
 from annotator.core.errors import AnnotatorError, BadInput
 from annotator.core.identity import FrameKey
+from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import DocumentClip, DocumentFrame, document_text
 from annotator.export import read_labels_json
 from annotator.testing.samples import random_label, sample_clip, sample_context, sample_provenance
@@ -40,6 +41,16 @@ def test_a_clip_is_found_by_content_before_name(tmp_path: Path) -> None:
         frames = found.frames_for(clips)
         assert {key: frame.label for key, frame in frames.items()} == {FrameKey(name, i): v for i, v in LABELS.items()}
         assert frames[FrameKey(name, 2)].provenance["one"] == sample_provenance(revision=2)
+
+
+def test_clips_that_are_one_elsewhere_do_not_replace_each_other_s_labels(tmp_path: Path) -> None:
+    found = read_labels_json(write(tmp_path / "labels.json"))
+    twin = DocumentClip(replace(CLIP, name="twin"), found.clips[0].frames[:1])
+    assert len(replace(found, clips=(*found.clips, twin)).frames_for([CLIP])) == len(LABELS)
+    other = replace(twin.frames[0], label=PartialLabel(CLIP.header.shape))
+    document = replace(found, clips=(*found.clips, replace(twin, frames=(other,))))
+    with pytest.raises(AnnotatorError, match=r"labels frame \d+ of 'clip' twice and differently, .* images of 'twin'"):
+        document.frames_for([CLIP])
 
 
 def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
