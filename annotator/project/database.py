@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from annotator.core.errors import ProjectError
 from annotator.project.database_url import with_password
 from annotator.project.durable import storage_errors
 
@@ -134,7 +135,7 @@ class Database:
         Raises
         ------
         ProjectError
-            Where the disk is full or refuses.
+            Where the disk is full or refuses, or another program reads the database all the while.
         """
         if self.is_sqlite:
             self.pragma("VACUUM")
@@ -146,10 +147,10 @@ class Database:
         Raises
         ------
         ProjectError
-            Where the disk is full or refuses.
+            Where the disk is full or refuses, or another program reads the database all the while.
         """
-        if self.is_sqlite:
-            self.pragma("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self.is_sqlite and any(is_busy for is_busy, *_ in self.pragma("PRAGMA wal_checkpoint(TRUNCATE)")):
+            raise ProjectError(f"{self.folder}: another program reads the annotation database; close it and try again.")
 
     def close(self) -> None:
         """Close every connection."""

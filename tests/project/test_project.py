@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -412,6 +413,21 @@ def test_a_clip_that_is_imported_again_outlives_a_removal_that_is_finished_later
         assert again.read_frame(KEY).shape == SHAPE
         with again._session.database.read() as connection:
             assert connection.execute(sa.select(schema.erasures)).all() == []
+
+
+def test_a_removal_is_not_done_while_another_program_reads_what_was_removed(project: Project) -> None:
+    project.add_clip(recording(project, "other", patient="P2", seed=1), author="ann")
+    project.commit(KEY, [Paint("one", box(2, 2))], author="a name to be found")
+    project._session.database.pragma("PRAGMA busy_timeout=0")
+    with closing(sqlite3.connect(project.path / "annotations.sqlite")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM labels").fetchall()
+        with pytest.raises(ProjectError, match=r"traces are left .* close other programs .* open it again"):
+            project.remove_patient("P1")
+    project.close()
+    with Project.open(project.path):
+        files = [file for file in project.path.rglob("*") if file.is_file()]
+        assert not any(b"a name to be found" in file.read_bytes() for file in files)
 
 
 def test_snapshots_keep_their_lineage(project: Project) -> None:
