@@ -61,6 +61,9 @@ def erase(session: Session, clips: Sequence[Clip], *, revision: int, author: str
         _delete_empty(connection, operations)
         add_operation(connection, revision, "remove", is_undoable=False, author=author, time=utc_now())
         files = [{"file": session.clip_file(c.content_hash).name} for c in clips]
+        # An earlier removal of the same frames may wait to be finished.
+        waiting = schema.erasures.c.file.in_([one["file"] for one in files])
+        connection.execute(sa.delete(schema.erasures).where(waiting))
         connection.execute(sa.insert(schema.erasures), files)
     return Removed(names, sum(c.header.n_frames for c in clips), labels, tainted)
 

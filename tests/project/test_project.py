@@ -415,6 +415,21 @@ def test_a_clip_that_is_imported_again_outlives_a_removal_that_is_finished_later
             assert connection.execute(sa.select(schema.erasures)).all() == []
 
 
+def test_a_patient_who_came_again_is_removed_again_before_the_first_removal_is_finished(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(database: Database) -> None:
+        raise ProjectError(f"{database.folder}: the disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "shrink", refuse)
+        with pytest.raises(ProjectError, match="traces are left"):
+            project.remove_patient("P1")
+    project.add_clip(recording(project), author="ann")
+    assert project.remove_patient("P1").clips == ("clip",)
+    assert list((project.path / "clips").iterdir()) == []
+
+
 def test_a_removal_is_not_done_while_another_program_reads_what_was_removed(project: Project) -> None:
     project.add_clip(recording(project, "other", patient="P2", seed=1), author="ann")
     project.commit(KEY, [Paint("one", box(2, 2))], author="a name to be found")
