@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from annotator.core.errors import ProjectError
 from annotator.project.database import Database
-from annotator.project.durable import storage_errors
+from annotator.project.durable import PART, move_into_place, storage_errors
 from annotator.project.schema import HEAD
 
 
@@ -69,13 +70,19 @@ def refuse_newer(database: Database, found: str | None) -> None:
 
 def _back_up(file: Path, found: str) -> Path:
     backup = file.with_name(f"{file.stem}-format-{found}{file.suffix}")
+    part = backup.with_name(backup.name + PART)
     with storage_errors(file.parent):
-        source, target = sqlite3.connect(file), sqlite3.connect(backup)
+        part.unlink(missing_ok=True)
         try:
-            source.backup(target)
+            with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(part)) as target:
+                # Of a copy that is begun anew, a journal would only outlive a crash.
+                target.execute("PRAGMA journal_mode=OFF")
+                source.backup(target)
+            move_into_place(part, backup)
+        except sqlite3.Error as error:
+            raise sa.exc.DatabaseError("backup", None, error) from error
         finally:
-            source.close()
-            target.close()
+            part.unlink(missing_ok=True)
     return backup
 
 

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -47,6 +48,35 @@ def test_a_project_of_the_first_format_opens_for_ever(first_format: Path) -> Non
     with Project.open(first_format) as again:
         assert again.notes == ()
         again.commit(FrameKey("clip", 2), [Paint("one", box(2, 2))], author="ann")
+
+
+def test_a_backup_that_was_cut_short_is_made_again(first_format: Path) -> None:
+    for name in ("annotations-format-0001.sqlite", "annotations-format-0001.sqlite.part"):
+        (first_format / name).write_bytes(b"half a database")
+    with Project.open(first_format) as project:
+        assert project.check().is_sound
+    assert not list(first_format.glob("*.part*"))
+    with closing(sqlite3.connect(first_format / "annotations-format-0001.sqlite")) as backup:
+        assert backup.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_backup_without_room_is_one_sentence_and_the_project_as_it_was(
+    first_format: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (first_format / "annotations.sqlite").read_bytes()
+    real = sqlite3.connect
+
+    def cramped(database: str | Path, **options: Any) -> sqlite3.Connection:
+        made: sqlite3.Connection = real(database, **options)
+        if str(database).endswith(".part"):
+            made.execute("PRAGMA max_page_count=2")
+        return made
+
+    monkeypatch.setattr(sqlite3, "connect", cramped)
+    with pytest.raises(ProjectError, match="the disk is full and nothing was changed"):
+        Project.open(first_format)
+    assert (first_format / "annotations.sqlite").read_bytes() == before
+    assert not list(first_format.glob("annotations-format-*"))
 
 
 def test_a_removed_patient_is_in_no_backup(first_format: Path) -> None:
