@@ -57,7 +57,10 @@ class Database:
     def _make_engine(self) -> Engine:
         if self.access.url is not None:
             return sa.create_engine(with_password(self.folder, self.access.url))
-        engine = sa.create_engine("sqlite://", creator=self._connect, poolclass=sa.pool.QueuePool)
+        # Where the folder cannot be written, a connection is blind to a log that comes later: each read has its own.
+        is_lasting = not self.access.is_read_only or _can_write(self.folder)
+        pool = sa.pool.QueuePool if is_lasting else sa.pool.NullPool
+        engine = sa.create_engine("sqlite://", creator=self._connect, poolclass=pool)
         sa.event.listen(engine, "begin", _begin)
         return engine
 

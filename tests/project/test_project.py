@@ -24,7 +24,7 @@ from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
-from annotator.project import TRAINED_FACT, Commit, Project, lock, schema
+from annotator.project import TRAINED_FACT, Commit, Project, database, lock, schema
 from annotator.project.database import Database
 from tests.project.samples import PROTOCOL, SHAPE, box, outlined, recording
 
@@ -455,6 +455,22 @@ def test_snapshots_keep_their_lineage(project: Project) -> None:
         assert again.latest_snapshot() == made
         assert made.file.read_bytes() == b"weights"
         assert (made.metrics, made.is_validated, made.step) == ({"dice": {"one": 0.8}}, True, 40)
+
+
+def test_a_reader_that_may_not_write_follows_a_writer_who_comes_after_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.close()
+    monkeypatch.setattr(database, "_can_write", lambda _: False)
+    with Project.open(project.path, read_only=True) as reader:
+        assert reader.follow() is None
+        with Project.open(project.path) as writer:
+            commit = writer.commit(KEY, [Paint("one", box(2, 2))], author="ann")
+            followed = reader.follow()
+            assert followed is not None
+            assert followed.keys == commit.keys
+            assert reader.label(KEY) == writer.label(KEY)
+        assert reader.check().is_sound
 
 
 def test_counts_keep_test_clips_apart(project: Project) -> None:
