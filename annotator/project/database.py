@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -21,6 +21,9 @@ from sqlalchemy.engine import Connection, Engine
 from annotator.core.errors import ProjectError
 from annotator.project.database_url import with_password
 from annotator.project.durable import storage_errors
+
+LOGS: Final = ("-wal", "-journal")
+"""Suffixes of the files without which the database's own file tells only half after a crash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         quoted = self.file.absolute().as_uri()
         mode = "ro" if self.access.is_read_only else "rwc"
-        has_log = self.file.with_name(self.file.name + "-wal").exists()
+        has_log = any(self.file.with_name(self.file.name + suffix).exists() for suffix in LOGS)
         if self.access.is_read_only and not has_log:
             # A folder that cannot be written has no room for WAL's shared memory; without a log none is needed.
             mode += "&immutable=1" if not _can_write(self.folder) else ""

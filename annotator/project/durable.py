@@ -98,6 +98,10 @@ def from_database(path: Path, error: DBAPIError) -> ProjectError:
     lowered = text.lower()
     if "is full" in lowered:
         return _full(path)
+    if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+        return ReadOnlyProject(
+            f"{path}: a change was interrupted here and must be taken back first; open the project for writing once."
+        )
     if "readonly" in lowered or "read-only" in lowered:
         return ReadOnlyProject(f"{path}: the database may not be written; ask for write permission.")
     if "unable to open" in lowered:

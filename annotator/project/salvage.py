@@ -21,6 +21,7 @@ from annotator.core.errors import AnnotatorError, ProjectError
 from annotator.core.identity import ClipHeader
 from annotator.project import schema
 from annotator.project.checking import row_problem, snapshot_problem
+from annotator.project.database import LOGS
 from annotator.project.durable import storage_errors
 from annotator.project.frames import read_header_text, verify
 from annotator.project.headers import header_text, parse_header
@@ -87,7 +88,7 @@ def survey(path: Path) -> str:
 def _harvest(path: Path) -> _Harvest:
     harvest = _Harvest({table.name: [] for table in schema.metadata.sorted_tables})
     with tempfile.TemporaryDirectory() as scratch:
-        for suffix in ("", "-wal"):
+        for suffix in ("", *LOGS):
             if (path / (_DATABASE + suffix)).is_file():
                 shutil.copyfile(path / (_DATABASE + suffix), Path(scratch) / (_DATABASE + suffix))
         with closing(sqlite3.connect(Path(scratch) / _DATABASE)) as raw:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from annotator.core.edits import Assign
-from annotator.core.errors import CorruptProject, ProjectError
+from annotator.core.errors import CorruptProject, ProjectError, ReadOnlyProject
 from annotator.core.identity import FrameKey
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus
-from annotator.project import Project
+from annotator.project import Project, database
 from tests.project.samples import box, outlined, recording
 
 
@@ -34,6 +36,35 @@ def test_a_sound_project_is_salvaged_whole(filled: Project, tmp_path: Path) -> N
         assert after.undo_sentence == before.undo_sentence
         assert after.check().is_sound
         assert after.pseudonymiser == before.pseudonymiser
+
+
+@pytest.fixture
+def interrupted(filled: Project) -> Path:
+    """The same on a network share, after a change whose program was killed within its transaction."""
+    code = (
+        "import os, sqlite3, sys; raw = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "[raw.execute(text) for text in ('PRAGMA journal_mode=DELETE', 'PRAGMA cache_size=2', 'BEGIN', "
+        "'DELETE FROM labels', 'DELETE FROM clip_details')]; os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(filled.path / "annotations.sqlite")], check=False)
+    assert (filled.path / "annotations.sqlite-journal").exists()
+    return filled.path
+
+
+def test_an_unfinished_change_is_taken_back_from_what_is_salvaged(interrupted: Path, tmp_path: Path) -> None:
+    saved = Project.salvage(interrupted, tmp_path / "out")
+    assert (saved.clips, saved.labels, saved.lost) == (31, 60, ())
+
+
+@pytest.mark.parametrize("can_write", [False, True])
+def test_an_unfinished_change_is_no_damage_to_who_only_reads(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch, can_write: bool
+) -> None:
+    monkeypatch.setattr(database, "_can_write", lambda _: can_write)
+    with pytest.raises(ReadOnlyProject, match=r"a change was interrupted here .* open the project for writing once"):
+        Project.open(interrupted, read_only=True)
+    with Project.open(interrupted) as project:
+        assert len(project.all_statuses()) == 30
 
 
 def first_complaint(path: Path) -> str:
