@@ -10,8 +10,8 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Collection, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,7 +94,19 @@ def _harvest(path: Path) -> _Harvest:
         with closing(sqlite3.connect(Path(scratch) / _DATABASE)) as raw:
             for table in schema.metadata.sorted_tables:
                 harvest.rows[table.name].extend(_readable(raw, table.name, harvest.lost))
+            harvest.rows["clips"] += _indexed_clips(raw, {row["id"] for row in harvest.rows["clips"]})
     return harvest
+
+
+def _indexed_clips(raw: sqlite3.Connection, known: Collection[int]) -> list[Row]:
+    """Clips whose row is lost and whose name and content hash still stand in the indexes of the two."""
+    found: dict[str, dict[int, str]] = {"name": {}, "content_hash": {}}
+    for column, values in found.items():
+        with suppress(sqlite3.Error):
+            values.update(raw.execute(f"SELECT id, {column} FROM clips ORDER BY {column}"))
+    names, hashes = found.values()
+    numbers = sorted((names.keys() & hashes.keys()) - set(known))
+    return [{"id": n, "name": names[n], "content_hash": hashes[n], "added_revision": 1} for n in numbers]
 
 
 def _readable(raw: sqlite3.Connection, table: str, lost: list[str]) -> Iterator[Row]:
@@ -137,15 +149,15 @@ def _keep_clips(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
     harvest.lost += [f"Clip '{name}' and its labels: the frames cannot be read." for name in lost]
     names, known = {row["name"] for row in kept}, {row["content_hash"] for row in kept}
     orphans = [h for h in headers if h not in known and h not in erased]
-    # A label of a lost row must not fall to another clip, so new rows get numbers that no label has.
-    used = [row["id"] for row in harvest.rows["clips"]] + [row["clip_id"] for row in harvest.rows["labels"]]
+    # A label or detail of a lost row must not fall to another clip, so new rows get numbers that none has.
+    numbered = [*harvest.rows["labels"], *harvest.rows["clip_details"]]
+    used = [row["id"] for row in harvest.rows["clips"]] + [row["clip_id"] for row in numbered]
     for clip_id, content_hash in enumerate(orphans, start=max(used, default=0) + 1):
-        header = headers[content_hash]
-        name = _free_name(header.stem, names)
+        name = _free_name(headers[content_hash].stem, names)
         names.add(name)
-        row = {"id": clip_id, "name": name, "patient": header.patient, "content_hash": content_hash}
-        kept.append({**row, "added_revision": 1})
+        kept.append({"id": clip_id, "name": name, "content_hash": content_hash, "added_revision": 1})
         harvest.lost.append(f"Clip '{name}' was found again by its file; its labels are lost.")
+    kept = [{**row, "patient": headers[row["content_hash"]].patient} for row in kept]
     details = {row["clip_id"] for row in harvest.rows["clip_details"]}
     for row in kept:
         if row["id"] not in details:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,37 @@ def test_an_empty_database_is_no_empty_project(filled: Project, tmp_path: Path, 
     with pytest.raises(CorruptProject, match=r"the annotation database is empty; restore it .*--salvage OUT"):
         Project.open(filled.path, read_only=read_only)
     assert Project.salvage(filled.path, tmp_path / "out").clips == 31
+
+
+def damage(project: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(project / "annotations.sqlite")) as raw, raw:
+        for statement in statements:
+            raw.execute(statement)
+
+
+def test_labels_outlive_the_table_of_clips(filled: Project, tmp_path: Path) -> None:
+    file = filled.path / "annotations.sqlite"
+    with closing(sqlite3.connect(file)) as raw:
+        (root,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'clips'").fetchone()
+    data = bytearray(file.read_bytes())
+    data[(root - 1) * 4096 : root * 4096] = b"\xff" * 4096
+    file.write_bytes(data)
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels) == (31, 60)
+    with Project.open(tmp_path / "out") as after:
+        assert after.check().is_sound
+        assert after.label(FrameKey("c6", 0))["one"] == outlined(box(6, 2))
+
+
+def test_a_clip_that_is_found_again_gets_no_details_of_another(project: Project, tmp_path: Path) -> None:
+    for number in (2, 3):
+        project.add_clip(recording(project, f"c{number}", patient=f"P{number}", seed=number), author="ann")
+    before = {clip.content_hash: clip.header for clip in project.clips()}
+    project.close()
+    damage(project.path, "PRAGMA foreign_keys=OFF", "DELETE FROM clips WHERE id > 1")
+    Project.salvage(project.path, tmp_path / "out")
+    with Project.open(tmp_path / "out") as after:
+        assert {clip.content_hash: clip.header for clip in after.clips()} == before
 
 
 def test_a_lost_clip_takes_its_labels_and_no_others(filled: Project, tmp_path: Path) -> None:
