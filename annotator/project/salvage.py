@@ -15,7 +15,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Final
 
 from annotator.core.errors import AnnotatorError, ProjectError
 from annotator.core.identity import ClipHeader
@@ -24,15 +24,21 @@ from annotator.project.checking import row_problem, snapshot_problem
 from annotator.project.database import LOGS
 from annotator.project.durable import storage_errors
 from annotator.project.frames import read_header_text, verify
-from annotator.project.headers import header_text, parse_header
+from annotator.project.headers import parse_header
+from annotator.project.mending import (
+    Row,
+    ceded_pixels,
+    lost_changes,
+    missing_details,
+    sound_details,
+    undone_no_more,
+)
 from annotator.project.rows import utc_now
 from annotator.project.session import MARKER, MARKER_FACT, Marker, make_folder, parse_marker, read_marker
 from annotator.project.values import Salvaged
 
 _LONGEST_GAP: Final = 2**20
 _DATABASE: Final = "annotations.sqlite"
-
-Row = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -57,6 +63,7 @@ def salvage(path: Path, out: Path) -> Salvaged:
     with storage_errors(out):
         headers = _copy_clips(path, out, harvest)
         _keep_clips(harvest, headers)
+        _keep_details(harvest, headers)
         _keep_snapshots(path, out, harvest)
         _keep_labels(harvest, headers)
         _keep_operations(harvest)
@@ -157,18 +164,16 @@ def _keep_clips(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
         names.add(name)
         kept.append({"id": clip_id, "name": name, "content_hash": content_hash, "added_revision": 1})
         harvest.lost.append(f"Clip '{name}' was found again by its file; its labels are lost.")
-    kept = [{**row, "patient": headers[row["content_hash"]].patient} for row in kept]
-    details = {row["clip_id"] for row in harvest.rows["clip_details"]}
-    for row in kept:
-        if row["id"] not in details:
-            text = header_text(headers[str(row["content_hash"])])
-            harvest.rows["clip_details"].append(
-                {"clip_id": row["id"], "revision": row["added_revision"], "split": "train", "header": text}
-            )
-            harvest.lost.append(f"Clip '{row['name']}': its edited details and split are lost; it is in 'train'.")
-    ids = {row["id"] for row in kept}
-    harvest.rows["clips"] = kept
-    harvest.rows["clip_details"] = [row for row in harvest.rows["clip_details"] if row["clip_id"] in ids]
+    harvest.rows["clips"] = [{**row, "patient": headers[row["content_hash"]].patient} for row in kept]
+
+
+def _keep_details(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
+    ids = {row["id"] for row in harvest.rows["clips"]}
+    sound = sound_details(harvest.rows["clip_details"])
+    kept = [row for row in sound if row["clip_id"] in ids]
+    added, sentences = missing_details(harvest.rows["clips"], kept, headers)
+    harvest.rows["clip_details"] = kept + added
+    harvest.lost += [*sentences, *lost_changes(harvest.rows["operations"], sound)]
 
 
 def _free_name(stem: str, names: set[str]) -> str:
@@ -204,15 +209,18 @@ def _keep_labels(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
         else:
             snapshot = row["snapshot_id"] if row["snapshot_id"] in snapshots else None
             kept.append({**row, "snapshot_id": snapshot})
-    harvest.rows["labels"] = kept
+    ceded, sentences = ceded_pixels(kept, shapes)
+    harvest.rows["labels"] = kept + ceded
+    harvest.lost += sentences
     harvest.lost += [f"{count} label revisions {why}." for why, count in lost.items()]
 
 
 def _keep_operations(harvest: _Harvest) -> None:
-    """Stand-ins for operations that were lost, so that the rows they wrote can be kept; they cannot be undone."""
+    """Stand-ins for operations that were lost, so that the rows they wrote can be kept; nothing is undone past them."""
     known = {row["revision"] for row in harvest.rows["operations"]}
     needed = {row["revision"] for name in ("labels", "clip_details") for row in harvest.rows[name]}
     needed |= {row["added_revision"] for row in harvest.rows["clips"]}
+    harvest.rows["operations"] = undone_no_more(harvest.rows["operations"], needed - known)
     for revision in sorted(needed - known):
         row = {"revision": revision, "kind": "import", "action": "restored", "target": None, "is_undoable": 0}
         harvest.rows["operations"].append({**row, "author": "salvage", "time": str(utc_now())})

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from annotator.core.edits import Assign
+from annotator.core.edits import Assign, Paint, apply
 from annotator.core.errors import CorruptProject, ProjectError, ReadOnlyProject
-from annotator.core.identity import FrameKey
-from annotator.core.labels import StructureLabel
+from annotator.core.identity import FrameKey, Split
+from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.status import LabelStatus
 from annotator.project import Project, database
-from tests.project.samples import box, outlined, recording
+from tests.project.samples import SHAPE, box, outlined, recording
 
 
 @pytest.fixture
@@ -175,6 +175,80 @@ def test_a_clip_that_is_found_again_gets_no_details_of_another(project: Project,
     Project.salvage(project.path, tmp_path / "out")
     with Project.open(tmp_path / "out") as after:
         assert {clip.content_hash: clip.header for clip in after.clips()} == before
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        ("clip_id = 2", "Clip 'b': its edited details are lost; it is in 'test' with its patient."),
+        ("clip_id = 2 AND revision = 3", "Clip 'b': its newest split is lost; it is in 'test' with its patient."),
+        ("clip_id < 3", "Clip 'b': its edited details and split are lost; it is in 'test'."),
+    ],
+)
+def test_a_test_patient_whose_details_are_lost_is_not_learnt_from(
+    project: Project, tmp_path: Path, lost: str, sentence: str
+) -> None:
+    project.add_clip(recording(project, "b", seed=1), author="ann")
+    project.update_clip("b", project.clip("b").header, author="ann", split=Split.TEST)
+    project.add_clip(recording(project, "c", patient="P2", seed=2), author="ann", split=Split.TEST)
+    project.close()
+    damage(project.path, f"DELETE FROM clip_details WHERE {lost}")
+    assert sentence in Project.salvage(project.path, tmp_path / "out").lost
+    with Project.open(tmp_path / "out") as after:
+        assert [clip.split for clip in after.clips()] == [Split.TEST] * 3
+        assert after.check().is_sound
+
+
+def test_a_lost_change_of_the_split_is_told(project: Project, tmp_path: Path) -> None:
+    project.update_clip("clip", project.clip("clip").header, author="ann", split=Split.TEST)
+    project.close()
+    damage(project.path, "DELETE FROM clip_details WHERE revision = 2")
+    saved = Project.salvage(project.path, tmp_path / "out")
+    assert saved.lost == ("1 change of clips' details could not be read; look through the splits before you train.",)
+
+
+def test_damaged_details_are_left_out(project: Project, tmp_path: Path) -> None:
+    project.close()
+    damage(project.path, "UPDATE clip_details SET split = 'tesu'")
+    assert Project.salvage(project.path, tmp_path / "out").clips == 1
+    with Project.open(tmp_path / "out") as after:
+        assert after.check().is_sound
+
+
+def test_what_came_after_a_lost_operation_is_not_undone_with_one_before(project: Project, tmp_path: Path) -> None:
+    key = FrameKey("clip", 0)
+    for left in (2, 12, 22):
+        project.commit(key, [Paint("one", box(2, left))], author="ann")
+    project.close()
+    damage(project.path, "PRAGMA foreign_keys=OFF", "DELETE FROM operations WHERE revision = 3")
+    Project.salvage(project.path, tmp_path / "out")
+    with Project.open(tmp_path / "out") as after:
+        assert after.undo(author="ann") is not None
+        assert after.undo_sentence is None
+        assert after.label(key) == apply_all(Paint("one", box(2, 2)), Paint("one", box(2, 12)))
+
+
+def apply_all(*edits: Paint) -> PartialLabel:
+    label = PartialLabel(SHAPE)
+    for edit in edits:
+        label = apply(label, edit)[0]
+    return label
+
+
+def test_a_frame_whose_pixels_two_structures_claim_is_mended(project: Project, tmp_path: Path) -> None:
+    hidden, parted = FrameKey("clip", 0), FrameKey("clip", 1)
+    for edit in (Paint("one", box(2, 2)), Paint("two", box(2, 2))):
+        project.commit(hidden, [edit], author="ann")
+    for edit in (Paint("one", box(2, 2)), Paint("two", box(2, 6))):
+        project.commit(parted, [edit], author="ann")
+    labels = {key: project.label(key) for key in (hidden, parted)}
+    project.close()
+    damage(project.path, "DELETE FROM labels WHERE structure = 'one' AND revision IN (3, 5)")
+    saved = Project.salvage(project.path, tmp_path / "out")
+    assert saved.lost == ("2 frames had pixels of two structures; the newer one has them.",)
+    with Project.open(tmp_path / "out") as after:
+        assert after.check().is_sound
+        assert {key: after.label(key) for key in labels} == labels
 
 
 def test_a_lost_clip_takes_its_labels_and_no_others(filled: Project, tmp_path: Path) -> None:
