@@ -114,6 +114,8 @@ class ClipDetailsPanel(QWidget):
         if line is None or not (is_same_clip and line.hasFocus() and line.isModified()):
             _fill(self._domains, details.domains, details.domain)
         self._show_spacing(details)
+        for widget in (self._view, self._domains, self._confirm, self._ed, self._es):
+            widget.setEnabled(details.can_change)
 
     def _show_title(self, details: ClipDetails) -> None:
         self._title.setText(details.name)

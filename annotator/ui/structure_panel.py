@@ -152,7 +152,7 @@ class StructurePanel(QWidget):
 
     def _show_buttons(self) -> None:
         row = self._selected_row()
-        allowed = allowed_actions(row.state) if row is not None else frozenset()
+        allowed = allowed_actions(row.state) if row is not None and row.can_change else frozenset()
         for action, button in self._buttons.items():
             button.setEnabled(action in allowed)
         is_blank = row is not None and row.state in (CellState.UNKNOWN, CellState.NOT_IN_VIEW)

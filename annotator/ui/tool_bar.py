@@ -148,6 +148,9 @@ class ToolBar(QWidget):
     def show_state(self, state: ToolState) -> None:
         """Show tool, sizes and what can be undone; emits nothing."""
         self._tools[state.tool].setChecked(True)
+        for tool, button in self._tools.items():
+            button.setEnabled(state.can_draw or tool is Tool.MOVE)
+        self._size.setEnabled(state.can_draw)
         for slider, value in ((self._size, state.brush_size), (self._opacity, round(100 * state.suggestion_opacity))):
             slider.blockSignals(True)  # noqa: FBT003
             slider.setValue(value)

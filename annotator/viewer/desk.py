@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, ReadOnlyProject
 from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.messages import Suggestion
@@ -21,6 +21,8 @@ from annotator.viewer.suggestion_store import SuggestionStore
 
 _VIEWS_KEPT = 64
 _DEFAULT_INTERVAL_MS = 40.0
+
+READ_ONLY = "The project is open read-only, so nothing can be changed."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,5 +170,8 @@ class Desk:
         self.say(Message(sentence, MessageLevel.WARNING))
 
     def complain(self, error: Exception) -> None:
-        """Say what failed, in the error's own sentence."""
-        self.say(Message(str(error), MessageLevel.ERROR))
+        """Say what failed, in the error's own sentence; that a project is read-only is no failure."""
+        if isinstance(error, ReadOnlyProject):
+            self.warn(READ_ONLY)
+        else:
+            self.say(Message(str(error), MessageLevel.ERROR))

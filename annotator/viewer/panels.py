@@ -49,7 +49,7 @@ class Panels:
             spacing=desk.spacing,
             cells=desk.ledger.cells(desk.clip.name).get(desk.frame, {}),
         )
-        self._emit("structures", rows)
+        self._emit("structures", tuple(replace(row, can_change=self._can_change) for row in rows))
 
     def push_timeline(self, *, has_new_cells: bool = False) -> None:
         """The timeline; its cells are made anew only where labels or suggestions changed."""
@@ -115,7 +115,11 @@ class Panels:
         """The facts of the clip on screen."""
         desk = self._desk
         domains = {row.domain for row in self._clips.values()}
-        self._emit("details", None if desk.clip is None else clip_details(desk.clip, desk.protocol, domains))
+        if desk.clip is None:
+            self._emit("details", None)
+            return
+        details = clip_details(desk.clip, desk.protocol, domains)
+        self._emit("details", replace(details, can_change=self._can_change))
 
     def push_training(self) -> None:
         """The training panel."""
@@ -142,6 +146,10 @@ class Panels:
         """Emit every value again, for a window that has just connected."""
         for name, value in self._last.items():
             getattr(self._signals, name).emit(value)
+
+    @property
+    def _can_change(self) -> bool:
+        return not self._desk.project.is_read_only
 
     def _is_current(self, name: str) -> bool:
         return self._desk.clip is not None and self._desk.clip.name == name

@@ -13,7 +13,7 @@ from annotator.core.status import LabelStatus
 from annotator.engine.messages import Command, Look
 from annotator.project import Commit, Project
 from annotator.viewer.brush import Brush
-from annotator.viewer.desk import Desk
+from annotator.viewer.desk import READ_ONLY, Desk
 from annotator.viewer.engine_port import EnginePort
 from annotator.viewer.labelling import Labelling
 from annotator.viewer.ledger import Ledger
@@ -32,7 +32,6 @@ _BLIND = (
     "This is a test clip: suggestions are hidden here, so that its labels judge the model without leaning on it. "
     "Labels that you accept or correct from them stay marked as such."
 )
-_READ_ONLY = "The project is open read-only, so nothing can be changed."
 
 
 class Stage:
@@ -183,7 +182,7 @@ class Stage:
         """Choose what a press on the canvas does."""
         chosen = Tool(tool)
         if self.project.is_read_only and chosen is not Tool.MOVE:
-            self.desk.warn(_READ_ONLY)
+            self.desk.warn(READ_ONLY)
             chosen = Tool.MOVE
         self._brush.tool = chosen
         self._brush.value = self.desk.protocol.index(self.desk.structure)
@@ -228,7 +227,7 @@ class Stage:
         """See :class:`~annotator.viewer.brush.StrokeListener`."""
         desk = self.desk
         if desk.clip is None or self.project.is_read_only:
-            desk.warn(_READ_ONLY if desk.clip else "No clip is open; choose one at the left, or import some.")
+            desk.warn(READ_ONLY if desk.clip else "No clip is open; choose one at the left, or import some.")
             return False
         if self.is_playing:
             self.toggle_playing()
@@ -375,10 +374,12 @@ class Stage:
             cell.status is LabelStatus.DRAFT
             for cell in self.desk.ledger.cells(self.desk.clip.name).get(self.desk.frame, {}).values()
         )
+        shown = replace(self.tool, are_suggestions_hidden=self.tool.are_suggestions_hidden or self.desk.is_blind)
+        if self.project.is_read_only:
+            self.panels.push_tool(replace(shown, can_draw=False))
+            return
         undo, redo = self.project.undo_sentence or "", self.project.redo_sentence or ""
-        are_hidden = self.tool.are_suggestions_hidden or self.desk.is_blind
-        shown = replace(self.tool, undo=undo, redo=redo, can_finish=has_draft, are_suggestions_hidden=are_hidden)
-        self.panels.push_tool(shown)
+        self.panels.push_tool(replace(shown, undo=undo, redo=redo, can_finish=has_draft))
 
     def _try(self, action: Callable[[], object]) -> bool:
         """Run; an error becomes a message. Whether it succeeded."""

@@ -31,7 +31,8 @@ class StructureRow:
     """One structure in the frame on screen.
 
     ``confidence`` is that of the suggestion, 0..1, ``None`` where there is none; ``area`` a text such as
-    ``"34.1 cm²"`` or ``"12 034 px"``, empty where the structure has no pixels.
+    ``"34.1 cm²"`` or ``"12 034 px"``, empty where the structure has no pixels. ``can_change`` is false where the
+    project is read-only.
     """
 
     id: str
@@ -44,6 +45,7 @@ class StructureRow:
     is_visible: bool
     area: str = ""
     provenance: str = ""
+    can_change: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class ClipRow:
 
 @dataclass(frozen=True, slots=True)
 class ClipDetails:
-    """Editable facts of the clip on screen."""
+    """Facts of the clip on screen; they can be edited but where the project is read-only."""
 
     name: str
     patient: str
@@ -100,6 +102,7 @@ class ClipDetails:
     proposed_spacing: str
     frame_rate: str
     size: str
+    can_change: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,8 @@ class ToolState:
     """The tool bar.
 
     ``brush_size`` is a diameter in image pixels, ``suggestion_opacity`` 0..1; ``undo`` and ``redo`` say in words
-    what they would undo or redo, empty where there is nothing; ``can_finish`` where a draft is open.
+    what they would undo or redo, empty where there is nothing; ``can_finish`` where a draft is open; ``can_draw`` but
+    where the project is read-only.
     """
 
     tool: Tool = Tool.BRUSH
@@ -246,6 +250,7 @@ class ToolState:
     undo: str = ""
     redo: str = ""
     can_finish: bool = False
+    can_draw: bool = True
 
 
 class MessageLevel(StrEnum):

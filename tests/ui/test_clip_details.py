@@ -7,7 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QWidget
 
 from annotator.core.identity import SpacingStatus
 from annotator.ui.clip_details import ClipDetailsPanel
@@ -45,6 +45,15 @@ def test_facts_are_shown_and_nothing_is_emitted(qtbot: QtBot, details: ClipDetai
     assert (view.currentText(), domain.currentText()) == ("not set", "unheard-of")
     panel.show_state(None)
     assert not panel.isEnabled()
+
+
+def test_facts_that_cannot_be_changed_are_shown_and_no_more(panel: ClipDetailsPanel, details: ClipDetails) -> None:
+    panel.show_state(replace(details, can_change=False))
+    assert details.name in texts(panel)
+    asking = [*boxes(panel), *panel.findChildren(QPushButton)]
+    assert not any(widget.isEnabled() for widget in asking)
+    panel.show_state(details)
+    assert all(widget.isEnabled() for widget in asking)
 
 
 def test_a_view_is_chosen_by_key(qtbot: QtBot, panel: ClipDetailsPanel) -> None:

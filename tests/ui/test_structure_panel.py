@@ -51,6 +51,15 @@ def test_buttons_are_enabled_only_where_the_value_allows(
     assert emitted == (["myo"] if action in allowed_actions(state) else [])
 
 
+def test_no_button_works_where_nothing_can_be_changed(panel: StructurePanel, structure_rows: MakeRows) -> None:
+    rows = structure_rows(C.DRAWN, C.UNKNOWN, C.UNKNOWN)
+    panel.show_state(tuple(replace(row, can_change=False) for row in rows))
+    names = {action.value.capitalize() for action in LabelAction} | {"Draw"}
+    buttons = [b for b in panel.findChildren(QAbstractButton) if b.text() in names]
+    assert len(buttons) == len(LabelAction)
+    assert not any(b.isEnabled() for b in buttons)
+
+
 def test_a_long_name_makes_the_panel_no_wider(panel: StructurePanel, structure_rows: MakeRows) -> None:
     rows = structure_rows(C.UNKNOWN, C.UNKNOWN, C.UNKNOWN)
     panel.show_state(rows)

@@ -36,6 +36,15 @@ def test_each_tool_is_chosen_by_its_button(bar: ToolBar, press: Press) -> None:
     assert chosen == ["move", "eraser", "fill", "unsure", "is_not", "brush"]
 
 
+def test_where_nothing_can_be_drawn_the_picture_can_still_be_moved(bar: ToolBar, button: Find) -> None:
+    bar.show_state(ToolState(tool=Tool.MOVE, can_draw=False))
+    assert button(bar, "Move and zoom the picture").isEnabled()
+    assert not any(button(bar, name).isEnabled() for name in ("Eraser", "Fill", "Unsure", "Is not", "Brush"))
+    assert not slider(bar, "Brush size").isEnabled()
+    bar.show_state(ToolState())
+    assert button(bar, "Brush").isEnabled()
+
+
 def test_showing_a_state_emits_nothing(qtbot: QtBot, bar: ToolBar, button: Find) -> None:
     with qtbot.assertNotEmitted(bar.size_changed), qtbot.assertNotEmitted(bar.opacity_changed):
         bar.show_state(ToolState(Tool.ERASER, 33, 0.2, are_suggestions_hidden=True))

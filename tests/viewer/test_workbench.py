@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -450,8 +451,28 @@ def test_a_read_only_project_cannot_be_drawn_on(project: Project, draw: Draw, be
         heard = messages(reader)
         assert not reader.begin_stroke()
         reader.clear("lv")
-        assert [m.level for m in heard] == [MessageLevel.WARNING, MessageLevel.ERROR]
+        reader.undo()
+        reader.set_view("a2c")
+        assert heard == 4 * [Message("The project is open read-only, so nothing can be changed.", MessageLevel.WARNING)]
         assert seen.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.DRAFT
+        reader.close()
+
+
+def test_a_read_only_project_offers_nothing_that_would_change_it(
+    project: Project, draw: Draw, bench: Workbench
+) -> None:
+    draw(LEFT)
+    assert project.undo_sentence
+    with Project.open(project.path, read_only=True) as seen:
+        reader = Workbench(seen, ViewerModel(), author="Bob")
+        shown: dict[str, Any] = {}
+        for name in ("structures", "details", "tool"):
+            getattr(reader.signals, name).connect(partial(shown.__setitem__, name))
+        reader.start()
+        assert not any(row.can_change for row in shown["structures"])
+        assert not shown["details"].can_change
+        tool = shown["tool"]
+        assert (tool.can_draw, tool.undo, tool.redo, tool.can_finish) == (False, "", "", False)
         reader.close()
 
 
