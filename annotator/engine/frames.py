@@ -123,6 +123,12 @@ class FrameBook:
         return bool(self._waiting) and self._is_labelled(self._waiting[0])
 
     @property
+    def awaits_validation(self) -> bool:
+        """Whether a frame of a held patient is still to be loaded."""
+        checked = set(self._plan.validation)
+        return any(key in checked for key in self._waiting)
+
+    @property
     def loaded_labelled(self) -> int:
         """Labelled training frames that the trainer holds."""
         return sum(1 for digest in self._held.values() if digest)
@@ -263,7 +269,7 @@ class FrameBook:
         for key in [k for k in self._checked if k not in checked]:
             del self._checked[key]
             self._validation_is_stale = True
-        if self._validation_is_stale and not any(key in checked for key in self._waiting):
+        if self._validation_is_stale and not self.awaits_validation:
             self._validation_is_stale = False
             trainer.set_validation(self.validation_frames)
             return True

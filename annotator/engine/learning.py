@@ -205,8 +205,12 @@ class Learning:
         self._notes_told = len(trainer.notes)
 
     def is_check_due(self, *, by_steps: bool = False) -> bool:
-        """Whether to validate and publish now; by the clock, or by steps alone."""
-        return self.can_step and (self._schedule.is_due_by_steps if by_steps else self._schedule.is_due)
+        """Whether to validate and publish now; by the clock, or by steps alone.
+
+        Not before the frames of the patients held aside, who judge it, are loaded.
+        """
+        is_due = self._schedule.is_due_by_steps if by_steps else self._schedule.is_due
+        return is_due and self.can_step and not self._book.awaits_validation
 
     @property
     def can_check(self) -> bool:

@@ -747,6 +747,21 @@ def test_another_recipe_goes_on_from_the_checkpoint_and_a_wrong_name_changes_not
     assert project.read_fact("recipe") == "fake"
 
 
+def test_after_another_recipe_no_model_is_published_before_the_patients_held_aside_are_there_to_judge_it(
+    project: Project,
+) -> None:
+    for i in range(10):
+        outline_square(project, add_moving_square(project, f"c{i}", patient=f"p{i}"))
+    driver, _ = driven(project, lambda n: FakeTrainer(lambda _: 0.1 if n else 0.7))
+    driver.run(lambda: has(driver, SnapshotPublished))
+    step = driver.session.step
+    driver.run(lambda: driver.session.step > step + 30)
+    check_soon(driver)
+    driver.session.handle(UseRecipe("fake"))
+    driver.run(lambda: driver.session._learning._schedule.checks == 2)
+    assert [snapshot.is_validated for snapshot in project.snapshots()] == [True]
+
+
 def test_another_recipe_is_a_way_out_of_a_failure(project: Project) -> None:
     outline_square(project, add_moving_square(project, "one"))
     driver, workshop = driven(project, lambda n: FakeTrainer() if n else BrokenTrainer(RuntimeError("broken")))
