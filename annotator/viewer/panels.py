@@ -147,6 +147,10 @@ class Panels:
         for name, value in self._last.items():
             getattr(self._signals, name).emit(value)
 
+    def repeat_details(self) -> None:
+        """Emit the facts of the clip again, where the panel shows a choice that was refused."""
+        self._signals.details.emit(self._last.get("details"))
+
     @property
     def _can_change(self) -> bool:
         return not self._desk.project.is_read_only

@@ -157,11 +157,11 @@ class Workbench(Stage):
 
     def set_view(self, view: str) -> None:
         """Say which view the clip on screen is."""
-        self._act(lambda: self.facts.set_view(view))
+        self._change_clip(lambda: self.facts.set_view(view))
 
     def set_domain(self, domain: str) -> None:
         """Say where the clip on screen is from."""
-        self._act(lambda: self.facts.set_domain(domain))
+        self._change_clip(lambda: self.facts.set_domain(domain))
 
     def confirm_spacing(self, spacing: Spacing) -> None:
         """Vouch for the clip's pixel size in mm/px."""
@@ -204,6 +204,11 @@ class Workbench(Stage):
             self.desk.tell(f"The project follows the recipe '{recipe}' from the next time on that it is opened.")
 
     # --- inside ---------------------------------------------------------------------------------------
+
+    def _change_clip(self, change: Callable[[], None]) -> None:
+        """Change what the panel lets choose; where it is refused, the panel shows again what holds."""
+        self._act(change)
+        self.panels.repeat_details()
 
     def _accept_at_rest(self, structure: str) -> int:
         if self.is_playing and self.labelling.is_empty_offer(structure):

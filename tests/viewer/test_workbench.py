@@ -433,6 +433,23 @@ def test_a_recipe_chosen_where_no_learner_runs_is_followed_the_next_time(project
     assert remembered_recipe(project) == "hdc"
 
 
+def test_a_view_that_could_not_be_saved_is_not_shown_as_if_it_had_been(
+    bench: Workbench, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_words: object) -> None:
+        message = "the disk is full."
+        raise ProjectError(message)
+
+    before = project.clip("clip0").header.view
+    shown: list[Any] = []
+    bench.signals.details.connect(shown.append)
+    monkeypatch.setattr(project, "update_clip", refuse)
+    bench.set_view("a2c" if before != "a2c" else "a4c")
+    bench.set_domain("elsewhere")
+    assert [details.view for details in shown] == 2 * [before or ""]
+    assert "elsewhere" not in {details.domain for details in shown}
+
+
 def test_colour_and_grey_clips_reuse_the_layers(bench: Workbench) -> None:
     layers = list(bench.scene.viewer.layers)
     bench.open_clip("clip1")
