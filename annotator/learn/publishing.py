@@ -97,7 +97,7 @@ def candidate(teacher: nn.Module, material: Material, recipe: Recipe, header: We
         network, facts["cft"] = _refitted(teacher, material, recipe.cft)
     if not material.validation:
         if recipe.calibration.fit:
-            reason = "no patient is held aside, so confidence could not be measured"
+            reason = "no patient is held aside"
             facts["calibration"] = {"structures": {}, "is_applied": False, "reason": reason}
         return Candidate(network, replace(header, facts=facts), Validation())
     found = _predicted(network, material)
