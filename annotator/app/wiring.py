@@ -61,6 +61,7 @@ class Wiring(QObject):
         signals.queue.connect(page.next_up.show_state)
         signals.tool.connect(page.tools.show_state)
         signals.message.connect(page.messages.show_message)
+        signals.withdrawn.connect(page.messages.withdraw)
         signals.playing.connect(self._on_playing)
 
     def _take_panels(self) -> None:

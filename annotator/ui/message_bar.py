@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
 from annotator.ui.controls import label, push_button, tool_button
 from annotator.ui.style import GAP, PALETTE, TIGHT, icon, refresh_style
-from annotator.viewer.state import Message, MessageLevel
+from annotator.viewer.state import Message, MessageAction, MessageLevel
 
 _ICONS: Final = {
     MessageLevel.INFO: ("info", PALETTE.accent),
@@ -76,6 +76,11 @@ class MessageBar(QFrame):
         self._messages.sort(key=lambda m: m.level is not MessageLevel.ERROR)
         if message.level is MessageLevel.INFO:
             self._timer.start(INFO_MS)
+        self._show_first()
+
+    def withdraw(self, action: MessageAction) -> None:
+        """Take the messages with this button away, since it would do nothing any more."""
+        self._messages = [m for m in self._messages if m.action is not action]
         self._show_first()
 
     def clear_messages(self) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from psygnal import Signal
 
-from annotator.viewer.state import Message, TimelineState, ToolState, TrainingView
+from annotator.viewer.state import Message, MessageAction, TimelineState, ToolState, TrainingView
 
 
 class WorkbenchSignals:
@@ -32,6 +32,8 @@ class WorkbenchSignals:
         Whether the clip plays.
     message(Message)
         One plain sentence.
+    withdrawn(MessageAction)
+        Messages with this button are out of date.
     """
 
     structures: ClassVar[Signal] = Signal(tuple)
@@ -43,3 +45,4 @@ class WorkbenchSignals:
     tool: ClassVar[Signal] = Signal(ToolState)
     playing: ClassVar[Signal] = Signal(bool)
     message: ClassVar[Signal] = Signal(Message)
+    withdrawn: ClassVar[Signal] = Signal(MessageAction)

@@ -324,6 +324,8 @@ class Stage:
     def _show_clip(self) -> None:
         if self.desk.is_blind:
             self.explain_blind()
+        else:
+            self.signals.withdrawn.emit(MessageAction.SHOW_SUGGESTIONS)
         self._show_frame()
         self.panels.push_timeline()
         self.panels.mark_current_clip()

@@ -177,6 +177,7 @@ class Workbench(Stage):
 
     def resume_training(self) -> None:
         """Let the learner go on, or try again after a failure."""
+        self.signals.withdrawn.emit(MessageAction.RETRY)
         self.send(Resume())
 
     def take_action(self, action: MessageAction) -> None:

@@ -56,6 +56,16 @@ def test_the_action_names_its_message(qtbot: QtBot, bar: MessageBar, press: Pres
     assert bar.messages == ()
 
 
+def test_messages_whose_button_would_do_nothing_any_more_are_withdrawn(bar: MessageBar) -> None:
+    bar.show_message(INFO)
+    bar.show_message(ERROR)
+    bar.withdraw(MessageAction.RETRY)
+    assert bar.messages == (INFO,)
+    assert INFO.sentence in texts(bar)
+    bar.withdraw(MessageAction.SHOW_SUGGESTIONS)
+    assert bar.messages == (INFO,)
+
+
 def test_the_same_message_stands_once(qtbot: QtBot, bar: MessageBar) -> None:
     for _ in range(5):
         bar.show_message(ERROR)

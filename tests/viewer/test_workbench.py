@@ -529,6 +529,22 @@ def test_the_way_round_is_deliberate_ends_with_the_clip_and_leaves_its_mark(
     assert states(bench)["lv"] is CellState.UNKNOWN
 
 
+def test_what_was_said_of_a_test_clip_goes_with_it(bench: Workbench, test_clip: FrameKey) -> None:
+    withdrawn: list[MessageAction] = []
+    bench.signals.withdrawn.connect(withdrawn.append)
+    bench.open_clip("clip0")
+    assert withdrawn == [MessageAction.SHOW_SUGGESTIONS]
+    bench.open_clip(test_clip.clip)
+    assert len(withdrawn) == 1
+
+
+def test_an_error_that_can_be_tried_again_goes_where_it_is(bench: Workbench) -> None:
+    withdrawn: list[MessageAction] = []
+    bench.signals.withdrawn.connect(withdrawn.append)
+    bench.resume_training()
+    assert withdrawn == [MessageAction.RETRY]
+
+
 def test_frames_next_to_the_one_on_screen_are_made_ready_at_rest(bench: Workbench, monkeypatch: Any) -> None:
     asked: list[int] = []
     shown = bench.desk.shown
