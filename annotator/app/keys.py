@@ -54,12 +54,13 @@ class KeyFilter(QObject):
         """See Qt."""
         if isinstance(event, QKeyEvent) and not event.isAutoRepeat():
             if event.type() == QEvent.Type.ShortcutOverride:
-                if _belongs_to_widget(QApplication.focusWidget(), event):
-                    event.accept()
-                    return True
+                is_for_widget = _belongs_to_widget(QApplication.focusWidget(), event)
                 if self._is_watched(event):
                     # Also where it was let go in another window, and nobody told.
-                    self._pressed_at = time.monotonic()
+                    self._pressed_at = None if is_for_widget else time.monotonic()
+                if is_for_widget:
+                    event.accept()
+                    return True
             elif event.type() == QEvent.Type.KeyRelease and self._is_watched(event):
                 self._release()
         return super().eventFilter(watched, event)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QListWidget, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit, QListWidget, QWidget
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
@@ -223,6 +223,20 @@ def test_a_key_that_was_let_go_in_another_window_counts_as_tapped_again(
     assert bench.tool.are_suggestions_hidden
     press(qtbot, window, Qt.Key.Key_H)
     assert not bench.tool.are_suggestions_hidden
+
+
+def test_its_letter_in_a_field_ends_no_hold_that_another_window_had_ended(
+    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(window)
+    qtbot.keyPress(native(window), Qt.Key.Key_H)
+    monkeypatch.setattr("annotator.app.keys._HOLD_S", 0.2)
+    qtbot.wait(250)
+    (field,) = session.page.clips.findChildren(QLineEdit)
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_H)
+    assert field.text() == "h"
+    assert session.bench.tool.are_suggestions_hidden
 
 
 def test_a_screenshot_is_a_png_whatever_its_name(
