@@ -101,6 +101,8 @@ class MainWindow(QMainWindow):
         self.settings = self.settings.with_recent(path)
         self._bind_keys()
         session.start()
+        # Whatever ends the program, the project is among the recent ones.
+        self.save_settings()
         session.page.canvas.native.setFocus()
 
     def close_project(self) -> bool:

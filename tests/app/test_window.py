@@ -19,7 +19,7 @@ from annotator.core.identity import FrameKey
 from annotator.core.status import LabelStatus
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
-from annotator.settings import UserSettings
+from annotator.settings import UserSettings, load_settings
 from annotator.ui.controls import Readout
 from annotator.ui.dialogs import LearnerDialog
 from annotator.viewer.state import CellState, Tool
@@ -197,6 +197,10 @@ def test_keys_of_a_button_a_list_and_a_slider_are_theirs_while_they_have_the_key
 
 def named(window: MainWindow, name: str) -> QWidget:
     return next(w for w in session_of(window).page.findChildren(QWidget) if w.accessibleName() == name)
+
+
+def test_a_project_is_among_the_recent_ones_from_its_opening_on(window: MainWindow, folder: Path) -> None:
+    assert load_settings().recent_projects == (str(folder.resolve()),)
 
 
 def test_tools_and_sizes_have_keys(qtbot: Any, window: MainWindow) -> None:
