@@ -10,13 +10,13 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from annotator.core.words import counted
 from annotator.ui.controls import label, push_button
 from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.ui.warning_list import WarningList
 from annotator.viewer.state import Curve, TrainingView
 
 _WIDTH: Final = 2
-_FLATTERS: Final = "Against accepted suggestions: flattering."
 
 _NAMED: Final = 2
 """Patients that are named in the panel; the others are in its tooltip."""
@@ -174,8 +174,7 @@ class TrainingPanel(QWidget):
         self._dice.show_shares(view.dice)
         last = view.loss.points[-1].value if view.loss.points else None
         _set(self._loss_text, "Loss: no step yet" if last is None else f"Loss {last:.3f}")
-        note = _FLATTERS if view.caveat else ""
-        _set(self._dice_text, dice_words(view.dice, title=_title(view.held_patients), note=note))
+        _set(self._dice_text, dice_words(view.dice, title=_title(view.held_patients, flatters=bool(view.caveat))))
         self._dice_text.setToolTip(f"{view.held}\n{view.caveat}".rstrip())
 
     def _choose_plots(self) -> None:
@@ -212,9 +211,12 @@ def _set(target: QLabel, text: str) -> None:
         target.setText(text)
 
 
-def _title(held: tuple[str, ...]) -> str:
+def _title(held: tuple[str, ...], *, flatters: bool) -> str:
+    """Two lines at most, since what is higher takes the room of the curves."""
     if not held:
         return "Dice: no patient is held aside yet (from the 4th labelled one on)"
+    if flatters:
+        return f"Dice on {counted(len(held), 'patient')} held aside, against accepted suggestions: flattering"
     more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     return f"Dice on patients held aside: {', '.join(held[:_NAMED])}{more}"
 

@@ -118,6 +118,19 @@ def test_a_low_panel_shows_the_dice_curves_alone(panel: TrainingPanel, training:
     assert panel.minimumSizeHint().height() < 240, "it may still be made low"
 
 
+def test_that_the_dice_flatters_is_said_and_takes_no_room_from_its_curves(
+    panel: TrainingPanel, training: TrainingView
+) -> None:
+    held = replace(training, held_patients=("pdcf6607f9eb0", "pf222bae0c75e"))
+    panel.show_state(held)
+    panel.resize(270, panel.minimumSizeHint().height() + 70)
+    dice = plot(panel, "Dice")
+    assert dice.isVisible()
+    panel.show_state(replace(held, caveat="These figures are against accepted suggestions."))
+    assert "Dice on 2 patients held aside, against accepted suggestions: flattering" in texts(panel)
+    assert dice.isVisible()
+
+
 def test_plots_take_no_room_from_other_panels(panel: TrainingPanel, training: TrainingView) -> None:
     loss, dice = plot(panel, "loss"), plot(panel, "Dice")
     panel.show_state(training)
