@@ -73,6 +73,11 @@ class FrameBook:
         return self._plan
 
     @property
+    def readable_plan(self) -> Plan:
+        """The part of every frame that could be read, or was not tried yet."""
+        return self._plan.without(self._unreadable) if self._unreadable else self._plan
+
+    @property
     def clips(self) -> dict[str, Clip]:
         """All clips by name, as of the last survey."""
         return self._clips

@@ -41,6 +41,13 @@ class Plan:
     unlabelled: tuple[FrameKey, ...] = ()
     held: tuple[str, ...] = ()
 
+    def without(self, gone: Collection[FrameKey]) -> Plan:
+        """The plan without some frames; the patients that are held aside stay."""
+        labelled, validation, unlabelled = (
+            tuple(key for key in part if key not in gone) for part in (self.labelled, self.validation, self.unlabelled)
+        )
+        return Plan(labelled, validation, unlabelled, self.held)
+
 
 def labelled_patients(
     clips: Collection[Clip], finished: Mapping[FrameKey, Collection[str]]

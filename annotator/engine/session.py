@@ -122,7 +122,7 @@ class TrainingSession:
         reason = READ_ONLY if self._project.is_read_only and self._state is RunState.IDLE else self._reason
         return sentence_for(
             self._state,
-            self._book.plan,
+            self._book.readable_plan,
             reason=reason,
             can_learn=self._state is not RunState.TRAINING or self._book.has_waiting or self._learning.can_step,
             is_start=self._suggester.server.snapshot == 0,

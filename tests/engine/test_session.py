@@ -902,6 +902,7 @@ def test_a_clip_that_cannot_be_read_is_left_out_and_told(project: Project) -> No
     driver.run_to(RunState.TRAINING)
     driver.settle()
     assert {key.clip for key in workshop.trainers[0].frames} == {"good"}
+    assert driver.session.sentence.startswith("Learning from 1 labelled and 4 other frames")
     assert any("left out" in trouble.sentence for trouble in of(driver, Trouble))
     count = len(of(driver, Trouble))
     tell(driver, outline_square(project, "good", 2))
