@@ -50,10 +50,11 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             axis.setPen(PALETTE.edge)
             axis.setTextPen(PALETTE.quiet)
             # Finer ticks cost three times the painting, which competes with the hand that draws.
-            axis.setStyle(tickLength=-3, tickTextOffset=3, maxTickLevel=0)
+            axis.setStyle(tickLength=-3, tickTextOffset=3, maxTickLevel=0, showValues=False)
         item.getAxis("left").setWidth(34)
         item.getAxis("bottom").setHeight(18)
         self._bottom = -1.0
+        self._has_points = False
         self._lines: dict[str, Any] = {}
         self._shown: dict[str, Curve] = {}
 
@@ -73,7 +74,12 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         self.show_curves(curves)
 
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
-        """Show these curves; a curve that did not change is not touched."""
+        """Show these curves; a curve that did not change is not touched. Without a point the axes have no numbers."""
+        has_points = any(curve.points for curve in curves)
+        if has_points is not self._has_points:
+            self._has_points = has_points
+            for side in ("left", "bottom"):
+                self.getAxis(side).setStyle(showValues=has_points)
         for name in self._lines.keys() - {curve.name for curve in curves}:
             self.removeItem(self._lines.pop(name))
             del self._shown[name]

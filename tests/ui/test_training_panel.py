@@ -105,6 +105,16 @@ def test_a_curve_that_is_gone_leaves_the_plot(panel: TrainingPanel, training: Tr
     assert "Not measured yet" in texts(panel)
 
 
+def test_axes_have_numbers_where_there_is_a_point(qtbot: QtBot, training: TrainingView) -> None:
+    made = CurvePlot("loss")
+    qtbot.addWidget(made)
+    shown = [made.getAxis("bottom").style["showValues"]]
+    for curves in ((Curve("loss", "#a9b1ba", ()),), (training.loss,), ()):
+        made.show_curves(curves)
+        shown.append(made.getAxis("bottom").style["showValues"])
+    assert shown == [False, False, True, False]
+
+
 def test_a_low_panel_shows_the_dice_curves_alone(panel: TrainingPanel, training: TrainingView) -> None:
     loss, dice = plot(panel, "loss"), plot(panel, "Dice")
     panel.show_state(replace(training, dice=()))
