@@ -45,7 +45,7 @@ class KeyFilter(QObject):
         self._on_hold_end = on_hold_end
         self._pressed_at: float | None = None
 
-    def follow_focus(self, _before: QWidget | None, now: QWidget | None) -> None:
+    def follow_focus(self, now: QWidget | None) -> None:
         """Sit on the widget that has the keyboard now; Qt keeps one filter of a kind on each."""
         if now is not None:
             now.installEventFilter(self)

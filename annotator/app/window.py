@@ -10,7 +10,7 @@ from typing import Final
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox, QStackedWidget, QWidget
 
 import annotator
 from annotator import registry
@@ -232,7 +232,15 @@ class MainWindow(QMainWindow):
     def _install_keys(self) -> None:
         application = QApplication.instance()
         if isinstance(application, QApplication):
-            application.focusChanged.connect(self._keys.follow_focus)
+            application.focusChanged.connect(self._on_focus_changed)
+
+    def _on_focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
+        """Give the picture the keyboard of a button that went off; the next one, Qt's choice, does something else."""
+        self._keys.follow_focus(now)
+        if self.session is None or before is None or before.window() is not self:
+            return
+        if before.isHidden() or not before.isEnabled():
+            self.session.page.canvas.native.setFocus()
 
     def _bind_keys(self) -> None:
         """Make the shortcuts anew for the project that is open, and name them in the tooltips."""
@@ -355,7 +363,7 @@ class MainWindow(QMainWindow):
         self.save_settings()
         application = QApplication.instance()
         if isinstance(application, QApplication):
-            application.focusChanged.disconnect(self._keys.follow_focus)
+            application.focusChanged.disconnect(self._on_focus_changed)
         event.accept()
 
 

@@ -243,6 +243,15 @@ def test_its_letter_in_a_field_ends_no_hold_that_another_window_had_ended(
     assert session.bench.tool.are_suggestions_hidden
 
 
+def test_a_button_that_goes_off_gives_the_keyboard_to_the_picture(qtbot: Any, window: MainWindow) -> None:
+    panel = session_of(window).page.structures
+    accept = next(b for b in panel.findChildren(QAbstractButton) if b.text() == "Accept")
+    accept.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(accept, Qt.Key.Key_Space)
+    assert not accept.isEnabled()
+    assert QApplication.focusWidget() is native(window)
+
+
 def test_a_screenshot_is_a_png_whatever_its_name(
     window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
