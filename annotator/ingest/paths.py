@@ -16,7 +16,10 @@ from annotator.core.words import counted
 from annotator.ingest.readers import is_readable, reader_of, recognised, refuse_unreadable, stem_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
-FOLDER_SENTENCE = "Files that name no patient count as one patient per folder, by the folder's name."
+FOLDER_SENTENCE = (
+    "Files that name no patient count as one patient per folder, by the folder's name; "
+    "give each patient a folder, or import a manifest."
+)
 MASK_ENDINGS: Final = ("_gt", "_mask", "_masks", "_seg", "_label", "_labels")
 """A file named like one beside it, with such an ending, is that one's mask."""
 
