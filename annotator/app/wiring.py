@@ -53,6 +53,7 @@ class Wiring(QObject):
 
     def _show_values(self) -> None:
         signals, page = self._bench.signals, self._page
+        page.next_up.setHidden(self._bench.project.is_read_only)
         signals.structures.connect(page.structures.show_state)
         signals.timeline.connect(page.timeline.show_state)
         signals.clips.connect(page.clips.show_state)

@@ -161,19 +161,20 @@ class TrainingPanel(QWidget):
         layout.addStretch()
 
     def show_state(self, view: TrainingView) -> None:
-        """Show this view; what did not change is not touched."""
+        """Show this view; what did not change is not touched. Without a learner, the headline alone says why."""
         if view == self._view:
             return
         self._view = view
         _set(self._headline, view.headline)
         self._warnings.show_warnings(view.warnings)
-        recipe = f"Recipe: {view.recipe}" if view.recipe else "Recipe: not chosen yet"
-        _set(self._facts, " · ".join((recipe, *view.facts)))
+        _set(self._facts, " · ".join((f"Recipe: {view.recipe}", *view.facts)))
         self._facts.setToolTip(view.recipe_summary)
         self._pause.setEnabled(view.can_pause)
         self._pause.setVisible(not view.can_resume)
         self._resume.setVisible(view.can_resume)
         self._retry.setVisible(view.can_retry)
+        for words in (self._facts, self._dice_text):
+            words.setVisible(bool(view.recipe))
         self._choose_plots()
         self.updateGeometry()
         self._loss.show_curves((view.loss,))
@@ -192,7 +193,8 @@ class TrainingPanel(QWidget):
         first, both = self._plot_heights()
         self._dice.setVisible(has_dice and room >= first)
         self._loss.setVisible(has_loss and room >= (both if has_dice else first))
-        self._loss_text.setVisible(self._loss.isVisibleTo(self) or not has_dice)
+        is_told = self._view is not None and bool(self._view.recipe)
+        self._loss_text.setVisible(self._loss.isVisibleTo(self) or (is_told and not has_dice))
 
     def minimumSizeHint(self) -> QSize:
         """Room for the words; the plots give way to the panels beside this one."""

@@ -334,6 +334,14 @@ def test_closing_stops_the_learner_and_reopening_shows_everything(
         assert project.label(FrameKey("clip0", 0)).status("lv") is LabelStatus.DRAFT
 
 
+def test_a_window_that_reads_does_not_ask_for_labels(window: MainWindow, folder: Path) -> None:
+    assert not session_of(window).page.next_up.isHidden()
+    window.close_project()
+    reading = Project.open(folder, read_only=True)
+    window.show_session(Session(reading, window.settings, engine=None, parent=window))
+    assert session_of(window).page.next_up.isHidden()
+
+
 def test_a_folder_that_is_no_project_is_one_sentence(
     window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,4 +130,5 @@ def training() -> TrainingView:
     points = tuple(CurvePoint(step, 1.0 / (1 + step)) for step in range(5))
     dice = (Curve("LV cavity", "#e4572e", points), Curve("LA", "#4aa8ff", ()))
     loss = Curve("loss", "#a9b1ba", points)
-    return TrainingView("training", "Learning from 3 frames.", ("step 5", "CPU"), loss, dice, True, False, False)
+    facts = ("step 5", "CPU")
+    return TrainingView("training", "Learning from 3 frames.", facts, loss, dice, True, False, False, recipe="default")

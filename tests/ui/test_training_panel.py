@@ -40,6 +40,13 @@ def test_headline_facts_and_last_values(panel: TrainingPanel, training: Training
     panel.grab()
 
 
+def test_where_no_learner_runs_nothing_is_said_of_it(panel: TrainingPanel, training: TrainingView) -> None:
+    empty = replace(training, headline="Open for reading only.", recipe="", facts=(), loss=Curve("loss", "#fff", ()))
+    panel.show_state(replace(empty, dice=()))
+    shown = [label.text() for label in panel.findChildren(QLabel) if label.isVisible() and label.text()]
+    assert shown == ["Open for reading only."]
+
+
 def test_a_warning_stands_in_the_panel_and_goes(panel: TrainingPanel, training: TrainingView) -> None:
     panel.show_state(replace(training, warnings=("This clip is unlike the others.",)))
     assert "This clip is unlike the others." in texts(panel)
