@@ -122,7 +122,7 @@ def _item(score: FrameScore, structure: str, labelled: Sequence[int]) -> QueueIt
     distance = min((abs(score.key.frame - frame) for frame in labelled), default=None)
     # Beside a label of the same structure a second one teaches little that is new.
     nearness = 1.0 if distance is None else min(1.0, 0.5 + distance / 10)
-    what = "outline uncertain" if unsure >= jumpy else "outline jumps to the next frame"
+    what = "outline uncertain" if unsure >= jumpy else "outline jumps here"
     return QueueItem(score.key, structure, (unsure + jumpy) * nearness, f"{what}, {_where(distance)}")
 
 

@@ -65,7 +65,7 @@ def test_the_most_uncertain_comes_first_and_says_why() -> None:
     items = review_queue([score("a", 8, 0.9, shown=("lv",)), score("b", 0, 0.2, jumps=0.9, shown=("lv",))], said)
     assert [item.key.clip for item in items] == ["a", "b"]
     assert items[0].reason == "outline uncertain, 8 frames from the nearest label"
-    assert items[1].reason == "outline jumps to the next frame, not labelled in this clip yet"
+    assert items[1].reason == "outline jumps here, not labelled in this clip yet"
 
 
 def _half_known(clip: str, value: float) -> FrameScore:
