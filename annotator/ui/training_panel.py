@@ -99,7 +99,7 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
 
 
 class TrainingPanel(QWidget):
-    """Headline, facts, curves and buttons; of pausing and resuming the one that is possible.
+    """Buttons, headline, facts and curves; of pausing and resuming the one that is possible.
 
     Signals
     -------
@@ -150,9 +150,10 @@ class TrainingPanel(QWidget):
         layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(GAP, GAP, GAP, GAP)
         layout.setSpacing(TIGHT)
+        # Above the words, whose height changes while a hand is on its way to a button.
+        layout.addLayout(buttons)
         layout.addWidget(self._headline)
         layout.addWidget(self._warnings)
-        layout.addLayout(buttons)
         layout.addWidget(self._facts)
         layout.addWidget(self._dice_text)
         layout.addWidget(self._dice, 1)

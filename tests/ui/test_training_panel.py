@@ -92,6 +92,18 @@ def test_buttons_follow_the_state(
         press(panel, "Retry")
 
 
+def test_longer_words_leave_the_buttons_where_they_are(
+    qtbot: QtBot, panel: TrainingPanel, training: TrainingView, button: Find
+) -> None:
+    panel.show_state(training)
+    before = button(panel, "Details…").geometry()
+    height = panel.minimumSizeHint().height()
+    panel.show_state(replace(training, headline="Other programs keep the processor busy. " * 4, warnings=("Unlike.",)))
+    qtbot.waitUntil(lambda: panel.minimumSizeHint().height() > height)
+    panel.grab()
+    assert button(panel, "Details…").geometry() == before
+
+
 def test_curves_are_updated_in_place(panel: TrainingPanel, training: TrainingView) -> None:
     panel.show_state(training)
     loss = plot(panel, "loss")
