@@ -79,13 +79,14 @@ class StartPage(QWidget):
         layout.addStretch(1)
 
     def show_state(self, recent: tuple[str, ...]) -> None:
-        """List these project folders, newest first."""
+        """List these project folders, newest first; that one is chosen, so that a keyboard begins there."""
         self._recent.clear()
         for folder in recent:
             item = QListWidgetItem(f"{Path(folder).name}\n{Path(folder).parent}")
             item.setData(Qt.ItemDataRole.UserRole, folder)
             item.setToolTip(folder)
             self._recent.addItem(item)
+        self._recent.setCurrentRow(0)
         self._heading.setVisible(bool(recent))
         self._recent.setVisible(bool(recent))
 

@@ -36,6 +36,18 @@ def test_a_recent_project_is_opened_by_a_click(qtbot: QtBot) -> None:
     assert chosen == ["/data/Übersicht 1"]
 
 
+def test_a_keyboard_begins_at_the_newest_project(qtbot: QtBot) -> None:
+    page = StartPage()
+    qtbot.addWidget(page)
+    page.show()
+    page.show_state(("/data/a", "/data/b"))
+    (recent,) = page.findChildren(QListWidget)
+    chosen: list[str] = []
+    page.recent_chosen.connect(chosen.append)
+    QTest.keyClick(recent, Qt.Key.Key_Return)
+    assert chosen == ["/data/a"]
+
+
 def test_words_and_buttons_stand_together_where_nothing_was_opened_yet(qtbot: QtBot) -> None:
     page = StartPage()
     qtbot.addWidget(page)
