@@ -180,8 +180,8 @@ class TrainingPanel(QWidget):
         self.updateGeometry()
         self._loss.show_curves((view.loss,))
         self._dice.show_shares(view.dice)
-        last = view.loss.points[-1].value if view.loss.points else None
-        _set(self._loss_text, "Loss: no step yet" if last is None else f"Loss {last:.3f}")
+        if view.loss.points:
+            _set(self._loss_text, f"Loss {view.loss.points[-1].value:.3f}")
         _set(self._dice_text, dice_words(view.dice, title=_title(view.held_patients, flatters=bool(view.caveat))))
         self._dice_text.setToolTip(f"{view.held}\n{view.caveat}".rstrip())
 
@@ -194,7 +194,7 @@ class TrainingPanel(QWidget):
         first, both = self._plot_heights()
         self._dice.setVisible(has_dice and room >= first)
         self._loss.setVisible(has_loss and room >= (both if has_dice else first))
-        is_told = self._view is not None and bool(self._view.recipe)
+        is_told = self._view is not None and bool(self._view.loss.points)
         self._loss_text.setVisible(self._loss.isVisibleTo(self) or (is_told and not has_dice))
 
     def minimumSizeHint(self) -> QSize:

@@ -114,6 +114,11 @@ def test_curves_are_updated_in_place(panel: TrainingPanel, training: TrainingVie
     assert list(line.getData()[0]) == [0, 1, 2, 3, 4, 9]
 
 
+def test_a_project_that_learnt_before_is_not_told_that_it_did_not(panel: TrainingPanel, training: TrainingView) -> None:
+    panel.show_state(replace(training, facts=("step 491",), loss=Curve("loss", "#a9b1ba", ()), dice=()))
+    assert not [label for label in panel.findChildren(QLabel) if label.isVisible() and "Loss" in label.text()]
+
+
 def test_a_curve_that_is_gone_leaves_the_plot(panel: TrainingPanel, training: TrainingView) -> None:
     panel.show_state(training)
     dice = plot(panel, "Dice")
