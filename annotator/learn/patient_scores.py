@@ -48,6 +48,12 @@ def truth_of(label: PartialLabel, structure: str) -> Mask:
     return np.zeros(label.shape, dtype=np.bool_) if inside is None else inside
 
 
+def compared(label: PartialLabel, structure: str, predicted: Mask) -> tuple[Mask, Mask]:
+    """What a model predicts of a structure and what a person said of it, both (H, W) bool, without unsure pixels."""
+    truth = truth_of(label, structure)
+    return (predicted, truth) if label.unsure is None else (predicted & ~label.unsure, truth & ~label.unsure)
+
+
 def structure_score(header: ClipHeader, label: PartialLabel, structure: str, predicted: Mask) -> Score:
     """Compare what a model predicts of a structure with a finished outline or absence; unsure pixels count neither way.
 
@@ -60,9 +66,7 @@ def structure_score(header: ClipHeader, label: PartialLabel, structure: str, pre
     predicted
         (H, W) bool.
     """
-    truth, spacing = truth_of(label, structure), header.spacing
-    if label.unsure is not None:
-        predicted, truth = predicted & ~label.unsure, truth & ~label.unsure
+    (predicted, truth), spacing = compared(label, structure, predicted), header.spacing
     return Score(
         patient=header.patient,
         domain=header.domain,

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotator.bench.learning.cases import Case
+from annotator.core.packing import Mask
 from annotator.core.protocols import LabelProtocol
 from annotator.learn.components import classes_of
 from annotator.learn.metrics import Reliability, dice, expected_calibration_error, reliability
-from annotator.learn.patient_scores import Score, structure_score, summarise, truth_of
+from annotator.learn.patient_scores import Score, compared, structure_score, summarise, truth_of
 
 Probabilities = NDArray[np.float32]
 """(K+1, H, W), native size."""
 
-_THIN: Final = 4
+_THINNED: Final = (slice(None, None, 4), slice(None, None, 4))
 """Every so many rows and columns count for the calibration error; neighbouring pixels say nearly the same."""
 
 
@@ -47,9 +48,9 @@ def score(cases: Sequence[Case], found: Iterable[Probabilities], protocol: Label
         for structure in _said(case):
             claimed = np.asarray(classes == protocol.index(structure), dtype=np.bool_)
             scores.append(structure_score(case.header, case.label, structure, claimed))
-            thin = probabilities[protocol.index(structure), ::_THIN, ::_THIN].ravel()
-            truth = truth_of(case.label, structure)[::_THIN, ::_THIN].ravel()
-            bins.setdefault(structure, []).append(reliability(thin, truth))
+            sure, truth = _sure(case)[_THINNED], truth_of(case.label, structure)[_THINNED]
+            thin = probabilities[protocol.index(structure)][_THINNED]
+            bins.setdefault(structure, []).append(reliability(thin[sure], truth[sure]))
     result = summarise(scores, frames=len(cases), snapshot=None)
     return {
         "dice": {s: r.dice for s, r in result.structures.items()},
@@ -66,8 +67,8 @@ def dice_only(cases: Sequence[Case], found: Iterable[Probabilities], protocol: L
     for case, probabilities in zip(cases, found, strict=True):
         classes = classes_of(probabilities, protocol)
         for structure in _said(case):
-            value = dice(classes == protocol.index(structure), truth_of(case.label, structure))
-            scores.append(Score(case.patient, case.header.domain, "", structure, value, math.nan))
+            claimed, truth = compared(case.label, structure, classes == protocol.index(structure))
+            scores.append(Score(case.patient, case.header.domain, "", structure, dice(claimed, truth), math.nan))
     return {s: r.dice for s, r in summarise(scores, frames=len(cases), snapshot=None).structures.items()}
 
 
@@ -76,6 +77,12 @@ def _said(case: Case) -> Iterator[str]:
     for structure, said in case.label.structures.items():
         if said.status.is_whole:
             yield structure
+
+
+def _sure(case: Case) -> Mask:
+    """(H, W) bool: where the annotator was not unsure."""
+    unsure = case.label.unsure
+    return np.ones(case.label.shape, dtype=np.bool_) if unsure is None else ~unsure
 
 
 def _together(parts: Sequence[Reliability]) -> Reliability:
