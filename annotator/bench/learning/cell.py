@@ -16,7 +16,7 @@ from annotator import registry
 from annotator.bench.learning.cases import Case
 from annotator.bench.learning.design import Cell, Dealt, deal
 from annotator.bench.learning.scoring import Probabilities, dice_only, score
-from annotator.core.allowed import allowed_bitmap
+from annotator.core.allowed import allowed_bitmap, conditioned, possible_classes
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.recipes import find_recipe
 from annotator.engine.trainer_protocol import FittedImages, ServedModel
@@ -188,4 +188,5 @@ class _Run:
     def _found(self, predict: Callable[[FittedImages], Probabilities]) -> Iterator[Probabilities]:
         for case in self._dealt.test:
             fitted = self._workshop.image(case.image, case.header)
-            yield self._workshop.native(predict(fitted[None])[0], case.header)
+            possible = possible_classes(self._protocol, case.header.view)
+            yield self._workshop.native(conditioned(predict(fitted[None])[0], possible), case.header)
