@@ -19,7 +19,7 @@ from annotator.core.identity import FrameKey, Split
 Layout = Literal["spread", "frames", "patients"]
 """One structure a frame over many patients; whole frames, one a patient first; all frames of a patient."""
 
-_EDITION = 2
+_EDITION = 3
 """Of the rules by which a cell is trained and scored; cells of another one are run anew."""
 
 EVERY_LABEL = -1
@@ -77,7 +77,7 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One training of the benchmark."""
+    """One training of the benchmark; ``conditions`` is a digest of what else its result depends on."""
 
     row: Row
     labels: int
@@ -87,6 +87,7 @@ class Cell:
     spending: Spending
     pattern: tuple[tuple[str, tuple[str, ...]], ...] = ()
     device: str = "auto"
+    conditions: str = ""
 
     @property
     def slug(self) -> str:
@@ -99,7 +100,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """The whole comparison: every combination is a cell."""
+    """The whole comparison: every combination is a cell.
+
+    Raises
+    ------
+    BadInput
+        Where two rows that differ would have one line in the tables.
+    """
 
     rows: tuple[Row, ...]
     labels: tuple[int, ...]
@@ -109,6 +116,11 @@ class Design:
     shifts: tuple[int, ...] = (0,)
     pattern: tuple[tuple[str, tuple[str, ...]], ...] = ()
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        called = {row.name: row for row in self.rows}
+        if any(called[row.name] != row for row in self.rows):
+            raise BadInput("--recipe", "two rows that differ have one name", "name them apart, as in 'name: recipe'")
 
     def cells(self) -> Iterator[Cell]:
         """Seeds outermost, so that a run that is cut off has whole comparisons of fewer seeds."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -18,8 +19,12 @@ from annotator.bench.learning.cases import Case, read_cases
 from annotator.bench.learning.cell import run_cell
 from annotator.bench.learning.design import Cell, Design
 from annotator.core.disk_errors import write_failure
+from annotator.core.errors import BadInput
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.progress import Progress
+from annotator.engine.recipes import find_recipe
+from annotator.ingest.manifest_rows import read_rows
+from annotator.learn.recipe import read_recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,48 @@ def run_design(design: Design, data: Data, out: Path, *, machine: Machine, progr
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_failure(error, folder) from None
-    cells = list(design.cells())
-    waiting = [cell for cell in cells if not _file(folder, cell).exists()]
+    wanted = cells(design, data, machine)
+    waiting = [cell for cell in wanted if not _file(folder, cell).exists()]
     _run(waiting, data, folder, machine=machine, progress=progress)
-    return [json.loads(_file(folder, cell).read_text(encoding="utf-8")) for cell in cells]
+    return [json.loads(_file(folder, cell).read_text(encoding="utf-8")) for cell in wanted]
+
+
+def cells(design: Design, data: Data, machine: Machine) -> list[Cell]:
+    """Each cell of the design once, told apart by data, threads and what its recipe says, not by names alone.
+
+    Raises
+    ------
+    AnnotatorError
+        Where the manifest, a file that it names or a recipe cannot be read.
+    """
+    given = [_content(data), asdict(data.protocol), data.values, machine.threads]
+    found = {}
+    for cell in design.cells():
+        recipe = read_recipe(find_recipe(cell.row.recipe), cell.row.overrides)
+        said = json.dumps([*given, recipe.model_dump()], sort_keys=True)
+        told = replace(cell, conditions=hashlib.sha256(said.encode()).hexdigest())
+        found[told.slug] = told
+    return list(found.values())
+
+
+def _content(data: Data) -> str:
+    """A digest of the manifest and of the image and label files that it names.
+
+    Raises
+    ------
+    BadInput
+        Where the manifest or one of the files cannot be read.
+    """
+    rows = read_rows(data.manifest, data.protocol, starred=())
+    named = {file for row in rows for file in (row.image, row.labels) if file is not None}
+    digest = hashlib.sha256()
+    for path in [data.manifest, *sorted(named)]:
+        try:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise BadInput(path, f"it cannot be read ({error.strerror})", "correct the manifest") from None
+    return digest.hexdigest()
 
 
 def _run(cells: Sequence[Cell], data: Data, folder: Path, *, machine: Machine, progress: Progress) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from annotator import registry
 from annotator.bench import learning
@@ -60,6 +63,42 @@ def test_a_run_that_was_cut_off_goes_on(manifest: Path, tmp_path: Path, monkeypa
     # Everything is there now: no process is started any more.
     monkeypatch.setattr(running, "ProcessPoolExecutor", None)
     assert learning.run(design(), data, out, machine=machine, progress=Silent()) == found
+
+
+def test_what_a_cell_rests_on_tells_it_from_others(manifest: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[loss]\nlabel_dropout = 0.1\n")
+    comparison = design(rows=(learning.Row.parse(f"mine: {recipe}"),))
+    data, machine = learning.Data(manifest, registry.protocol("two-structures")), learning.Machine()
+    found = set()
+
+    def look(data: learning.Data = data, machine: learning.Machine = machine) -> None:
+        (cell,) = running.cells(comparison, data, machine)
+        assert running.cells(comparison, data, machine) == [cell]
+        assert cell.slug not in found
+        found.add(cell.slug)
+
+    look()
+    look(replace(data, values={"first": 2, "second": 1}))
+    look(replace(data, protocol=registry.protocol("apical")))
+    look(machine=learning.Machine(threads=2))
+    recipe.write_text("[loss]\nlabel_dropout = 0.2\n")
+    look()
+    Image.fromarray(np.zeros((48, 48), dtype=np.uint8)).save(tmp_path / "label-0-0.png")
+    look()
+    manifest.write_text(manifest.read_text().replace(",one,", ",two,"))
+    look()
+    manifest.write_text(manifest.read_text().replace(",", ";"), encoding="utf-8-sig")
+    look()
+    Image.fromarray(np.ones((48, 48), dtype=np.uint8)).save(tmp_path / "label-0-0.png")
+    look()
+
+
+def test_a_row_that_is_asked_for_twice_is_one_cell(manifest: Path) -> None:
+    data, row = learning.Data(manifest, registry.protocol("two-structures")), learning.Row.parse("default")
+    assert len(running.cells(design(rows=(row, row), labels=(6, 6)), data, learning.Machine())) == 1
+    with pytest.raises(BadInput, match="two rows that differ have one name"):
+        design(rows=(learning.Row.parse("a: default"), learning.Row.parse("a: supervised")))
 
 
 @pytest.mark.parametrize(
