@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ def summary(results: Sequence[Result]) -> list[dict[str, Any]]:
     for key, cells in _grouped(results):
         row, budget, layout, shift = key
         scores = [cell["scores"] for cell in cells]
+        # One seed's model may give nothing to measure where another's does.
+        domains = dict.fromkeys(chain.from_iterable(s["by_domain"] for s in scores))
         entry = {
             "row": row,
             "labels": "all" if budget == EVERY_LABEL else budget,
@@ -35,7 +38,7 @@ def summary(results: Sequence[Result]) -> list[dict[str, Any]]:
             "hd95_mm": _figures(s["hd95_mm"] for s in scores),
             "hd95_missing": _figures(s["hd95_missing"] for s in scores),
             "ece": _figures(s["ece"] for s in scores),
-            "by_domain": {d: _figures(s["by_domain"][d] for s in scores) for d in scores[0]["by_domain"]},
+            "by_domain": {d: _figures(s["by_domain"].get(d, {}) for s in scores) for d in domains},
             "steps": _figure([cell["steps"] for cell in cells]),
             "step_ms": _figure([1000 * cell["seconds"] / cell["steps"] for cell in cells if cell["steps"]]),
             "curve": _curve(cells),
@@ -59,7 +62,7 @@ def _mean(values: Mapping[str, float | None]) -> float | None:
 
 def _figures(of_seeds: Iterable[Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
     seeds = list(of_seeds)
-    return {name: _figure([s.get(name) for s in seeds]) for name in seeds[0]} if seeds else {}
+    return {name: _figure([s.get(name) for s in seeds]) for name in dict.fromkeys(chain.from_iterable(seeds))}
 
 
 def _figure(values: Sequence[float | None]) -> dict[str, Any]:

@@ -151,6 +151,16 @@ def test_tables_state_mean_and_spread_over_seeds() -> None:
     assert text.splitlines()[2].count("|") == text.splitlines()[0].count("|")
 
 
+def test_what_one_seed_could_not_measure_stays_in_the_table() -> None:
+    nothing = {**cell(0, 0.5)["scores"], "dice": {"b": 0.5}, "by_domain": {"x": {"b": 0.5}}}  # type: ignore[dict-item]
+    something = {**nothing, "dice": {"a": 0.7, "b": 0.5}, "by_domain": {"x": {"b": 0.5}, "y": {"a": 0.7}}}
+    cells = [{**cell(0, 0.5), "scores": nothing}, {**cell(1, 0.5), "scores": something}]
+    for order in (cells, cells[::-1]):
+        (entry,) = report.summary(order)
+        assert entry["dice"]["a"] == entry["by_domain"]["y"]["a"] == {"mean": 0.7, "sd": None, "n": 1}
+        assert entry["by_domain"]["x"]["b"]["n"] == 2
+
+
 def test_one_seed_has_no_spread() -> None:
     (entry,) = report.summary([cell(0, 0.5)])
     assert entry["mean_dice"] == {"mean": 0.5, "sd": None, "n": 1}
