@@ -17,6 +17,7 @@ from annotator.bench.learning.cases import Case
 from annotator.bench.learning.design import Cell, Dealt, deal
 from annotator.bench.learning.scoring import Probabilities, dice_only, score
 from annotator.core.allowed import allowed_bitmap, conditioned, possible_classes
+from annotator.core.indexed import complete_values
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.recipes import find_recipe
 from annotator.engine.trainer_protocol import FittedImages, ServedModel
@@ -67,7 +68,7 @@ class _Run:
         factory = registry.network(self._recipe.network.name)
         self._workshop = LearnWorkshop(
             protocol,
-            {**protocol.default_values(), **(values or {})},
+            complete_values(protocol, values),
             recipe=self._recipe,
             factory=factory,
             device=cell.device,

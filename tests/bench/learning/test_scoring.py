@@ -10,7 +10,7 @@ import numpy as np
 from annotator import registry
 from annotator.bench.learning import Row, Spending
 from annotator.bench.learning.cases import Case, read_cases
-from annotator.bench.learning.cell import _Run
+from annotator.bench.learning.cell import _Run, run_cell
 from annotator.bench.learning.design import Cell, deal
 from annotator.bench.learning.scoring import dice_only, score
 from annotator.core.identity import ClipHeader, FrameKey, Split
@@ -45,3 +45,11 @@ def test_a_view_is_scored_as_a_project_serves_it(manifest: Path) -> None:
     even = np.full((1, protocol.n_classes, 32, 32), 1 / protocol.n_classes, dtype=np.float32)
     for found in run._found(lambda _: even):
         np.testing.assert_allclose(found[:, 20, 20], (0.5, 0.5, 0.0))
+
+
+def test_a_given_mask_value_moves_the_others_out_of_its_way(manifest: Path) -> None:
+    manifest.write_text(manifest.read_text().replace(",*,", ",first,"))
+    values = {"second": 1}
+    cell = Cell(Row.parse(TINY), 6, "frames", 0, 0, Spending(steps=1))
+    found = run_cell(cell, read_cases(manifest, PROTOCOL, {"first": 2, **values}), PROTOCOL, values)
+    assert found["steps"] == 1
