@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+SMALLEST_IMAGE: Final = 16
+LARGEST_IMAGE: Final = 1024
+"""Sides of the square network input, in pixels; a side is a multiple of the smallest."""
 
 
 class Section(BaseModel):
@@ -34,7 +38,7 @@ class DataSection(Section):
         Unlabelled frames that stay on the device; beyond it a new one replaces the oldest.
     """
 
-    image_size: int = Field(default=128, ge=16, le=1024, multiple_of=16)
+    image_size: int = Field(default=128, ge=SMALLEST_IMAGE, le=LARGEST_IMAGE, multiple_of=SMALLEST_IMAGE)
     labelled_batch: int = Field(default=8, ge=1, le=512)
     unlabelled_batch: int = Field(default=4, ge=0, le=512)
     max_unlabelled: int = Field(default=4000, ge=0)

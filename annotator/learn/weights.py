@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from annotator.core.allowed import conditioned, possible_classes
 from annotator.core.clip_json import DAMAGE, protocol_of
 from annotator.core.errors import AnnotatorError, IncompatibleWeights
 from annotator.core.identity import Spacing
+from annotator.core.indexed import complete_values
 from annotator.core.plugin_types import NetworkFactory
 from annotator.core.protocols import LabelProtocol
 from annotator.learn.augment import normalise
@@ -25,6 +27,7 @@ from annotator.learn.calibration import apply_temperatures
 from annotator.learn.components import classes_of
 from annotator.learn.losses import mask_inactive
 from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD, Fit
+from annotator.learn.recipe_sections import LARGEST_IMAGE, SMALLEST_IMAGE
 
 FORMAT_VERSION = 1
 _KEY = "annotator"
@@ -234,22 +237,48 @@ def read_header(path: Path) -> WeightsHeader:
         raise IncompatibleWeights(f"{path}: the weights cannot be read ({error}); export them again.") from None
     if _KEY not in metadata:
         raise IncompatibleWeights(f"{path}: these weights were made by another program; give weights exported here.")
-    document = json.loads(metadata[_KEY])
-    version = document.get("format_version")
-    if version != FORMAT_VERSION:
-        raise IncompatibleWeights(
-            f"{path}: the weights have format version {version} and this program reads {FORMAT_VERSION}; update it."
-        )
-    return _header(document, path)
-
-
-def _header(document: dict[str, Any], path: Path) -> WeightsHeader:
     try:
-        protocol = protocol_of(document["protocol"])
-        names = ("values", "image_size", "network", "options", "recipe", "step", "facts")
-        return WeightsHeader(protocol, active=tuple(document["active"]), **{n: document[n] for n in names})
-    except (*DAMAGE, AnnotatorError) as error:
+        document = json.loads(metadata[_KEY])
+        version = document.get("format_version")
+        if version == FORMAT_VERSION:
+            return _header(document)
+    except (*DAMAGE, RecursionError, AnnotatorError) as error:
         raise IncompatibleWeights(f"{path}: the header of the weights is damaged ({error}); export again.") from None
+    raise IncompatibleWeights(
+        f"{path}: the weights have format version {version} and this program reads {FORMAT_VERSION}; update it."
+    )
+
+
+def _header(document: dict[str, Any]) -> WeightsHeader:
+    protocol = protocol_of(document["protocol"])
+    names = ("values", "image_size", "network", "options", "recipe", "step", "facts")
+    header = WeightsHeader(protocol, active=tuple(document["active"]), **{n: document[n] for n in names})
+    _refuse_strange(header)
+    return header
+
+
+def _refuse_strange(header: WeightsHeader) -> None:
+    """Refuse what prediction would stumble over; a header may come from anybody.
+
+    Raises
+    ------
+    ValueError
+        Where a value is of another kind, or outside what this program writes.
+    AnnotatorError
+        Where two structures share a mask value.
+    """
+    kinds = {"image_size": int, "network": str, "options": dict, "recipe": dict, "step": int, "facts": dict}
+    for name, kind in kinds.items():
+        if type(getattr(header, name)) is not kind:
+            raise ValueError(f"'{name}' is of another kind")
+    if not SMALLEST_IMAGE <= header.image_size <= LARGEST_IMAGE or header.image_size % SMALLEST_IMAGE:
+        raise ValueError(f"no image has a side of {header.image_size} pixels")
+    if not set(header.active) <= set(header.protocol.ids):
+        raise ValueError("it predicts what its protocol does not have")
+    if complete_values(header.protocol, header.values) != header.values:
+        raise ValueError("a structure has no mask value")
+    if not all(math.isfinite(t) and t > 0 for t in applied_temperatures(header).values()):
+        raise ValueError("a temperature is not above 0")
 
 
 def load(
@@ -285,13 +314,13 @@ def load(
         )
     if header.network not in factories:
         raise IncompatibleWeights(f"{path}: the weights need the network '{header.network}'; install its plugin.")
-    network = factories[header.network].build(
-        in_channels=1, n_classes=header.protocol.n_classes, options=header.options
-    )
     try:
+        network = factories[header.network].build(
+            in_channels=1, n_classes=header.protocol.n_classes, options=header.options
+        )
         with safe_open(path, framework="pt") as file:
             network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (SafetensorError, RuntimeError, OSError):
+    except (SafetensorError, RuntimeError, OSError, ValueError, TypeError):
         raise IncompatibleWeights(
             f"{path}: the weights do not fit the network '{header.network}' that is installed; export them again."
         ) from None

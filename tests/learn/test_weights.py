@@ -105,6 +105,18 @@ def _changed(path: Path, **changes: object) -> bytes:
         ({"format_version": 99}, "version 99"),
         ({"protocol": {"name": "x"}}, "damaged"),
         ({"options": {"width": 16}}, "do not fit"),
+        ({"options": {"depth": 16}}, "do not fit"),
+        ({"image_size": 10**6}, "side of 1000000 pixels"),
+        ({"image_size": 100}, "side of 100 pixels"),
+        ({"image_size": "128"}, "'image_size' is of another kind"),
+        ({"network": ["unet"]}, "'network' is of another kind"),
+        ({"facts": []}, "'facts' is of another kind"),
+        ({"active": ["tail"]}, "does not have"),
+        ({"values": {"disc": 1, "bar": 2}}, "no mask value"),
+        ({"values": {"disc": 1, "bar": 2, "ghost": 300}}, "cannot have value 300"),
+        ({"values": {"disc": 1, "bar": 1, "ghost": 3}}, "share one mask value"),
+        ({"facts": {"calibration": {"is_applied": True, "structures": {"disc": {"temperature": 0}}}}}, "above 0"),
+        ({"facts": {"calibration": {"is_applied": True, "structures": {"disc": {}}}}}, "damaged"),
     ],
 )
 def test_a_header_that_does_not_fit_is_one_sentence(path: Path, changes: dict[str, object], message: str) -> None:
@@ -112,6 +124,14 @@ def test_a_header_that_does_not_fit_is_one_sentence(path: Path, changes: dict[st
     path.write_bytes(data)
     with pytest.raises(IncompatibleWeights, match=message):
         weights.load(path, FACTORIES)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000])
+def test_a_header_that_is_no_description_is_one_sentence(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(save_tensors({"w": torch.zeros(2)}, metadata={"annotator": text}))
+    with pytest.raises(IncompatibleWeights, match=r"model\.safetensors: the header of the weights is damaged"):
+        weights.load(file, FACTORIES)
 
 
 @pytest.mark.parametrize("cut", [0, 4, 100, -10])
