@@ -10,6 +10,7 @@ from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.plugin_types import ExportContext, LabelledClip, LabelledFrame, WriteReport
 from annotator.engine.jobs.progress import Progress
+from annotator.engine.jobs.staging import refuse_project
 from annotator.export import MARKER, export_masks
 from annotator.project import Project
 
@@ -33,8 +34,9 @@ def export_labels(project: Project, format_name: str, out: Path, *, progress: Pr
     UnknownName
         Where no plugin writes the format.
     BadInput
-        Where nothing is labelled or the folder cannot be written.
+        Where nothing is labelled, or the folder cannot be written or lies in a project.
     """
+    refuse_project(out)
     writer = registry.writer(format_name)
     names = {key.clip for key, cells in project.all_statuses().items() if cells}
     clips = [clip for clip in project.clips() if clip.name in names]

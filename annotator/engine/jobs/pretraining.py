@@ -24,6 +24,7 @@ from annotator.core.plugin_types import Simulator
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.pretraining_card import card_text
 from annotator.engine.jobs.progress import Progress
+from annotator.engine.jobs.staging import refuse_project
 from annotator.engine.recipes import find_recipe
 
 if TYPE_CHECKING:
@@ -108,13 +109,14 @@ def pretrain(
     UnknownName
         Where simulator, network, scanner or recipe do not exist.
     BadInput
-        Where ``out`` has another suffix, no scanner is left to train on, or the weights to go on from were not made
-        here, so that the card could not say what they have seen.
+        Where ``out`` has another suffix or lies in a project, no scanner is left to train on, or the weights to go on
+        from were not made here, so that the card could not say what they have seen.
     AnnotatorError
         Where the weights to go on from do not fit, or those made cannot be written or exceed what ships.
     """
     if out.suffix != ".safetensors":
         raise BadInput(out, "weights are a '.safetensors' file", "choose such a name")
+    refuse_project(out)
     from annotator.learn.familiarity import FACT  # noqa: PLC0415 - torch is imported late
 
     ward, trainer = _made(options)

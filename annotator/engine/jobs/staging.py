@@ -31,14 +31,13 @@ def staged(out: Path, *, last: str) -> Iterator[Path]:
     Raises
     ------
     BadInput
-        Where ``out`` is a file or a project.
+        Where ``out`` is a file, or lies in a project.
     AnnotatorError
         Where the disk does not take the files.
     """
     if out.exists() and not out.is_dir():
         raise BadInput(out, "it is a file, not a folder", "choose a folder to write to")
-    if Project.is_project(out):
-        raise BadInput(out, "it is a project, whose files results must not fall among", "choose another folder")
+    refuse_project(out)
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     aside: Path | None = None
     try:
@@ -57,3 +56,18 @@ def staged(out: Path, *, last: str) -> Iterator[Path]:
         for folder in made:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def refuse_project(out: Path) -> None:
+    """Refuse to write results into a project, where they would fall among its files or replace one.
+
+    Raises
+    ------
+    BadInput
+        Where ``out`` is a project, or lies in one.
+    """
+    place = out.resolve()
+    for folder in (place, *place.parents):
+        if Project.is_project(folder):
+            what = "it is a project" if folder == place else f"it lies in the project {folder}"
+            raise BadInput(out, f"{what}, whose files results must not fall among", "choose another folder")

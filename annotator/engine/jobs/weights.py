@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotator import registry
 from annotator.core.errors import ProjectError
+from annotator.engine.jobs.staging import refuse_project
 from annotator.engine.lineage import lineage_sentences
 from annotator.export import ModelFacts, model_card
 from annotator.project import Project, Snapshot
@@ -44,9 +45,12 @@ def export_weights(project: Project, format_name: str, out: Path) -> WeightsRepo
         Where there is no snapshot yet.
     UnknownName
         Where there is no such format.
+    BadInput
+        Where ``out`` lies in a project.
     AnnotatorError
         Where the file cannot be written.
     """
+    refuse_project(out)
     from annotator.learn import portable  # noqa: PLC0415 - torch is imported late
     from annotator.learn.weights import read_header  # noqa: PLC0415
 

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from annotator.core.errors import BadInput, Cancelled
+from annotator.engine.jobs.exporting import export_labels
+from annotator.engine.jobs.pretraining import PretrainOptions, pretrain
+from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.staging import staged
+from annotator.engine.jobs.weights import export_weights
+from annotator.project import Project
 
 
 def test_files_and_their_folders_come_together(tmp_path: Path) -> None:
@@ -48,3 +53,18 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(BadInput, match="not a folder"), staged(tmp_path / "out", last="x"):
         pass
+
+
+def test_results_replace_nothing_in_a_project(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "another way").symlink_to(project.path)
+    before = {path: path.stat().st_size for path in project.path.rglob("*")}
+    for folder in (project.path, tmp_path / "another way"):
+        with pytest.raises(BadInput, match="lies in the project"), staged(folder / "new", last="x"):
+            pass
+        with pytest.raises(BadInput, match="lies in the project"):
+            export_labels(project, "png", folder / "new", progress=Silent())
+        with pytest.raises(BadInput, match="lies in the project"):
+            export_weights(project, "safetensors", folder / "annotations.sqlite")
+        with pytest.raises(BadInput, match="lies in the project"):
+            pretrain(PretrainOptions(), 1, folder / "snapshots" / "start.safetensors", progress=Silent())
+    assert {path: path.stat().st_size for path in project.path.rglob("*")} == before
