@@ -193,6 +193,17 @@ def test_export_weights(trained: Path, tmp_path: Path, name: str) -> None:
         onnx.checker.check_model(onnx.load(target))
 
 
+def test_a_snapshot_that_changed_on_the_disk_is_not_exported(trained: Path, tmp_path: Path) -> None:
+    (snapshot,) = (trained / "snapshots").iterdir()
+    data = bytearray(snapshot.read_bytes())
+    data[-1] ^= 1
+    snapshot.write_bytes(data)
+    ran = command("export-weights", trained, "--out", tmp_path / "m.safetensors")
+    assert ran.status == 1
+    assert "its file is not the one that was published; restore it from a backup" in ran.err
+    assert not (tmp_path / "m.safetensors").exists()
+
+
 def test_an_unknown_weights_format_lists_the_four(trained: Path, tmp_path: Path) -> None:
     ran = command("export-weights", trained, "--format", "pickle", "--out", tmp_path / "m")
     assert ran.status == 1

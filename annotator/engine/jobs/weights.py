@@ -14,6 +14,7 @@ from annotator.engine.jobs.staging import refuse_project
 from annotator.engine.lineage import lineage_sentences
 from annotator.export import ModelFacts, model_card
 from annotator.project import Project, Snapshot
+from annotator.project.checking import refuse_damaged
 
 if TYPE_CHECKING:
     from annotator.learn.weights import WeightsHeader
@@ -43,6 +44,8 @@ def export_weights(project: Project, format_name: str, out: Path) -> WeightsRepo
     ------
     ProjectError
         Where there is no snapshot yet.
+    CorruptProject
+        Where the snapshot is not as it was published.
     UnknownName
         Where there is no such format.
     BadInput
@@ -57,6 +60,7 @@ def export_weights(project: Project, format_name: str, out: Path) -> WeightsRepo
     snapshot = project.latest_snapshot()
     if snapshot is None:
         raise ProjectError(f"{project.path}: there is no model yet; run 'annotator train' first.")
+    refuse_damaged(snapshot)
     card = model_card(_facts(project, snapshot, read_header(snapshot.file)))
     model = portable.portable_model(snapshot.file, registry.networks(), card=card)
     return WeightsReport(portable.export_weights(model, format=format_name, out=out), snapshot.id)
