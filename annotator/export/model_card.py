@@ -35,7 +35,7 @@ class ModelFacts:
     by_author, by_origin
         Number of labels.
     domains
-        Domain to number of clips.
+        Domain to number of clips, those of test patients not counted.
     validation
         Structure id to mean Dice over held-out patients, 0..1; empty where none was measured.
     validation_by_domain
@@ -115,6 +115,7 @@ def _data(facts: ModelFacts) -> str:
     return "\n\n".join(
         (
             "## Labels it learnt from",
+            "Those of patients held aside, by which it was validated, are counted too; those of test patients are not.",
             _table(("structure", *statuses), rows),
             _table(("author", "labels"), facts.by_author.items()),
             _table(("origin", "labels"), facts.by_origin.items()),

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from annotator import registry
 from annotator.core.errors import ProjectError
+from annotator.core.status import LabelStatus
 from annotator.engine.jobs.staging import refuse_project
 from annotator.engine.lineage import lineage_sentences
+from annotator.engine.roles import usable_clips
 from annotator.export import ModelFacts, model_card
 from annotator.project import Project, Snapshot
 from annotator.project.checking import refuse_damaged
@@ -76,8 +78,6 @@ def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> Model
             f"Labels are counted at data revision {project.data_revision}; the model learnt from revision "
             f"{snapshot.data_revision}."
         )
-    if snapshot.is_tainted:
-        limits.append("It may have learnt from a patient who was removed, or set apart for tests or validation, since.")
     return ModelFacts(
         title=project.path.name,
         protocol=header.protocol,
@@ -91,10 +91,13 @@ def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> Model
         recipe=_flat(header.recipe),
         step=snapshot.step,
         data_revision=snapshot.data_revision,
-        labels=counts.labels,
+        labels={
+            structure: {status: n for status, n in said.items() if LabelStatus(status).is_finished}
+            for structure, said in counts.labels.items()
+        },
         by_author=counts.by_author,
         by_origin=counts.by_origin,
-        domains=Counter(clip.header.domain for clip in project.clips()),
+        domains=Counter(clip.header.domain for clip in usable_clips(project.clips())),
         validation=snapshot.metrics.get("dice", {}),
         validation_by_domain=snapshot.metrics.get("dice_by_domain", {}),
         measured_on_accepted=snapshot.metrics.get("measured_on_accepted", ()),
