@@ -224,8 +224,9 @@ def _write_single(model: PortableModel, kind: str, path: Path) -> None:
 
 def _write_torch_export(model: PortableModel, path: Path) -> None:
     extra = {"metadata.json": json.dumps(dict(model.metadata), sort_keys=True), "README.md": model.card}
-    with _quiet(), _plain_failure("torch-export"):
-        torch.export.save(_exported(model), path, extra_files=extra)
+    # An open file, since torch remarks on every path that does not end in '.pt2'.
+    with _quiet(), _plain_failure("torch-export"), path.open("wb") as file:
+        torch.export.save(_exported(model), file, extra_files=extra)
 
 
 def _write_onnx(model: PortableModel, path: Path) -> None:

@@ -106,8 +106,12 @@ def test_onnx_gives_the_same_logits(model: PortableModel, tmp_path: Path, capfd:
     assert capfd.readouterr().err == ""
 
 
-def test_torch_export_gives_the_same_logits_and_carries_its_card(model: PortableModel, tmp_path: Path) -> None:
-    out = export_weights(model, format="torch-export", out=tmp_path / "model.pt2")[0]
+@pytest.mark.parametrize("name", ["model.pt2", "model"])
+def test_torch_export_gives_the_same_logits_and_carries_its_card(
+    model: PortableModel, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    out = export_weights(model, format="torch-export", out=tmp_path / name)[0]
+    assert capfd.readouterr().err == ""
     extra = {"metadata.json": "", "README.md": ""}
     program = torch.export.load(out, extra_files=extra)
     torch.testing.assert_close(program.module()(IMAGES), torch.from_numpy(expected(model)))
