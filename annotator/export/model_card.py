@@ -101,12 +101,25 @@ def _intended_use(facts: ModelFacts) -> str:
 
 def _structures(facts: ModelFacts) -> str:
     rows = [
-        (i, f"`{s.id}`", s.name, facts.values.get(s.id, i), "no" if s.id in facts.inactive else "yes")
+        (
+            i,
+            f"`{s.id}`",
+            s.name,
+            facts.values.get(s.id, i),
+            "no" if s.id in facts.inactive else "yes",
+            ", ".join(s.views) or "all",
+            "yes" if s.connected else "no",
+        )
         for i, s in enumerate(facts.protocol.structures, start=1)
     ]
-    return "## Output\n\nOne class a pixel; class 0 is background.\n\n" + _table(
-        ("class", "id", "structure", "mask value", "predicted"), rows
+    head = ("class", "id", "structure", "mask value", "predicted", "views that show it", "one piece")
+    shown = (
+        "The application leaves out what a clip's view does not show, brings the probabilities to the frame's size, "
+        "takes the most probable class, and gives small pieces and holes of what is one piece to the classes around "
+        "them. The graphs of `onnx`, `torch-export` and `monai-bundle` do none of this, so their masks may differ from "
+        "those of `annotator predict`."
     )
+    return f"## Output\n\nOne class a pixel; class 0 is background.\n\n{_table(head, rows)}\n\n{shown}"
 
 
 def _data(facts: ModelFacts) -> str:

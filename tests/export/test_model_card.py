@@ -33,7 +33,8 @@ def test_every_fact_is_on_the_card() -> None:
     for said in (
         "# Ward 3", "unet (width 16), 1200 training steps, data revision 42", "| `one` | 1 | 12 | 0 |",
         "| A. Reader | 10 |", "| drawn | 9 |", "| all | 0.912 | 0.700 |", "| scanner a | 0.900 | not measured |",
-        "| 3 | `three` | Third | 9 | no |", "Never predicted", "not a medical device", "| learning_rate | 0.001 |",
+        "| 3 | `three` | Third | 9 | no | all | no |", "Never predicted", "not a medical device",
+        "| learning_rate | 0.001 |",
         "which flatters the model: `two`.", "## Lineage\n\n- Training began from a &lt;b> file.", "not calibrated",
     ):  # fmt: skip
         assert said in card

@@ -69,6 +69,7 @@ def export_weights(project: Project, format_name: str, out: Path) -> WeightsRepo
 
 
 def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> ModelFacts:
+    from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD  # noqa: PLC0415 - it imports OpenCV
     from annotator.learn.weights import applied_temperatures  # noqa: PLC0415
 
     counts = project.counts()
@@ -87,6 +88,7 @@ def _facts(project: Project, snapshot: Snapshot, header: WeightsHeader) -> Model
             "size": f"{header.image_size} px square, letterboxed, square in mm where the spacing is known",
             "padding": "black, or white where the frame's edge is light (inverted contrast)",
             "grey": "ITU-R BT.601 luminance",
+            "values": f"(grey / 255 - {INPUT_MEAN}) / {INPUT_STD}",
         },
         recipe=_flat(header.recipe),
         step=snapshot.step,

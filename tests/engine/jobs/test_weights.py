@@ -14,6 +14,7 @@ from annotator.core.status import LabelStatus
 from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.training import TrainBudget, TrainOptions, train
 from annotator.engine.jobs.weights import export_weights
+from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD
 from annotator.project import Project
 from annotator.testing.sessions import SIDE, outline_square
 
@@ -37,3 +38,4 @@ def test_the_card_counts_what_the_model_learnt_from(project: Project, tmp_path: 
     assert "bedside" not in card
     assert "| structure | outlined |" in card
     assert "Confidence was not measured, since no patient is held aside." in card
+    assert f"| values | (grey / 255 - {INPUT_MEAN}) / {INPUT_STD} |" in card
