@@ -20,10 +20,24 @@ _VERSION: Final = "1.0.0"
 _SCHEMA: Final = (
     "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
 )
+_TO_GREY: Final = "$lambda x: x if len(x) == 1 else 0.299 * x[0:1] + 0.587 * x[1:2] + 0.114 * x[2:3]"
+"""ITU-R BT.601, of (C, X, Y); a fourth channel is how opaque a pixel is."""
+
+_ON_THE_GRID: Final = {"resample": True, "mode": "nearest", "output_dtype": "$torch.uint8"}
+"""Masks are brought to the grid of their image, on which they are: MONAI refuses colour images otherwise."""
+
 _TERMS: Final = (
     "These weights belong to those who trained them. Whoever passes the bundle on states here under which terms;\n"
     "until then no licence is granted. The data they were trained on may add terms of its own.\n"
 )
+
+
+_USE: Final = """
+## The bundle
+
+`python -m monai.bundle run --config_file configs/inference.json --bundle_root .` writes a mask of class numbers for
+every image in `images` to `output`. It takes pixels for square and pads with black.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +56,7 @@ def texts(facts: BundleFacts) -> Mapping[str, str]:
     return {
         "configs/metadata.json": json.dumps(_metadata(facts), indent=4, ensure_ascii=False),
         "configs/inference.json": json.dumps(_inference(facts), indent=4),
-        "docs/README.md": facts.card or f"# {facts.name}\n",
+        "docs/README.md": (facts.card or f"# {facts.name}\n") + _USE,
         "LICENSE": _TERMS,
     }
 
@@ -113,15 +127,25 @@ def _metadata(facts: BundleFacts) -> dict[str, Any]:
 def _inference(facts: BundleFacts) -> dict[str, Any]:
     low, high = _value_range(facts.metadata)
     side = [facts.size, facts.size]
-    steps: list[dict[str, Any]] = [
+    before: list[dict[str, Any]] = [
         {"_target_": "LoadImaged", "keys": "image"},
         {"_target_": "EnsureChannelFirstd", "keys": "image"},
+        {"_target_": "Lambdad", "keys": "image", "func": _TO_GREY},
         # MONAI loads images x first; the network reads rows first.
         {"_target_": "Transposed", "keys": "image", "indices": [0, 2, 1]},
         {"_target_": "Resized", "keys": "image", "spatial_size": facts.size, "size_mode": "longest"},
         {"_target_": "ResizeWithPadOrCropd", "keys": "image", "spatial_size": side},
         {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255, "b_min": low, "b_max": high},
     ]
+    undone = {"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": "image"}
+    after: list[dict[str, Any]] = [
+        {"_target_": "Activationsd", "keys": "pred", "softmax": True},
+        {**undone, "nearest_interp": False},
+        {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+        {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", **_ON_THE_GRID},
+    ]
+    # MONAI's evaluators put a network into evaluation mode, which torch.export's graphs are in and refuse to be told.
+    predicted = "@network(item['image'].as_tensor()[None].to(@device))[0].cpu()"
     return {
         "imports": ["$import glob", "$import torch"],
         "bundle_root": ".",
@@ -130,26 +154,11 @@ def _inference(facts: BundleFacts) -> dict[str, Any]:
         "device": "$torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')",
         "datalist": "$[{'image': path} for path in sorted(glob.glob(@dataset_dir + '/*'))]",
         "network": "$torch.export.load(@bundle_root + '/models/model.pt2').module().to(@device)",
-        "preprocessing": {"_target_": "Compose", "transforms": steps},
+        "preprocessing": {"_target_": "Compose", "transforms": before},
         "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
-        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1, "num_workers": 0},
-        "inferer": {"_target_": "SimpleInferer"},
-        "postprocessing": {
-            "_target_": "Compose",
-            "transforms": [
-                {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
-                {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "resample": False},
-            ],
-        },
-        "evaluator": {
-            "_target_": "SupervisedEvaluator",
-            "device": "@device",
-            "val_data_loader": "@dataloader",
-            "network": "@network",
-            "inferer": "@inferer",
-            "postprocessing": "@postprocessing",
-        },
-        "run": ["$@evaluator.run()"],
+        "postprocessing": {"_target_": "Compose", "transforms": after},
+        "initialize": ["$torch.set_grad_enabled(False)"],
+        "run": [f"$[@postprocessing({{**item, 'pred': {predicted}}}) for item in @dataset] and None"],
     }
 
 

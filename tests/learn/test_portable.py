@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from annotator.core.errors import AnnotatorError, BadInput, UnknownName
@@ -133,10 +135,39 @@ def test_a_bundle_has_the_layout_and_the_model(model: PortableModel, tmp_path: P
         "models/model.safetensors",
     }  # fmt: skip
     metadata = json.loads((root / "configs/metadata.json").read_text(encoding="utf-8"))
+    # A graph of torch.export refuses the train() and eval() of MONAI's evaluators.
+    assert "Evaluator" not in (root / "configs/inference.json").read_text(encoding="utf-8")
     outputs = metadata["network_data_format"]["outputs"]["pred"]
     assert outputs["channel_def"] == {"0": "background", "1": "one", "2": "two", "3": "three"}
     program = torch.export.load(root / "models/model.pt2")
     torch.testing.assert_close(program.module()(IMAGES), torch.from_numpy(expected(model)))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_bundle_writes_masks_that_lie_on_their_images(tmp_path: Path) -> None:
+    bundle = pytest.importorskip("monai.bundle")
+    torch.manual_seed(0)
+    header = WeightsHeader(SAMPLE_PROTOCOL, {"one": 1, "two": 2, "three": 3}, 32, "small", {}, ("one", "two"))
+    file = tmp_path / "published.safetensors"
+    file.write_bytes(save(header, Small()))
+    factories = {"small": SmallFactory()}
+    (root,) = export_weights(portable_model(file, factories), format="monai-bundle", out=tmp_path / "bundle")
+    (root / "images").mkdir()
+    grey = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
+    grey[0] = grey[-1] = grey[:, 0] = grey[:, -1] = 0
+    Image.fromarray(grey).save(root / "images" / "grey.png")
+    Image.fromarray(grey).convert("RGB").save(root / "images" / "colour.png")
+    parser = bundle.ConfigParser()
+    parser.read_config(root / "configs/inference.json")
+    parser["bundle_root"] = str(root)
+    with torch.no_grad():
+        parser.get_parsed_content("initialize")
+        parser.get_parsed_content("run")
+    expected = load(file, factories).predict(grey).probabilities.argmax(axis=0)
+    for name in ("grey", "colour"):
+        (written,) = (root / "output" / name).iterdir()
+        image = nibabel.Nifti1Image.from_filename(written)
+        np.testing.assert_array_equal(np.asarray(image.dataobj).squeeze().T, expected)
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch-export"])
