@@ -26,6 +26,15 @@ from annotator_formats._written_aside import written_aside
 
 LEGEND_FILE: Final = "legend.json"
 
+_LOST: Final = "The format cannot hold {}; export PNG + JSON or HDF5 to keep it."
+_PLACED: Final = frozenset({"nifti", "metaimage"})
+"""Formats whose images have a place and directions in a patient."""
+
+_LAID_OUT: Final = (
+    "Masks begin at the origin, first columns and then rows of the picture: the position and directions of the image "
+    "files of {n} clips are not kept in a project."
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskVolume:
@@ -77,11 +86,13 @@ def write_volumes(
                 mask[frame.frame] = to_indexed(frame.label, context.protocol, context.values)
         if has_finished:
             volume = MaskVolume(mask, header.spacing or Spacing(1.0, 1.0), header.spacing is not None)
+            _count(_LAID_OUT, int(header.format in _PLACED), losses)
+            _count(_LOST.format("the times of the frames of {n} clips"), int(bool(header.frame_times_ms)), losses)
             with written_aside(out / f"{free_name(entry.clip.name, taken)}{suffix}", written) as aside:
                 save(volume, aside)
     with written_aside(out / LEGEND_FILE, written) as aside:
         aside.write_text(json.dumps(_legend(context), indent=1, ensure_ascii=False), encoding="utf-8")
-    return WriteReport(tuple(written), tuple(_sentence(what, count) for what, count in losses.items()))
+    return WriteReport(tuple(written), tuple(what.replace("{n}", str(count)) for what, count in losses.items()))
 
 
 def _legend(context: ExportContext) -> Mapping[str, Any]:
@@ -112,9 +123,9 @@ def _count_losses(frame: LabelledFrame, losses: dict[str, int]) -> None:
         "the unsure brush of {n} frames, which is written as not known": int(frame.label.unsure is not None),
     }
     for what, count in counts.items():
-        if count:
-            losses[what] = losses.get(what, 0) + count
+        _count(_LOST.format(what), count, losses)
 
 
-def _sentence(what: str, count: int) -> str:
-    return f"The format cannot hold {what.format(n=count)}; export PNG + JSON or HDF5 to keep it."
+def _count(sentence: str, count: int, losses: dict[str, int]) -> None:
+    if count:
+        losses[sentence] = losses.get(sentence, 0) + count

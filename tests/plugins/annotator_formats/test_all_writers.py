@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -65,6 +66,20 @@ def test_a_derived_structure_can_be_written(make: Callable[[], Writer], tmp_path
     export_masks(make(), derived_clips(clips, CONTEXT.protocol, "both"), derived_context(CONTEXT, "both"), tmp_path)
     found = {int(value) for mask in masks_in(tmp_path, make().name).values() for value in np.unique(mask)}
     assert found == {0, 1, 255}
+
+
+@pytest.mark.parametrize("make", [NiftiWriter, MetaImageWriter])
+def test_what_an_image_file_said_of_place_and_time_is_told_to_be_lost(
+    make: Callable[[], Writer], tmp_path: Path
+) -> None:
+    plain = sample_clip(n_frames=2, shape=SHAPE)
+    placed = replace(plain, header=replace(plain.header, format="nifti", frame_times_ms=(0.0, 20.0)))
+    label = next(label for seed in range(30) if (label := random_label(seed, SHAPE)).has_finished)
+    for clip, is_told in ((placed, True), (plain, False)):
+        clips = [labelled_clip(clip, [label, label])]
+        dropped = " ".join(export_masks(make(), clips, CONTEXT, tmp_path / str(is_told)).dropped)
+        assert ("position and directions of the image files of 1 clips" in dropped) is is_told
+        assert ("the times of the frames of 1 clips" in dropped) is bool(clip.header.frame_times_ms)
 
 
 def test_all_formats_fit_into_one_folder_twice(tmp_path: Path) -> None:
