@@ -21,6 +21,7 @@ from annotator.bench.learning.running import Data, Machine, run_design
 from annotator.core.errors import BadInput
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.progress import Progress
+from annotator.engine.jobs.staging import refuse_project
 
 __all__ = [
     "Data",
@@ -44,6 +45,7 @@ def run(design: Design, data: Data, out: Path, *, machine: Machine, progress: Pr
     AnnotatorError
         Where the manifest, a recipe, the pattern or the folder cannot be used.
     """
+    refuse_project(out)
     _refuse_unknown_structures(design, data.protocol)
     results = run_design(design, data, out, machine=machine, progress=progress)
     entries, unit = summary(results), "s" if design.spending.seconds is not None else "steps"

@@ -18,6 +18,7 @@ from annotator.bench import learning
 from annotator.bench.learning import report, running
 from annotator.core.errors import BadInput, Cancelled
 from annotator.engine.jobs.progress import Silent
+from annotator.project import Project
 
 TINY = "default start=nothing network.options.width=8 data.image_size=32"
 
@@ -99,6 +100,15 @@ def test_a_row_that_is_asked_for_twice_is_one_cell(manifest: Path) -> None:
     assert len(running.cells(design(rows=(row, row), labels=(6, 6)), data, learning.Machine())) == 1
     with pytest.raises(BadInput, match="two rows that differ have one name"):
         design(rows=(learning.Row.parse("a: default"), learning.Row.parse("a: supervised")))
+
+
+def test_results_do_not_go_into_a_project(manifest: Path, tmp_path: Path) -> None:
+    protocol = registry.protocol("two-structures")
+    Project.create(tmp_path / "study", protocol).close()
+    data, out = learning.Data(manifest, protocol), tmp_path / "study" / "results"
+    with pytest.raises(BadInput, match="lies in the project"):
+        learning.run(design(), data, out, machine=learning.Machine(), progress=Silent())
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
