@@ -25,6 +25,7 @@ from annotator.engine.jobs.progress import Progress
 from annotator.engine.recipes import find_recipe
 from annotator.ingest.manifest_rows import read_rows
 from annotator.learn.recipe import read_recipe
+from annotator.registry import resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def run_design(design: Design, data: Data, out: Path, *, machine: Machine, progr
 
 
 def cells(design: Design, data: Data, machine: Machine) -> list[Cell]:
-    """Each cell of the design once, told apart by data, threads and what its recipe says, not by names alone.
+    """Each cell of the design once, told apart by data, threads, recipe and starting weights, not by names alone.
 
     Raises
     ------
@@ -85,27 +86,33 @@ def cells(design: Design, data: Data, machine: Machine) -> list[Cell]:
         Where the manifest, a file that it names or a recipe cannot be read.
     """
     given = [_content(data), asdict(data.protocol), data.values, machine.threads]
+    weights = _digest(sorted(resource("weights").glob("*.safetensors")))
     found = {}
     for cell in design.cells():
         recipe = read_recipe(find_recipe(cell.row.recipe), cell.row.overrides)
-        said = json.dumps([*given, recipe.model_dump()], sort_keys=True)
+        start = weights if recipe.start == "weights" else ""
+        said = json.dumps([*given, start, recipe.model_dump()], sort_keys=True)
         told = replace(cell, conditions=hashlib.sha256(said.encode()).hexdigest())
         found[told.slug] = told
     return list(found.values())
 
 
 def _content(data: Data) -> str:
-    """A digest of the manifest and of the image and label files that it names.
+    rows = read_rows(data.manifest, data.protocol, starred=())
+    named = {file for row in rows for file in (row.image, row.labels) if file is not None}
+    return _digest([data.manifest, *sorted(named)])
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """SHA-256 of the SHA-256 of files, in their order.
 
     Raises
     ------
     BadInput
-        Where the manifest or one of the files cannot be read.
+        Where one of them cannot be read.
     """
-    rows = read_rows(data.manifest, data.protocol, starred=())
-    named = {file for row in rows for file in (row.image, row.labels) if file is not None}
     digest = hashlib.sha256()
-    for path in [data.manifest, *sorted(named)]:
+    for path in files:
         try:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())

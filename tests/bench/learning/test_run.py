@@ -66,7 +66,9 @@ def test_a_run_that_was_cut_off_goes_on(manifest: Path, tmp_path: Path, monkeypa
     assert learning.run(design(), data, out, machine=machine, progress=Silent()) == found
 
 
-def test_what_a_cell_rests_on_tells_it_from_others(manifest: Path, tmp_path: Path) -> None:
+def test_what_a_cell_rests_on_tells_it_from_others(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = tmp_path / "mine.toml"
     recipe.write_text("[loss]\nlabel_dropout = 0.1\n")
     comparison = design(rows=(learning.Row.parse(f"mine: {recipe}"),))
@@ -92,6 +94,9 @@ def test_what_a_cell_rests_on_tells_it_from_others(manifest: Path, tmp_path: Pat
     manifest.write_text(manifest.read_text().replace(",", ";"), encoding="utf-8-sig")
     look()
     Image.fromarray(np.ones((48, 48), dtype=np.uint8)).save(tmp_path / "label-0-0.png")
+    look()
+    (tmp_path / "other.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(running, "resource", lambda _: tmp_path)
     look()
 
 
