@@ -110,7 +110,7 @@ def decide(now: Validation | None, best: Mapping[str, float] | None, *, is_start
         return Decision(
             publish=True,
             is_validated=False,
-            sentence="Published on schedule; not validated, since no patient is held aside yet.",
+            sentence="Published on schedule; not validated, since no label of a patient held aside judges it yet.",
         )
     mean = sum(now.dice.values()) / len(now.dice)
     figure = f"mean Dice {mean:.3f} on {counted(now.n_patients, 'held patient')}"
