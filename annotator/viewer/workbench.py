@@ -27,6 +27,7 @@ from annotator.engine.messages import (
     Trouble,
     UseRecipe,
 )
+from annotator.engine.queue import is_open
 from annotator.engine.recipes import remember_recipe
 from annotator.project import Commit, Project
 from annotator.viewer.clip_facts import ClipFacts
@@ -143,12 +144,14 @@ class Workbench(Stage):
 
     @only_pen_up
     def next_up(self) -> None:
-        """Go to the best line of the next-up list that was not visited and is not done."""
+        """Go to the best other line of the next-up list that was not visited and is not done; a draft left is not."""
+        here = None if self.desk.clip is None else (self.desk.key, self.desk.structure)
         for row in self.board.queue:
             key = row_key(row)
-            if (key, row.structure) not in self._visited and self.panels.has_frame(key):
+            place = (key, row.structure)
+            if place != here and place not in self._visited and self.panels.has_frame(key):
                 cell = self.project.statuses(key.clip).get(key.frame, {}).get(row.structure)
-                if cell is None:
+                if cell is None or is_open(cell.status):
                     self.jump(row)
                     return
         self.desk.tell("The next-up list holds nothing new; it is refreshed as the model learns.")
