@@ -83,11 +83,6 @@ class MessageBar(QFrame):
         self._messages = [m for m in self._messages if m.action is not action]
         self._show_first()
 
-    def clear_messages(self) -> None:
-        """Take all messages away."""
-        self._messages.clear()
-        self._show_first()
-
     def _show_first(self) -> None:
         if not self._messages:
             self.hide()

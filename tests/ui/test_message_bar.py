@@ -70,7 +70,7 @@ def test_the_same_message_stands_once(qtbot: QtBot, bar: MessageBar) -> None:
     for _ in range(5):
         bar.show_message(ERROR)
     assert bar.messages == (ERROR,)
-    bar.clear_messages()
+    bar.withdraw(ERROR.action)
     assert not bar.isVisible()
 
 
