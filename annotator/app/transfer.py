@@ -98,7 +98,7 @@ class Transfer:
         if len(asked.paths) == 1 and asked.paths[0].suffix.lower() == ".csv":
             return import_manifest(project, asked.paths[0], values=None, author=author, progress=progress)
         options = ImportOptions(
-            asked.domain or None, asked.view or None, split=asked.split, skip_damaged=asked.skip_damaged
+            asked.domain or None, asked.view or None, asked.patient_from, asked.split, asked.skip_damaged
         )
         return import_paths(project, asked.paths, options, author=author, progress=progress)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ from annotator.cli.output import (
     tell,
 )
 from annotator.core.errors import CorruptProject
-from annotator.core.identity import Split
+from annotator.core.identity import PatientFrom, Split
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
 from annotator.engine.jobs.exporting import export_labels
@@ -65,7 +65,10 @@ def import_(
     domain: Annotated[str | None, typer.Option(help="Scanner, vendor or hospital of these clips.")] = None,
     view: Annotated[str | None, typer.Option(help="View of these clips, such as a4c.")] = None,
     patient_from: Annotated[
-        Literal["file", "folder", "stem"], typer.Option(help="What tells the patient of a file without one.")
+        PatientFrom,
+        typer.Option(
+            help="What tells the patient: the file, else its folder; always the folder; or always the file's name."
+        ),
     ] = "file",
     split: Annotated[
         Split | None,

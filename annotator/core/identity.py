@@ -13,13 +13,16 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from annotator.core.errors import AnnotatorError
 
 _PSEUDONYM = re.compile(r"^p[0-9a-f]{12}$")
 _STEM_UNSAFE = re.compile(r"[^\w.\- ~()+]", re.UNICODE)
 _STEM_BYTES: Final = 200
+
+PatientFrom = Literal["file", "folder", "stem"]
+"""What tells a file's patient: the file, else its folder's name; always its folder's name; or always its own."""
 
 PIXEL_DIGITS: Final = 52
 """Digits of a content hash that speak of the pixels alone."""

@@ -6,10 +6,10 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from annotator.core.errors import BadInput
-from annotator.core.identity import Pseudonymiser, safe_stem
+from annotator.core.identity import PatientFrom, Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.views import view_in_stem
 from annotator.core.words import counted
@@ -18,7 +18,7 @@ from annotator.ingest.readers import is_readable, reader_of, recognised, refuse_
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
 FOLDER_SENTENCE = (
     "Files that name no patient count as one patient per folder, by the folder's name; "
-    "give each patient a folder, or import a manifest."
+    "give each patient a folder, import each file as one patient, or import a manifest."
 )
 MASK_ENDINGS: Final = ("_gt", "_mask", "_masks", "_seg", "_label", "_labels")
 """A file named like one beside it, with such an ending, is that one's mask."""
@@ -33,12 +33,12 @@ class Overrides:
     view, domain
         In place of what the files say; None leaves it to them, and a view that they do not say to their names.
     patient_from
-        What tells the patient: the file's own word, its folder's name, or its stem.
+        What tells the patient.
     """
 
     view: str | None = None
     domain: str | None = None
-    patient_from: Literal["file", "folder", "stem"] = "file"
+    patient_from: PatientFrom = "file"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,22 @@ def test_clips_go_into_the_part_that_was_chosen(qtbot: Any, parent: QWidget, fol
         transfer.wait()
 
 
+def test_each_file_is_one_patient_where_that_was_chosen(
+    qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path
+) -> None:
+    for value, name in enumerate(("one", "two")):
+        Image.fromarray(np.full((6, 8), value, dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    said: list[Message] = []
+    with Project.open(folder) as project:
+        transfer = Transfer(project, lambda: "Ada", say=said.append, parent=parent)
+        paths = (tmp_path / "one.png", tmp_path / "two.png")
+        transfer._import(ImportRequest(paths, "", "", patient_from="stem"))
+        qtbot.waitUntil(lambda: any("Imported 2 clips" in message.sentence for message in said), timeout=30_000)
+        assert project.clip("one").header.patient != project.clip("two").header.patient
+        assert not any("one patient per folder" in message.sentence for message in said)
+        transfer.wait()
+
+
 def test_a_damaged_file_of_a_folder_is_left_out_and_named(
     qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path
 ) -> None:

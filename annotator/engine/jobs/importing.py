@@ -6,17 +6,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from annotator import ingest, registry
 from annotator.core.allowed import allowed_bitmap, everything_allowed
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
-from annotator.core.identity import Clip, FrameKey, Pseudonymiser, SpacingStatus, Split
+from annotator.core.identity import Clip, FrameKey, PatientFrom, Pseudonymiser, SpacingStatus, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import DocumentFrame, LabelsDocument
 from annotator.core.plugin_types import Recording
 from annotator.core.status import Provenance
 from annotator.core.views import view_id
+from annotator.core.words import counted
 from annotator.engine.jobs.progress import Progress
 from annotator.export import read_labels_json
 from annotator.project import Added, Project
@@ -24,6 +25,11 @@ from annotator.project import Added, Project
 SPLIT_SENTENCE = (
     "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; "
     "'annotator edit PROJECT CLIP --split {asked}' moves its patient."
+)
+
+PATIENT_SENTENCE = (
+    "{clips} of the import counted for another patient already, and that stays; where it is wrong, import into a new "
+    "project."
 )
 
 MILLIMETRES_SENTENCE = (
@@ -40,7 +46,7 @@ class ImportOptions:
 
     domain: str | None = None
     view: str | None = None
-    patient_from: Literal["file", "folder", "stem"] = "file"
+    patient_from: PatientFrom = "file"
     split: Split | None = None
     skip_damaged: bool = False
 
@@ -73,12 +79,13 @@ class _Document:
 class _Stream:
     """Recordings on their way into the project, and what is worth telling of them.
 
-    ``patients`` has the split of every patient so far.
+    ``named`` has the patient of each recording, ``patients`` the split of every patient so far.
     """
 
     source: Path
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     splits: list[Split | None] = field(default_factory=list)
     labels: list[Mapping[int, PartialLabel]] = field(default_factory=list)
     provenance: list[Mapping[int, Mapping[str, Provenance]]] = field(default_factory=list)
@@ -93,6 +100,7 @@ class _Stream:
         A patient who is nowhere yet is for training.
         """
         self.warnings += recording.warnings
+        self.named.append(recording.header.patient)
         self.splits.append(split)
         self.labels.append(recording.labels)
         self.provenance.append(recording.provenance)
@@ -140,7 +148,10 @@ class _Stream:
             for frame, by in frames.items()
         }
         brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
-        elsewhere = _split_sentences(zip((found.clip for found in added), self.splits, strict=True))
+        elsewhere = [
+            *_split_sentences(zip((found.clip for found in added), self.splits, strict=True)),
+            *_patient_sentences(zip(added, self.named, strict=True)),
+        ]
         doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
         return ImportReport(
             added=len(new),
@@ -160,6 +171,13 @@ def _split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str
         if split not in (None, clip.split) and clip.header.patient not in said:
             said.add(clip.header.patient)
             yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=split)
+
+
+def _patient_sentences(named: Iterable[tuple[Added, str]]) -> Iterator[str]:
+    """How many clips were there already for another patient than the import names."""
+    others = {found.clip.name for found, patient in named if not found.is_new and found.clip.header.patient != patient}
+    if others:
+        yield PATIENT_SENTENCE.format(clips=counted(len(others), "clip"))
 
 
 def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QListWidget, QPlainTextEdit, QWidget
 
-from annotator.core.identity import Split
+from annotator.core.identity import PatientFrom, Split
 from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
 from annotator.ui.style import TIGHT
 
 _FROM_FILE = "as the file says"
+_PATIENTS: Final[Mapping[str, PatientFrom]] = {
+    "as the file says; where it names none, a folder is one patient": "file",
+    "each file is one patient": "stem",
+    "each folder is one patient": "folder",
+}
 _SPLITS = {
     "training, or as an earlier export says": None,
     "training": Split.TRAIN,
@@ -27,7 +34,7 @@ _SPLITS = {
 class ImportRequest:
     """Files and folders; ``domain`` and ``view`` are empty, ``split`` is ``None``, where the files shall decide.
 
-    ``skip_damaged`` leaves out files that cannot be read, where others can.
+    ``skip_damaged`` leaves out files that cannot be read, where others can; ``patient_from`` says what tells patients.
     """
 
     paths: tuple[Path, ...]
@@ -35,6 +42,7 @@ class ImportRequest:
     view: str
     split: Split | None = None
     skip_damaged: bool = True
+    patient_from: PatientFrom = "file"
 
 
 class ImportDialog(FormDialog):
@@ -63,6 +71,10 @@ class ImportDialog(FormDialog):
         self.list.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
         self.add_field("Files and folders", self.list)
         self.fields.addLayout(self._make_buttons())
+        self.patients = QComboBox()
+        self.patients.addItems(list(_PATIENTS))
+        self.patients.setToolTip("Pictures and video name no patient; a model is judged on patients it never saw")
+        self.add_field("Patients", self.patients)
         self.domain = QComboBox()
         self.domain.setEditable(True)
         self.domain.addItems([_FROM_FILE, *domains])
@@ -118,10 +130,10 @@ class ImportDialog(FormDialog):
         self._on_listed()
 
     def _on_listed(self) -> None:
-        """A manifest alone says domain, view and part of each row itself."""
+        """A manifest alone says patient, domain, view and part of each row itself."""
         paths = self.paths()
         is_manifest = len(paths) == 1 and paths[0].suffix.lower() == ".csv"
-        for field in (self.domain, self.view, self.split, self.skip_damaged):
+        for field in (self.patients, self.domain, self.view, self.split, self.skip_damaged):
             field.setEnabled(not is_manifest)
         self.refresh()
 
@@ -144,7 +156,8 @@ class ImportDialog(FormDialog):
         view = self.view.currentText() if self.view.currentIndex() > 0 else ""
         split = _SPLITS[self.split.currentText()]
         chosen = "" if domain == _FROM_FILE else domain
-        return ImportRequest(self.paths(), chosen, view, split, self.skip_damaged.isChecked())
+        patient_from = _PATIENTS[self.patients.currentText()]
+        return ImportRequest(self.paths(), chosen, view, split, self.skip_damaged.isChecked(), patient_from)
 
     def _on_files(self) -> None:
         files, _ = QFileDialog.getOpenFileNames(self, "Add files")

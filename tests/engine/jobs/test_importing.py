@@ -205,6 +205,22 @@ def test_another_split_the_second_time_is_told_of(project: Project, tmp_path: Pa
     assert {*import_as(Split.TEST), *import_as(None)} <= before
 
 
+def test_that_clips_stay_with_their_first_patient_is_told(project: Project, tmp_path: Path) -> None:
+    paths = stacks(tmp_path, 3)
+
+    def told(options: ImportOptions, wanted: list[Path]) -> list[str]:
+        report = import_paths(project, wanted, options, author="t", progress=Silent())
+        return [sentence for sentence in report.warnings if "another patient" in sentence]
+
+    assert not told(ImportOptions(patient_from="stem"), paths[:1])
+    assert not told(ImportOptions(patient_from="stem"), paths[:1])
+    assert not told(ImportOptions(), paths[1:])
+    assert told(ImportOptions(patient_from="stem"), paths) == [
+        "2 clips of the import counted for another patient already, and that stays; where it is wrong, import into a "
+        "new project."
+    ]
+
+
 @pytest.mark.parametrize(("form", "is_known"), [("png", False), ("hdf5", False), ("hdf5", True)])
 def test_labels_that_come_back_keep_author_and_origin(
     project: Project, tmp_path: Path, form: str, *, is_known: bool

@@ -23,6 +23,19 @@ def test_files_domain_and_view_make_a_value(qtbot: QtBot, tmp_path: Path) -> Non
     assert dialog.value() == ImportRequest((clip, tmp_path), "vendor-new", "a4c")
 
 
+def test_what_tells_the_patients_is_chosen_where_no_manifest_says_it(qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = ImportDialog((), (), paths=(tmp_path / "clip.avi",))
+    qtbot.addWidget(dialog)
+    assert dialog.value().patient_from == "file"
+    QTest.keyClick(dialog.patients, Qt.Key.Key_Down)
+    assert dialog.value().patient_from == "stem"
+    QTest.keyClick(dialog.patients, Qt.Key.Key_End)
+    assert dialog.value().patient_from == "folder"
+    dialog.list.clear()
+    dialog.add_paths((tmp_path / "rows.csv",))
+    assert not dialog.patients.isEnabled()
+
+
 def test_something_that_exists_is_needed(qtbot: QtBot, tmp_path: Path) -> None:
     dialog = ImportDialog((), ())
     qtbot.addWidget(dialog)
