@@ -107,6 +107,8 @@ def _set(document: dict[str, Any], dotted: str, value: object) -> None:
     inner = document
     for section in sections:
         inner = inner.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise BadInput(f"--set {dotted}", f"'{section}' is no section of the recipe", "correct one of them")
     inner[last] = value
 
 

@@ -35,6 +35,16 @@ def test_a_value_that_does_not_fit_is_one_sentence(option: str, value: str) -> N
         read_recipe(resource("recipes/default.toml"), {option: value})
 
 
+@pytest.mark.parametrize(
+    ("text", "option"), [("loss = 3", "loss.label_dropout"), ("[network]\noptions = 3", "network.options.width")]
+)
+def test_a_change_in_what_is_no_section_is_one_sentence(tmp_path: Path, text: str, option: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match=f"--set {option}: .* is no section of the recipe"):
+        read_recipe(file, {option: "1"})
+
+
 def test_an_unknown_option_is_named() -> None:
     with pytest.raises(UnknownName, match=r"teacher\.wieght"):
         read_recipe(resource("recipes/default.toml"), {"teacher.wieght": "1"})
