@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,10 +35,21 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrainBudget:
-    """How long to train, in addition to what was done: steps or minutes."""
+    """How long to train, in addition to what was done: steps or minutes.
+
+    Raises
+    ------
+    BadInput
+        Where not exactly one is given, or one that is no number above 0.
+    """
 
     steps: int | None = None
     minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [figure for figure in (self.steps, self.minutes) if figure is not None]
+        if len(given) != 1 or not 0 < given[0] < math.inf:
+            raise BadInput("the budget", "a training takes so many steps or so many minutes", "give one of them")
 
 
 @dataclass(frozen=True, slots=True)

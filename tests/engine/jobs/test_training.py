@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +35,12 @@ def test_steps_are_in_addition(project: Project) -> None:
     assert project.checkpoint_path.is_file()
     assert [s.step for s in project.snapshots()] == [3, 5]
     assert second.steps_per_s > 0
+
+
+@pytest.mark.parametrize("figures", [{}, {"steps": 1, "minutes": 1.0}, {"minutes": math.inf}, {"steps": 0}])
+def test_a_budget_that_is_none_is_refused(figures: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="so many steps or so many minutes"):
+        TrainBudget(**figures)
 
 
 def test_minutes_end_a_run(project: Project) -> None:
