@@ -1,11 +1,12 @@
 """Bytes from outside to core values: files, folders and the CSV manifest."""
 
 from annotator.ingest.manifest import Manifest, read_manifest
-from annotator.ingest.paths import FOLDER_SENTENCE, Overrides, Read, Reading, read_paths
+from annotator.ingest.paths import FOLDER_SENTENCE, STEM_SENTENCE, Overrides, Read, Reading, read_paths
 from annotator.ingest.readers import reader_of, stem_of
 
 __all__ = [
     "FOLDER_SENTENCE",
+    "STEM_SENTENCE",
     "Manifest",
     "Overrides",
     "Read",

@@ -6,7 +6,7 @@ import csv
 import io
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 TABLE: Final = "predictions.csv"
 """Name of the table of confidences."""
 
+_ON_PATIENTS: Final = frozenset({ingest.FOLDER_SENTENCE, ingest.STEM_SENTENCE})
+"""What reading says of patients, of whom a prediction knows nothing."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Item:
@@ -50,22 +53,25 @@ class _Item:
 class PredictReport:
     """How many frames were predicted, where, and by which snapshot.
 
-    ``strange`` are the file stems of frames that are unlike all that the model knows.
+    ``strange`` are the file stems of frames that are unlike all that the model knows; ``passed_over`` says in plain
+    sentences which files were not predicted.
     """
 
     frames: int
     out: Path
     snapshot: int | None
     strange: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """In plain sentences."""
         if not self.strange:
-            return ()
+            return self.passed_over
         who = f"{len(self.strange)} of {counted(self.frames, 'frame')}, such as {self.strange[0]},"
         are = "is" if len(self.strange) == 1 else "are"
         return (
+            *self.passed_over,
             f"{who} {are} unlike the pictures that these starting weights know; their masks mean nothing. "
             "Label some such frames in a project and train on them.",
         )
@@ -100,7 +106,7 @@ def predict_project(
 
 
 def predict_files(paths: Sequence[Path], out: Path, *, weights: Path, progress: Progress) -> PredictReport:
-    """Predict image files or folders with nothing but a weights file.
+    """Predict image files or folders with nothing but a weights file; masks that lie in ``out`` are no images.
 
     Raises
     ------
@@ -110,24 +116,26 @@ def predict_files(paths: Sequence[Path], out: Path, *, weights: Path, progress: 
         Where the weights cannot be used.
     """
     model = load_model(weights)
+    passed_over: list[str] = []
     # Masks are called like their files; a pseudonym in a name could be tried out by whoever knows the salt.
-    return _write(
-        _read_files(paths, Pseudonymiser(secrets.token_bytes(32))),
-        model,
-        out,
-        values=model.predictor.values,
-        total=0,
-        progress=progress,
-    )
+    items = _read_files(paths, out, Pseudonymiser(secrets.token_bytes(32)), passed_over)
+    report = _write(items, model, out, values=model.predictor.values, total=0, progress=progress)
+    return replace(report, passed_over=tuple(passed_over))
 
 
 def _stem(key: FrameKey, n_frames: int) -> str:
     return key.clip if n_frames == 1 else key.file_stem
 
 
-def _read_files(paths: Sequence[Path], pseudonymiser: Pseudonymiser) -> Iterator[_Item]:
+def _read_files(
+    paths: Sequence[Path], out: Path, pseudonymiser: Pseudonymiser, passed_over: list[str]
+) -> Iterator[_Item]:
     taken: set[str] = set()
+    masks = out.resolve()
     for read in ingest.read_paths(paths, registry.readers(), pseudonymiser):
+        passed_over += [sentence for sentence in read.warnings if sentence not in _ON_PATIENTS]
+        if read.path.suffix.lower() == ".png" and read.path.resolve().parent == masks:
+            continue
         for recording in read.recordings:
             stem = ingest.stem_of(read.path) if len(read.recordings) == 1 else recording.header.stem
             name = free_name(stem, taken)
@@ -135,6 +143,8 @@ def _read_files(paths: Sequence[Path], pseudonymiser: Pseudonymiser) -> Iterator
                 key = FrameKey(name, index)
                 header = recording.header
                 yield _Item(_stem(key, header.n_frames), frame, header.spacing, header.view)
+    if not taken:
+        raise BadInput(out, "the only images are masks that a prediction left there", "name files or folders of images")
 
 
 def _write(

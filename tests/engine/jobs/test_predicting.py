@@ -109,6 +109,25 @@ def test_equal_stems_are_kept_apart(taught: Project, tmp_path: Path) -> None:
     assert np.asarray(Image.open(tmp_path / "out" / "same.png")).shape == (20, 30)
 
 
+@pytest.mark.parametrize("out", [".", "masks"])
+def test_masks_beside_their_images_are_no_images(taught: Project, tmp_path: Path, out: str) -> None:
+    folder = tmp_path / "images"
+    (folder / out).mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((20, 30), 10, dtype=np.uint8)).save(folder / "still.bmp")
+    (folder / "notes.txt").write_text("no image")
+    snapshot = taught.latest_snapshot()
+    assert snapshot is not None
+    for _ in range(2):
+        report = predict_files([folder], folder / out, weights=snapshot.file, progress=Silent())
+        assert report.frames == 1
+        assert any("notes.txt" in sentence for sentence in report.warnings)
+        assert [path.name for path in (folder / out).glob("*.png")] == ["still.png"]
+    (folder / "still.bmp").unlink()
+    with pytest.raises(BadInput, match="the only images are masks"):
+        predict_files([folder], folder / out, weights=snapshot.file, progress=Silent())
+    assert (folder / out / "still.png").exists()
+
+
 def test_masks_of_dicom_files_are_called_like_them_and_hold_no_key_of_a_patient(tmp_path: Path) -> None:
     found = get_testdata_file("examples_palette.dcm", download=False)
     assert isinstance(found, str)
