@@ -128,7 +128,16 @@ class Predictor:
             mm/px, where known and trusted.
         view
             Where known; what the protocol says it cannot show is not found.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the frame has another shape or type.
         """
+        if frame.dtype != np.uint8 or not frame.size or frame.ndim not in (2, 3) or frame.shape[2:] not in ((), (3,)):
+            raise AnnotatorError(
+                f"A frame is (H, W) or (H, W, 3) of uint8, not {frame.shape} of {frame.dtype}; bring it to 0 to 255."
+            )
         fit = self.fit(frame, spacing)
         found = fit.unfit_probabilities(self.predict_fitted(fit.fit_image(frame)[None], view)[0])
         return Prediction(found, self.header.protocol)

@@ -6,13 +6,15 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save as save_tensors
 
-from annotator.core.errors import IncompatibleWeights
+from annotator.core.errors import AnnotatorError, IncompatibleWeights
 from annotator.core.identity import Spacing
 from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
 from annotator.learn import weights
@@ -160,3 +162,18 @@ def test_starting_weights_are_alive_from_the_first_step(path: Path, make_trainer
 
 def test_the_same_model_is_the_same_file(trained: Trainer) -> None:
     assert len({trained.publish({"b": 1, "a": 2}) for _ in range(8)}) == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((20, 30), dtype=np.float32),
+        np.zeros((20, 30), dtype=np.uint16),
+        np.zeros((0, 30), dtype=np.uint8),
+        np.zeros((20, 30, 1), dtype=np.uint8),
+        np.zeros((4, 20, 30, 3), dtype=np.uint8),
+    ],
+)
+def test_a_frame_of_another_kind_is_refused(path: Path, frame: NDArray[Any]) -> None:
+    with pytest.raises(AnnotatorError, match=r"\(H, W\) or \(H, W, 3\) of uint8, not"):
+        weights.load(path, FACTORIES).predict(frame)
