@@ -143,7 +143,8 @@ def predict(
             report = predict_files(source, out, weights=weights, progress=progress)
     tell(report.warnings)
     result = {"frames": report.frames, "out": str(report.out), "snapshot": report.snapshot, "strange": report.strange}
-    show(result, as_json=json, lines=[f"Wrote {counted(report.frames, 'mask')} to {out}."])
+    line = f"Wrote {counted(report.frames, 'mask')} to {out}, made by {_model(report.snapshot, weights)}."
+    show(result, as_json=json, lines=[line])
 
 
 def evaluate(
@@ -155,10 +156,17 @@ def evaluate(
     """Dice and HD95 (mm) per structure, domain and view, by patient, with bootstrap intervals."""
     with Project.open(project, read_only=True) as opened, progress_bar() as progress:
         result = evaluate_job(opened, split, weights=weights, progress=progress)
-    show(result.as_json(), as_json=json, lines=_lines(result, split))
+    show(result.as_json(), as_json=json, lines=_lines(result, split, _model(result.snapshot, weights)))
 
 
-def _lines(result: Evaluation, split: Split) -> list[str]:
+def _model(snapshot: int | None, weights: Path | None) -> str:
+    """Which model it was, in words."""
+    if weights is not None:
+        return weights.name
+    return "the shipped starting weights" if snapshot is None else f"snapshot {snapshot}"
+
+
+def _lines(result: Evaluation, split: Split, model: str) -> list[str]:
     rows = []
     for group, results in [("all", result.structures), *result.by_domain.items(), *result.by_view.items()]:
         for structure, r in results.items():
@@ -175,7 +183,7 @@ def _lines(result: Evaluation, split: Split) -> list[str]:
                 }
             )
     frames = counted(result.frames, "frame")
-    mean = [] if result.mean_dice is None else [f"Mean Dice {result.mean_dice:.3f} on {frames}."]
+    mean = [] if result.mean_dice is None else [f"Mean Dice of {model}: {result.mean_dice:.3f} on {frames}."]
     return [*table(rows), *mean, *_caveats(result, split)]
 
 

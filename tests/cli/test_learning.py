@@ -175,9 +175,14 @@ def test_evaluate_looks_at_test_clips_by_default(trained: Path) -> None:
     assert said["frames"] == 1
     assert set(said["by_view"]) == {"a2c"}
     tested = command("evaluate", trained).out
-    assert "Mean Dice" in tested
+    assert "Mean Dice of snapshot 1: " in tested
     assert "flatters" not in tested
     assert "The model learns from this split" in command("evaluate", trained, "--split", "train").out
+
+
+def test_that_the_starting_weights_stand_in_is_said(study: Path, tmp_path: Path) -> None:
+    assert "Mean Dice of the shipped starting weights: " in command("evaluate", study, "--split", "train").out
+    assert "made by the shipped starting weights." in command("predict", study, "--out", tmp_path / "out").out
 
 
 @pytest.mark.parametrize("name", ["safetensors", "onnx", "torch-export", "monai-bundle"])
