@@ -237,13 +237,17 @@ def read_header(path: Path) -> WeightsHeader:
     Raises
     ------
     IncompatibleWeights
-        Where the file is damaged, made by another program, or of a newer version.
+        Where the file is missing or damaged, made by another program, or of a newer version.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+    except FileNotFoundError:
+        raise IncompatibleWeights(f"{path}: there is no such file; check the path of the weights.") from None
     except (SafetensorError, OSError) as error:
-        raise IncompatibleWeights(f"{path}: the weights cannot be read ({error}); export them again.") from None
+        raise IncompatibleWeights(
+            f"{path}: the weights cannot be read ({error}); give a '.safetensors' file, or export it again."
+        ) from None
     if _KEY not in metadata:
         raise IncompatibleWeights(f"{path}: these weights were made by another program; give weights exported here.")
     try:
