@@ -76,7 +76,7 @@ def read_cases(manifest: Path, protocol: LabelProtocol, values: Mapping[str, int
     Raises
     ------
     BadInput
-        Where the manifest or a file in it is damaged, or no test frame has a label.
+        Where the manifest or a file in it is damaged, or no test frame or no training frame has a label.
     """
     found = ingest.read_manifest(
         manifest, protocol, values=values, readers=registry.readers(), pseudonymiser=Pseudonymiser(_SALT)
@@ -93,7 +93,11 @@ def read_cases(manifest: Path, protocol: LabelProtocol, values: Mapping[str, int
     if not any(c.known for c in tested):
         remedy = "name the structures that each mask speaks of in the column 'known'"
         raise BadInput(manifest, "no frame of the split 'test' has a label", remedy)
-    return _without_twins(cases)
+    kept = _without_twins(cases)
+    if not any(c.known for c in kept if c.split is Split.TRAIN):
+        remedy = "leave whole labelled patients to training"
+        raise BadInput(manifest, "no frame of the split 'train' has a label", remedy)
+    return kept
 
 
 def _without_twins(cases: Sequence[Case]) -> tuple[Case, ...]:

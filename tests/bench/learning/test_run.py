@@ -121,6 +121,7 @@ def test_results_do_not_go_into_a_project(manifest: Path, tmp_path: Path) -> Non
     [
         (",test", ",train", "no frame is of the split 'test'; mark whole patients"),
         (",*,", ",,", "no frame of the split 'test' has a label; .* in the column 'known'"),
+        (",train", ",test", "no frame of the split 'train' has a label; leave whole labelled patients"),
     ],
 )
 def test_a_manifest_that_cannot_be_used_is_one_sentence(
