@@ -32,6 +32,7 @@ from annotator.learn.losses import mask_inactive
 from annotator.learn.weights import load
 
 FORMATS: Final = ("safetensors", "onnx", "torch-export", "monai-bundle")
+_FORMAT_OF: Final = {".safetensors": "safetensors", ".onnx": "onnx", ".pt2": "torch-export"}
 INPUT: Final = "image"
 OUTPUT: Final = "logits"
 _METADATA: Final = "annotator"
@@ -169,12 +170,17 @@ def export_weights(model: PortableModel, *, format: str, out: Path) -> tuple[Pat
     UnknownName
         Where there is no such format.
     BadInput
-        Where a folder stands at the file's place, or at the card's a file that is no model card.
+        Where the file's name is that of another format, a folder stands at its place, or at the card's a file that is
+        no model card.
     AnnotatorError
         Where the network cannot be written in this format, or the disk does not take it.
     """
     if format not in FORMATS:
         raise UnknownName("weights format", format, FORMATS)
+    meant = _FORMAT_OF.get(out.suffix.lower(), format)
+    if meant != format:
+        what = f"its name is that of a file in the format '{meant}', and '{format}' was asked for"
+        raise BadInput(out, what, "give the other format, or another name")
     card = out.with_name(f"{out.name}.md")
     try:
         if format != "monai-bundle":

@@ -209,6 +209,13 @@ def test_nothing_is_left_where_a_network_cannot_be_exported(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "kind"), [("m.onnx", "safetensors"), ("m.PT2", "onnx"), ("m.onnx", "monai-bundle")])
+def test_a_name_of_another_format_is_refused(model: PortableModel, tmp_path: Path, name: str, kind: str) -> None:
+    with pytest.raises(BadInput, match=f"and '{kind}' was asked for; give the other format"):
+        export_weights(model, format=kind, out=tmp_path / name)
+    assert list(tmp_path.iterdir()) == [tmp_path / "published.safetensors"]
+
+
 def test_formats_and_folders_are_checked(model: PortableModel, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="torch-export"):
         export_weights(model, format="pickle", out=tmp_path / "x")
