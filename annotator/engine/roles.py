@@ -81,7 +81,7 @@ def plan_frames(
     reach: int = 0,
     most: int = MAX_UNLABELLED,
 ) -> Plan:
-    """Give every frame its part; a picture that is also a test clip's, under another patient, has none.
+    """Give every frame its part; a picture that is also a test or held patient's, under another patient, has none.
 
     Parameters
     ----------
@@ -98,8 +98,9 @@ def plan_frames(
         Unlabelled frames at most.
     """
     usable = usable_clips(clips)
-    train = {c.name for c in usable if c.split is Split.TRAIN and c.header.patient not in held}
-    checked = {c.name for c in usable if c.header.patient in held}
+    aside = [c for c in usable if c.header.patient in held]
+    checked, seen = {c.name for c in aside}, {c.pixels for c in aside if c.pixels}
+    train = {c.name for c in usable if c.split is Split.TRAIN and c.name not in checked and c.pixels not in seen}
     done = sorted(finished)
     taken = set(done)
     return Plan(

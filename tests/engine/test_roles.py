@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,3 +144,14 @@ def test_a_picture_that_is_also_a_test_clips_has_no_part() -> None:
     other = replace(clip("b", "p3", Split.TRAIN, 2), content_hash="b" * 64)
     plan = plan_frames([tested, twin, other], [FrameKey("a", 0), FrameKey("b", 0)], held=())
     assert {key.clip for key in (*plan.labelled, *plan.unlabelled, *plan.validation)} == {"b"}
+
+
+@pytest.mark.parametrize("split", [Split.TRAIN, Split.VALIDATION])
+def test_a_picture_of_a_held_patient_trains_under_no_other(split: Split) -> None:
+    held = replace(clip("h", "p1", split, 2), content_hash="a" * 64)
+    twin = replace(clip("a", "p2", Split.TRAIN, 2), content_hash=twin_hash("a" * 64, "p" + "0" * 12))
+    other = replace(clip("b", "p3", Split.TRAIN, 2), content_hash="b" * 64)
+    finished = [FrameKey(name, 0) for name in "hab"]
+    plan = plan_frames([held, twin, other], finished, held=(held.header.patient,))
+    assert {key.clip for key in (*plan.labelled, *plan.unlabelled)} == {"b"}
+    assert {key.clip for key in plan.validation} == {"h"}

@@ -189,8 +189,9 @@ def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
         for other in by_pixels[clip.pixels]:
             if other.name < clip.name or (other.name not in new and other.name != clip.name):
                 sentence = f"'{clip.name}' and '{other.name}' are the same picture under two patients"
-                is_leak = Split.TEST in (clip.split, other.split) and clip.split is not other.split
-                yield f"{sentence}{'; the one that is not a test clip stays out of training' if is_leak else ''}."
+                aside = next((s for s in (Split.TEST, Split.VALIDATION) if s in (clip.split, other.split)), None)
+                is_leak = aside is not None and clip.split is not other.split
+                yield f"{sentence}{f'; the one that is not a {aside} clip stays out of training' if is_leak else ''}."
 
 
 def import_paths(
