@@ -38,14 +38,17 @@ def evaluate(project: Project, split: Split, *, weights: Path | None, progress: 
     Raises
     ------
     ProjectError
-        Where the split has no finished label or the project has no model.
+        Where the split has no outline and no absence, or the project has no model.
     IncompatibleWeights
         Where the weights belong to another protocol.
     """
-    keys = project.labelled_keys(splits=(split,))
+    cells = project.all_statuses()
+    finished = project.labelled_keys(splits=(split,))
+    keys = [key for key in finished if any(cell.status.is_whole for cell in cells[key].values())]
     if not keys:
         raise ProjectError(
-            f"{project.path}: no clip of the split '{split}' has a finished label; import or draw labels there first."
+            f"{project.path}: no clip of the split '{split}' has an outline or absence to compare with; "
+            "import or draw whole labels there first."
         )
     model = serving_model(project, weights)
     scores: list[Score] = []

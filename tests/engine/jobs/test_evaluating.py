@@ -79,6 +79,19 @@ def test_labels_of_other_splits_are_not_looked_at(project: Project) -> None:
         evaluate(project, Split.TEST, weights=None, progress=Silent())
 
 
+@pytest.mark.usefixtures("square_model")
+def test_frames_with_scribbles_alone_are_not_counted(project: Project) -> None:
+    clip = add_moving_square(project, "one", split=Split.TEST)
+    inside = np.zeros((SIDE, SIDE), dtype=np.bool_)
+    inside[10, 10] = True
+    scribbled = StructureLabel(LabelStatus.PARTIAL, inside)
+    project.commit(FrameKey(clip, 1), [Assign("lv", scribbled)], author="t")
+    with pytest.raises(ProjectError, match="no clip of the split 'test' has an outline or absence"):
+        evaluate(project, Split.TEST, weights=None, progress=Silent())
+    outline_square(project, clip)
+    assert evaluate(project, Split.TEST, weights=None, progress=Silent()).frames == 1
+
+
 def test_a_project_without_a_model_says_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     outline_square(project, add_moving_square(project, "one"))
     monkeypatch.setattr(models, "shipped_weights", lambda _: None)
