@@ -170,7 +170,8 @@ def _lines(result: Evaluation, split: Split, model: str) -> list[str]:
     rows = []
     for group, results in [("all", result.structures), *result.by_domain.items(), *result.by_view.items()]:
         for structure, r in results.items():
-            interval = f"{r.ci95[0]:.3f} to {r.ci95[1]:.3f}"
+            # Of one patient a bootstrap has a single mean, and so no interval.
+            interval = f"{r.ci95[0]:.3f} to {r.ci95[1]:.3f}" if r.patients > 1 else "-"
             distance = f"{r.hd95_mm:.1f}" if r.hd95_mm is not None else "-"
             rows.append(
                 {

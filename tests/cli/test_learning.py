@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -176,6 +177,7 @@ def test_evaluate_looks_at_test_clips_by_default(trained: Path) -> None:
     assert set(said["by_view"]) == {"a2c"}
     tested = command("evaluate", trained).out
     assert "Mean Dice of snapshot 1: " in tested
+    assert not re.search(r"\d to \d", tested), "one patient has no interval"
     assert "flatters" not in tested
     assert "The model learns from this split" in command("evaluate", trained, "--split", "train").out
 
