@@ -22,7 +22,7 @@ from annotator.core.errors import BadInput, UnknownName
 from annotator.core.identity import FrameKey
 from annotator.core.plugin_types import Simulator
 from annotator.core.protocols import LabelProtocol
-from annotator.engine.jobs.pretraining_card import card_text
+from annotator.engine.jobs.pretraining_card import HEAD, card_text
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import refuse_project
 from annotator.engine.recipes import find_recipe
@@ -109,14 +109,17 @@ def pretrain(
     UnknownName
         Where simulator, network, scanner or recipe do not exist.
     BadInput
-        Where ``out`` has another suffix or lies in a project, no scanner is left to train on, or the weights to go on
-        from were not made here, so that the card could not say what they have seen.
+        Where ``out`` has another suffix, lies in a project or is a folder, another text stands at the card's place, no
+        scanner is left to train on, or the weights to go on from were not made here, so that the card could not say
+        what they have seen.
     AnnotatorError
         Where the weights to go on from do not fit, or those made cannot be written or exceed what ships.
     """
     if out.suffix != ".safetensors":
         raise BadInput(out, "weights are a '.safetensors' file", "choose such a name")
     refuse_project(out)
+    card = out.with_suffix(".md")
+    _refuse_taken(out, card)
     from annotator.learn.familiarity import FACT  # noqa: PLC0415 - torch is imported late
 
     ward, trainer = _made(options)
@@ -137,10 +140,17 @@ def pretrain(
     data = trainer.publish(facts)
     if len(data) > LARGEST_BYTES:
         raise BadInput(out, f"the weights take {len(data) / 2**20:.1f} MB of at most 10", "choose a smaller network")
-    card = out.with_suffix(".md")
     _write(out, data)
     _write(card, card_text(ward.protocol, trainer.recipe, steps, facts).encode())
     return PretrainReport(out, card, steps, ward.n_patients, dice)
+
+
+def _refuse_taken(out: Path, card: Path) -> None:
+    if out.is_dir():
+        raise BadInput(out, "it is a folder, not a file", "give the name of a file to write")
+    if card.exists() and not (card.is_file() and card.read_bytes().startswith(HEAD.encode())):
+        what = "it is no card of starting weights, and theirs would replace it"
+        raise BadInput(card, what, "rename it, or give the weights another name")
 
 
 def _begun(trainer: Trainer, begin: Path) -> list[dict[str, Any]]:

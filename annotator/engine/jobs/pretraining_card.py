@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from annotator.core.protocols import LabelProtocol
 
 if TYPE_CHECKING:
     from annotator.learn.recipe import Recipe
+
+HEAD: Final = "# Starting weights for "
+"""How every card begins."""
 
 
 def card_text(protocol: LabelProtocol, recipe: Recipe, steps: int, facts: Mapping[str, Any]) -> str:
@@ -31,7 +34,7 @@ def card_text(protocol: LabelProtocol, recipe: Recipe, steps: int, facts: Mappin
     commands = "\n    ".join(run["command"] or "annotator pretrain" for run in runs)
     structures = ", ".join(f"{s.name} (`{s.id}`)" for s in protocol.structures)
     dice = ", ".join(f"`{name}` {value:.2f}" for name, value in facts["held_out_dice"].items()) or "not measured"
-    return f"""# Starting weights for '{protocol.title}'
+    return f"""{HEAD}'{protocol.title}'
 
 Suggestions before the first label, and a start for training, in projects that share structures with this protocol.
 

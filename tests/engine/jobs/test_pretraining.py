@@ -112,6 +112,17 @@ def test_wrong_words_are_refused(changes: dict[str, object], error: type[Excepti
         pretrain(replace(TINY, **changes), 1, tmp_path / "start.safetensors", progress=Silent())  # type: ignore[arg-type]
 
 
+def test_another_text_beside_the_weights_is_left_alone(tmp_path: Path) -> None:
+    out, notes = tmp_path / "notes.safetensors", tmp_path / "notes.md"
+    notes.write_text("# My notes\n")
+    with pytest.raises(BadInput, match=r"notes\.md: it is no card of starting weights"):
+        pretrain(TINY, 1, out, progress=Silent())
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.md"]
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(BadInput, match="it is a folder"):
+        pretrain(TINY, 1, tmp_path / "folder.safetensors", progress=Silent())
+
+
 def test_the_command_says_how_to_make_the_file_again(tmp_path: Path) -> None:
     words = ("--domains", "varied", "--pool", 1, "--set", "data.image_size=32", "--set", "network.options.width=8")
     said = command("pretrain", "--steps", 1, *words, "--seed", 2, "--out", tmp_path / "w.safetensors", "--json").json
