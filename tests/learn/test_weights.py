@@ -136,6 +136,12 @@ def test_a_header_that_is_no_description_is_one_sentence(tmp_path: Path, text: s
         weights.load(file, FACTORIES)
 
 
+def test_weights_that_are_no_numbers_are_refused(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4] + np.float32(np.nan).tobytes())
+    with pytest.raises(IncompatibleWeights, match=r"model\.safetensors: some of the weights are no numbers"):
+        weights.load(path, FACTORIES)
+
+
 @pytest.mark.parametrize("cut", [0, 4, 100, -10])
 def test_a_cut_file_is_one_sentence(path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:cut])
