@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
@@ -163,7 +164,8 @@ class Wiring(QObject):
         header = clip.header
         why = _WHY.get(header.spacing_status, "The pixel size as it is used now; change it only if you know better.")
         proposed: Spacing | None = header.proposed_spacing or header.spacing
-        answer = ConfirmSpacingDialog.ask(SpacingQuestion(why, proposed, header.shape), parent=self._window())
+        question = SpacingQuestion(why, proposed, np.asarray(self._bench.scene.image.data))
+        answer = ConfirmSpacingDialog.ask(question, parent=self._window())
         if answer is not None:
             self._bench.confirm_spacing(answer)
 

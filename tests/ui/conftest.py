@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from annotator.core.identity import SpacingStatus
 from annotator.viewer.state import (
@@ -86,6 +87,25 @@ def press(button: Callable[[QWidget, str], QAbstractButton]) -> Callable[[QWidge
         QTest.mouseClick(button(widget, name), Qt.MouseButton.LeftButton)
 
     return click
+
+
+@pytest.fixture
+def drag() -> Callable[..., None]:
+    """Press the mouse on a widget, move it and let it go: ``drag(widget, first, *others)``, places as QPoint."""
+
+    def move(widget: QWidget, first: QPoint, *others: QPoint) -> None:
+        held = Qt.MouseButton.LeftButton
+        QTest.mousePress(widget, held, pos=first)
+        for place in others:
+            # QTest.mouseMove holds no button down.
+            spot = QPointF(place)
+            event = QMouseEvent(
+                QEvent.Type.MouseMove, spot, widget.mapToGlobal(spot), held, held, Qt.KeyboardModifier.NoModifier
+            )
+            QApplication.sendEvent(widget, event)
+        QTest.mouseRelease(widget, held, pos=others[-1])
+
+    return move
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QColor, QMouseEvent, QWheelEvent
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QColor, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QWidget
 
@@ -48,18 +48,11 @@ def test_a_click_asks_for_the_frame_and_selects_the_structure(qtbot: QtBot, time
     assert asked == [12]
 
 
-def test_dragging_asks_for_each_frame_once(qtbot: QtBot, timeline_state: MakeState) -> None:
+def test_dragging_asks_for_each_frame_once(qtbot: QtBot, timeline_state: MakeState, drag: Callable[..., None]) -> None:
     timeline = shown(qtbot, timeline_state)
     asked: list[int] = []
     timeline.frame_requested.connect(asked.append)
-    QTest.mousePress(timeline.canvas, Qt.MouseButton.LeftButton, pos=place(timeline, 7, 0))
-    for frame in (7, 8, 8, 9):
-        # QTest.mouseMove holds no button down.
-        spot, held = QPointF(place(timeline, frame, 0)), Qt.MouseButton.LeftButton
-        whole = timeline.canvas.mapToGlobal(spot)
-        move = QMouseEvent(QEvent.Type.MouseMove, spot, whole, held, held, Qt.KeyboardModifier.NoModifier)
-        QApplication.sendEvent(timeline.canvas, move)
-    QTest.mouseRelease(timeline.canvas, Qt.MouseButton.LeftButton, pos=place(timeline, 9, 0))
+    drag(timeline.canvas, *(place(timeline, frame, 0) for frame in (7, 7, 8, 8, 9)))
     QTest.mouseMove(timeline.canvas, place(timeline, 20, 0))
     assert asked == [7, 8, 9]
 

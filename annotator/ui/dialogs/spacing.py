@@ -1,14 +1,17 @@
-"""The pixel size: confirmed, typed, or worked out from a distance that is known."""
+"""The pixel size: confirmed, typed, or from a distance that is known, measured on the frame itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QWidget
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from annotator.core.identity import Spacing
-from annotator.ui.controls import DecimalBox, label, push_button
+from annotator.ui.controls import DecimalBox, label
 from annotator.ui.dialogs.form import FormDialog, asked
+from annotator.ui.ruler import Ruler
 from annotator.ui.style import TIGHT
 
 
@@ -22,13 +25,13 @@ class SpacingQuestion:
         One sentence: why it has to be confirmed.
     proposed
         mm/px, ``None`` where nothing is proposed.
-    size
-        (H, W) of a frame in pixels, so that the field of view can be shown in centimetres.
+    picture
+        (H, W) or (H, W, 3) uint8: a frame, to measure on.
     """
 
     why: str
     proposed: Spacing | None
-    size: tuple[int, int]
+    picture: NDArray[np.uint8]
 
 
 def spacing_from_distance(pixels: float, mm: float) -> Spacing:
@@ -47,7 +50,7 @@ class ConfirmSpacingDialog(FormDialog):
 
     def __init__(self, question: SpacingQuestion, *, parent: QWidget | None = None) -> None:
         super().__init__("Pixel size", question.why, accept="Use this size", parent=parent)
-        self._size = question.size
+        self._size = question.picture.shape[:2]
         self.mm_y = self._make_box(question.proposed.y if question.proposed else 0.0, "Millimetres per pixel, down")
         self.mm_x = self._make_box(question.proposed.x if question.proposed else 0.0, "Millimetres per pixel, across")
         grid = QGridLayout()
@@ -60,7 +63,7 @@ class ConfirmSpacingDialog(FormDialog):
         self._meaning = label(role="quiet", is_wrapped=True)
         self.fields.addWidget(self._meaning)
         self.fields.addSpacing(TIGHT)
-        self.fields.addWidget(self._make_distance())
+        self.fields.addWidget(self._make_distance(question.picture), 1)
         self.mm_y.valueChanged.connect(self.refresh)
         self.mm_x.valueChanged.connect(self.refresh)
         self.refresh()
@@ -75,27 +78,28 @@ class ConfirmSpacingDialog(FormDialog):
         box.setValue(value)
         return box
 
-    def _make_distance(self) -> QGroupBox:
-        group = QGroupBox("Or from a distance that you know, such as two marks of the depth scale")
+    def _make_distance(self, picture: NDArray[np.uint8]) -> QGroupBox:
+        group = QGroupBox("Or drag a line along a distance that you know, such as two marks of the depth scale")
+        self.ruler = Ruler(picture)
         self.pixels = DecimalBox("Distance in pixels")
         self.pixels.setRange(0.0, 20000.0)
         self.pixels.setDecimals(1)
         self.mm = DecimalBox("Distance in millimetres")
         self.mm.setRange(0.0, 1000.0)
         self.mm.setDecimals(1)
-        self.mm.setValue(50.0)
-        self.work_out = push_button("Work out")
-        self.work_out.setAutoDefault(False)
-        self.work_out.setEnabled(False)
-        self.work_out.clicked.connect(self._on_work_out)
+        self.mm.setSpecialValueText("how many?")
+        self.ruler.measured.connect(self.pixels.setValue)
         self.pixels.valueChanged.connect(self._on_distance)
         self.mm.valueChanged.connect(self._on_distance)
-        row = QHBoxLayout(group)
+        row = QHBoxLayout()
         row.setSpacing(TIGHT)
         for widget in (self.pixels, label("px are"), self.mm, label("mm")):
             row.addWidget(widget)
         row.addStretch(1)
-        row.addWidget(self.work_out)
+        column = QVBoxLayout(group)
+        column.setSpacing(TIGHT)
+        column.addWidget(self.ruler, 1)
+        column.addLayout(row)
         return group
 
     def problem(self) -> str:
@@ -121,12 +125,11 @@ class ConfirmSpacingDialog(FormDialog):
         return Spacing(self.mm_y.value(), self.mm_x.value())
 
     def _on_distance(self) -> None:
-        self.work_out.setEnabled(self.pixels.value() > 0 and self.mm.value() > 0)
-
-    def _on_work_out(self) -> None:
-        spacing = spacing_from_distance(self.pixels.value(), self.mm.value())
-        self.mm_y.setValue(spacing.y)
-        self.mm_x.setValue(spacing.x)
+        """The size follows the distance as soon as both of its figures are there."""
+        if self.pixels.value() > 0 and self.mm.value() > 0:
+            spacing = spacing_from_distance(self.pixels.value(), self.mm.value())
+            self.mm_y.setValue(spacing.y)
+            self.mm_x.setValue(spacing.x)
 
     @classmethod
     def ask(cls, question: SpacingQuestion, *, parent: QWidget | None = None) -> Spacing | None:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QLocale
+from qtpy.QtCore import QLocale, QPoint
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 
@@ -14,26 +15,39 @@ from annotator.ui.dialogs import ConfirmSpacingDialog, SpacingQuestion
 from annotator.ui.dialogs.spacing import spacing_from_distance
 
 Find = Callable[[QWidget, str], QAbstractButton]
-Press = Callable[[QWidget, str], None]
+PICTURE = np.zeros((400, 600), dtype=np.uint8)
 
 
 def test_the_proposal_is_shown_with_what_it_means(qtbot: QtBot) -> None:
-    dialog = ConfirmSpacingDialog(SpacingQuestion("It is doubted.", Spacing(0.5, 0.25), (400, 600)))
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is doubted.", Spacing(0.5, 0.25), PICTURE))
     qtbot.addWidget(dialog)
     assert dialog.value() == Spacing(0.5, 0.25)
     words = {label.text() for label in dialog.findChildren(QLabel)}
     assert {"It is doubted.", "The whole picture would be 20.0 cm high and 15.0 cm wide."} <= words
 
 
-def test_a_known_distance_gives_the_size(qtbot: QtBot, press: Press, button: Find) -> None:
-    dialog = ConfirmSpacingDialog(SpacingQuestion("It is unknown.", None, (400, 600)))
+def test_a_known_distance_gives_the_size(qtbot: QtBot, button: Find) -> None:
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is unknown.", None, PICTURE))
     qtbot.addWidget(dialog)
     assert not button(dialog, "Use this size").isEnabled()
-    assert not button(dialog, "Work out").isEnabled()
     dialog.pixels.setValue(200)
-    press(dialog, "Work out")
+    assert not button(dialog, "Use this size").isEnabled()
+    dialog.mm.setValue(50)
     assert dialog.value() == Spacing(0.25, 0.25)
     assert button(dialog, "Use this size").isEnabled()
+
+
+def test_a_line_along_a_known_distance_gives_the_size(qtbot: QtBot, drag: Callable[..., None]) -> None:
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is unknown.", None, PICTURE))
+    qtbot.addWidget(dialog)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    dialog.mm.setValue(40)
+    scale = min(dialog.ruler.width() / 600, dialog.ruler.height() / 400)
+    start = dialog.ruler.rect().center()
+    drag(dialog.ruler, start, start + QPoint(120, 0))
+    assert dialog.pixels.value() == pytest.approx(120 / scale, abs=0.1)
+    assert dialog.value().x == dialog.value().y == pytest.approx(40 * scale / 120, abs=1e-3)
 
 
 @pytest.fixture
@@ -47,7 +61,7 @@ def _german() -> Iterator[None]:
 @pytest.mark.parametrize("typed", ["0.31", "0,31"])
 @pytest.mark.usefixtures("_german")
 def test_a_point_and_a_comma_mean_the_same_in_every_language(qtbot: QtBot, typed: str) -> None:
-    dialog = ConfirmSpacingDialog(SpacingQuestion("It is doubted.", Spacing(0.5, 0.25), (400, 600)))
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is doubted.", Spacing(0.5, 0.25), PICTURE))
     qtbot.addWidget(dialog)
     dialog.mm_y.selectAll()
     QTest.keyClicks(dialog.mm_y, typed)
