@@ -42,7 +42,7 @@ def unpack(data: bytes, shape: tuple[int, int]) -> Mask:
     height, width = shape
     try:
         bits = np.frombuffer(zlib.decompress(data), dtype=np.uint8)
-    except zlib.error as error:
+    except (zlib.error, TypeError) as error:
         raise CorruptProject(f"A stored mask cannot be decompressed ({error}); run 'annotator check'.") from None
     if bits.size != (height * width + 7) // 8:
         raise CorruptProject(

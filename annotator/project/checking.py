@@ -33,6 +33,9 @@ def check(session: Session, clips: Sequence[Clip], state: State) -> CheckReport:
     except AnnotatorError as error:
         problems.append(str(error))
         snapshots = 0
+    except ValueError as error:
+        problems.append(f"annotations.sqlite: a value cannot be read ({error}).")
+        snapshots = 0
     frames = sum(clip.header.n_frames for clip in sound_clips)
     return CheckReport(not problems, tuple(problems), len(sound_clips), frames, labels, snapshots)
 

@@ -6,20 +6,48 @@ Every patient is in one split, no pixel is claimed twice, and nothing is undone 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from annotator.core.errors import CorruptProject
 from annotator.core.identity import ClipHeader, Split
 from annotator.core.packing import pack, unpack
 from annotator.core.protocols import UNSURE
-from annotator.core.status import LabelStatus
+from annotator.core.status import LabelStatus, Origin
 from annotator.core.words import counted
+from annotator.project.checking import row_problem
 from annotator.project.headers import header_text, parse_header
 
 Row = dict[str, Any]
 """A row of a table by its columns."""
+
+
+def fits(table: sa.Table, row: Row) -> bool:
+    """Whether each value of a row is one that its column can hold."""
+    return all(column.name in row and _fits(column, row[column.name]) for column in table.columns)
+
+
+def _fits(column: sa.Column[Any], value: Any) -> bool:
+    kind = column.type.python_type
+    if value is None:
+        return bool(column.nullable)
+    if kind is bool:
+        return value in (0, 1)
+    if kind is datetime:
+        return isinstance(value, str) and _is_time(value)
+    return isinstance(value, kind)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def sound_details(details: Sequence[Row]) -> list[Row]:
@@ -33,6 +61,12 @@ def _is_readable(row: Row) -> bool:
     except CorruptProject:
         return False
     return row["split"] in tuple(Split)
+
+
+def is_sound_label(row: Row, header: ClipHeader) -> bool:
+    """Whether a row of labels can be read back, and speaks of a frame of its clip."""
+    is_known = row["origin"] in tuple(Origin) and 0 <= row["frame"] < header.n_frames
+    return is_known and row_problem(SimpleNamespace(**row), header.shape) is None
 
 
 def missing_details(

@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Final
 
 from annotator.core.errors import AnnotatorError, ProjectError
 from annotator.core.identity import ClipHeader
+from annotator.core.protocols import UNSURE
 from annotator.project import schema
-from annotator.project.checking import row_problem, snapshot_problem
+from annotator.project.checking import snapshot_problem
 from annotator.project.database import LOGS
 from annotator.project.durable import storage_errors
 from annotator.project.frames import read_header_text, verify
@@ -28,6 +28,8 @@ from annotator.project.headers import parse_header
 from annotator.project.mending import (
     Row,
     ceded_pixels,
+    fits,
+    is_sound_label,
     lost_changes,
     missing_details,
     sound_details,
@@ -65,7 +67,7 @@ def salvage(path: Path, out: Path) -> Salvaged:
         _keep_clips(harvest, headers)
         _keep_details(harvest, headers)
         _keep_snapshots(path, out, harvest)
-        _keep_labels(harvest, headers)
+        _keep_labels(harvest, headers, {*marker.protocol.ids, UNSURE})
         _keep_operations(harvest)
         _insert(out / _DATABASE, harvest)
     rows = harvest.rows
@@ -100,7 +102,10 @@ def _harvest(path: Path) -> _Harvest:
                 shutil.copyfile(path / (_DATABASE + suffix), Path(scratch) / (_DATABASE + suffix))
         with closing(sqlite3.connect(Path(scratch) / _DATABASE)) as raw:
             for table in schema.metadata.sorted_tables:
-                harvest.rows[table.name].extend(_readable(raw, table.name, harvest.lost))
+                read = list(_readable(raw, table.name, harvest.lost))
+                harvest.rows[table.name] = [row for row in read if fits(table, row)]
+                if len(read) > len(harvest.rows[table.name]):
+                    harvest.lost.append(f"Some rows of '{table.name}' are damaged.")
             harvest.rows["clips"] += _indexed_clips(raw, {row["id"] for row in harvest.rows["clips"]})
     return harvest
 
@@ -117,8 +122,12 @@ def _indexed_clips(raw: sqlite3.Connection, known: Collection[int]) -> list[Row]
 
 
 def _readable(raw: sqlite3.Connection, table: str, lost: list[str]) -> Iterator[Row]:
-    """Rows in order of their row number; behind a failure, reading goes on after a growing gap."""
-    last, gap = 0, 0
+    """Rows in order of their row number; behind a failure, reading goes on after a growing gap.
+
+    A damaged page can lead back to others, so that each row comes once.
+    """
+    last, gap, repeated = 0, 0, 0
+    seen: set[int] = set()
     while gap < _LONGEST_GAP:
         try:
             cursor = raw.execute(
@@ -126,7 +135,13 @@ def _readable(raw: sqlite3.Connection, table: str, lost: list[str]) -> Iterator[
             )
             names = [column[0] for column in cursor.description]
             for row in cursor:
-                last, gap = row[0], 0
+                if row[0] in seen:
+                    repeated += 1
+                    if repeated > len(seen):
+                        raise sqlite3.DatabaseError("rows repeat themselves")
+                    continue
+                last, gap, repeated = row[0], 0, 0
+                seen.add(last)
                 yield dict(zip(names[1:], row[1:], strict=True))
             return
         except (sqlite3.Error, OverflowError) as error:
@@ -197,19 +212,20 @@ def _keep_snapshots(path: Path, out: Path, harvest: _Harvest) -> None:
     harvest.rows["snapshots"] = kept
 
 
-def _keep_labels(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
-    shapes = {row["id"]: headers[row["content_hash"]].shape for row in harvest.rows["clips"]}
+def _keep_labels(harvest: _Harvest, headers: dict[str, ClipHeader], structures: Collection[str]) -> None:
+    of_clips = {row["id"]: headers[row["content_hash"]] for row in harvest.rows["clips"]}
     snapshots = {row["id"] for row in harvest.rows["snapshots"]}
     kept, lost = [], Counter[str]()
     for row in harvest.rows["labels"]:
-        if row["clip_id"] not in shapes:
+        header = of_clips.get(row["clip_id"])
+        if header is None:
             lost["have lost their clip"] += 1
-        elif row_problem(SimpleNamespace(**row), shapes[row["clip_id"]]) is not None:
+        elif row["structure"] not in structures or not is_sound_label(row, header):
             lost["are damaged"] += 1
         else:
             snapshot = row["snapshot_id"] if row["snapshot_id"] in snapshots else None
             kept.append({**row, "snapshot_id": snapshot})
-    ceded, sentences = ceded_pixels(kept, shapes)
+    ceded, sentences = ceded_pixels(kept, {clip_id: header.shape for clip_id, header in of_clips.items()})
     harvest.rows["labels"] = kept + ceded
     harvest.lost += sentences
     harvest.lost += [f"{count} label revisions {why}." for why, count in lost.items()]

@@ -3,8 +3,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,7 +15,7 @@ from annotator.core.errors import CorruptProject, ProjectError, ReadOnlyProject
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.status import LabelStatus
-from annotator.project import Project, database
+from annotator.project import Project, database, salvage
 from tests.project.samples import SHAPE, box, outlined, recording
 
 
@@ -249,6 +251,53 @@ def test_a_frame_whose_pixels_two_structures_claim_is_mended(project: Project, t
     with Project.open(tmp_path / "out") as after:
         assert after.check().is_sound
         assert {key: after.label(key) for key in labels} == labels
+
+
+class Circle:
+    """A damaged table whose pages lead back to rows that came already, and then nowhere."""
+
+    description = (("rowid_",), ("structure",))
+
+    def execute(self, _: str, after: tuple[int]) -> Circle:
+        self.after = after[0]
+        return self
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        yield from ((row, "one") for row in (5, 6, 7) if row > self.after)
+        yield 1, "one"
+        raise sqlite3.DatabaseError("malformed")
+
+
+def test_pages_that_lead_back_are_read_once() -> None:
+    lost: list[str] = []
+    rows = list(salvage._readable(cast(sqlite3.Connection, Circle()), "labels", lost))
+    assert len(rows) == 4
+    assert lost
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE labels SET origin = 'drwn' WHERE clip_id = 2",
+        "UPDATE labels SET structure = 'won' || structure WHERE clip_id = 2",
+        "UPDATE labels SET frame = 99 WHERE clip_id = 2",
+        "UPDATE labels SET time = '2026-1\\-23' WHERE clip_id = 2",
+        "UPDATE labels SET inside = 'text' WHERE clip_id = 2",
+        "UPDATE labels SET author = 3.5 WHERE clip_id = 2",
+        "UPDATE operations SET time = 'soon' WHERE revision = 3",
+        "UPDATE operations SET kind = x'00' WHERE revision = 3",
+        "UPDATE snapshots SET step = 'many'",
+    ],
+)
+def test_damaged_values_cost_their_row_alone(filled: Project, tmp_path: Path, change: str) -> None:
+    damage(filled.path, change)
+    with suppress(CorruptProject), Project.open(filled.path) as project:
+        project.check()
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert saved.labels >= 58
+    with Project.open(tmp_path / "out") as after:
+        assert after.check().is_sound
+        assert after.label(FrameKey("c6", 0))["one"] == outlined(box(6, 2))
 
 
 def test_a_lost_clip_takes_its_labels_and_no_others(filled: Project, tmp_path: Path) -> None:
