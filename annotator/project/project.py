@@ -210,6 +210,8 @@ class Project(LabelWriter):
         added: list[Added] = []
         new: list[tuple[Clip, adding.Incoming]] = []
         try:
+            # It may have been closed while the frames came.
+            self._refuse_read_only()
             for one in incoming:
                 is_named = patients_are_named or one.pixels in twins
                 known = adding.known_clip(clips.values(), one, of_same_patient=is_named)

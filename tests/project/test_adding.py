@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy.engine import Connection
 
-from annotator.core.errors import BadInput
+from annotator.core.errors import BadInput, ProjectError
 from annotator.core.identity import Split
 from annotator.core.plugin_types import Recording
 from annotator.project import Project
@@ -64,6 +64,20 @@ def test_an_import_that_is_interrupted_at_its_commit_is_whole_or_nothing(
     with Project.open(project.path) as again:
         assert again.check().is_sound
         assert len(again.clips()) == len(files(again)) == len(before) + is_late
+
+
+def test_nothing_comes_into_a_project_that_was_closed_meanwhile(project: Project) -> None:
+    before = files(project)
+
+    def closing() -> Iterator[tuple[Recording, Split]]:
+        project.close()
+        yield recording(project, seed=1), Split.TRAIN
+
+    with pytest.raises(ProjectError, match="the project was closed, so nothing can be changed"):
+        project.add_clips(closing(), author="ann")
+    assert files(project) == before
+    with Project.open(project.path) as again:
+        assert len(again.clips()) == 1
 
 
 def test_a_patient_in_two_splits_keeps_all_out(project: Project) -> None:
