@@ -88,7 +88,10 @@ def _marker(path: Path, harvest: _Harvest) -> Marker:
 
 def survey(path: Path) -> str:
     """What :func:`salvage` would find, as a sentence."""
-    harvest = _harvest(path)
+    try:
+        harvest = _harvest(path)
+    except OSError as error:
+        return f"what can still be read could not be counted ({error.strerror})."
     files = tuple((path / "clips").glob("*.h5"))
     sound = sum(verify(file) is None for file in files)
     return f"{len(harvest.rows['labels'])} label revisions and {sound} of {len(files)} clip files can still be read."

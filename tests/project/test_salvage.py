@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -94,6 +96,16 @@ def test_a_damaged_database_is_refused_and_salvaged(filled: Project, tmp_path: P
     with Project.open(tmp_path / "out") as after:
         assert after.check().is_sound
         assert len(after.clips()) == 31
+
+
+def test_damage_is_told_where_there_is_no_room_to_count_it(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (filled.path / "annotations.sqlite").write_bytes(b"not a database" * 1000)
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    with pytest.raises(CorruptProject, match=r"is damaged .* could not be counted \(No space left on device\)"):
+        Project.open(filled.path)
 
 
 @pytest.mark.parametrize("damage", ["overwritten", "gone"])
