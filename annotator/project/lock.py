@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +65,9 @@ class WriterLock:
     def release(self) -> None:
         """Give the lock back; harmless where it was never had."""
         if self._lock.is_locked:
-            (self._folder / "writer.json").unlink(missing_ok=True)
+            # The lock decides: a note that cannot be deleted only names who had it.
+            with suppress(OSError):
+                (self._folder / "writer.json").unlink()
             self._lock.release()
 
 

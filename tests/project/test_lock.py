@@ -58,3 +58,14 @@ def test_network_shares_are_told_by_the_nearest_mount(
 def test_the_holder_is_written_down(project: Project) -> None:
     holder = json.loads((project.path / "writer.json").read_text())
     assert set(holder) == {"user", "host", "pid", "since"}
+
+
+def test_a_folder_that_may_not_be_written_any_more_is_let_go(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        project.close()
+    with Project.open(project.path) as again:
+        assert not again.is_read_only
