@@ -312,6 +312,8 @@ class Project(LabelWriter):
     def remove_patient(self, patient: str, *, author: str = "") -> Removed:
         """Erase a patient's frames, labels and history; mark the snapshots that saw them.
 
+        Frames that an interrupted import left of the patient go too.
+
         Parameters
         ----------
         patient
@@ -322,16 +324,16 @@ class Project(LabelWriter):
         Raises
         ------
         UnknownName
-            Where no clip is of this patient.
+            Where nothing is of this patient.
         ReadOnlyProject, ProjectError
             Where the project cannot be written; or, once the patient is removed, where traces cannot be deleted yet.
         """
         self._refuse_read_only()
         with self._lock:
-            clips = removal.clips_of(self._session, self.clips(), patient)
+            clips, strays = removal.found_of(self._session, self.clips(), patient)
             revision = self.data_revision + 1
             keys = tuple(sorted(FrameKey(c.name, f) for c in clips for f in self._state.cells.get(c.name, {})))
-            removed = removal.erase(self._session, clips, revision=revision, author=author)
+            removed = removal.erase(self._session, clips, strays=strays, revision=revision, author=author)
             for clip in clips:
                 self._session.frames.forget(clip.content_hash)
             self.refresh()

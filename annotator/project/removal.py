@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from annotator.core.errors import CorruptProject, ProjectError, UnknownName
 from annotator.core.identity import Clip
 from annotator.project import schema
 from annotator.project.durable import fsync_folder, storage_errors
+from annotator.project.frames import read_header_text
+from annotator.project.headers import parse_header
 from annotator.project.history import add_operation
 from annotator.project.rows import utc_now
 from annotator.project.session import CHECKPOINT, Session
@@ -25,23 +28,46 @@ from annotator.project.tainting import mark_snapshots
 from annotator.project.values import Removed
 
 
-def clips_of(session: Session, clips: Sequence[Clip], patient: str) -> tuple[Clip, ...]:
-    """Clips of a patient, by original key or pseudonym.
+def found_of(session: Session, clips: Sequence[Clip], patient: str) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
+    """Clips of a patient, by original key or pseudonym, and names of files that an interrupted import left of them.
 
     Raises
     ------
     UnknownName
-        Where there is none.
+        Where there is neither.
     """
     wanted = {patient, session.pseudonymiser.key(patient)}
     found = tuple(c for c in clips if c.header.patient in wanted)
-    if not found:
+    named = {session.clip_file(c.content_hash) for c in clips}
+    unnamed = sorted({*(session.path / "clips").glob("*.h5")} - named)
+    strays = tuple(file.name for file in unnamed if _patient_of(file) in wanted)
+    if not found and not strays:
         raise UnknownName("patient", patient)
-    return found
+    return found, strays
 
 
-def erase(session: Session, clips: Sequence[Clip], *, revision: int, author: str) -> Removed:
+def _patient_of(file: Path) -> str | None:
+    try:
+        return parse_header(read_header_text(file)).patient
+    except ProjectError:
+        return None
+
+
+def erase(
+    session: Session, clips: Sequence[Clip], *, strays: Sequence[str] = (), revision: int, author: str
+) -> Removed:
     """Delete every row of some clips and mark the snapshots that saw them.
+
+    Parameters
+    ----------
+    session
+        The project.
+    clips
+        What to erase.
+    strays
+        Names of files of frames that go with them, though no clip has them.
+    revision, author
+        Of the change.
 
     Raises
     ------
@@ -60,11 +86,11 @@ def erase(session: Session, clips: Sequence[Clip], *, revision: int, author: str
         connection.execute(sa.delete(schema.clips).where(table.id.in_(ids)))
         _delete_empty(connection, operations)
         add_operation(connection, revision, "remove", is_undoable=False, author=author, time=utc_now())
-        files = [{"file": session.clip_file(c.content_hash).name} for c in clips]
+        files = [*(session.clip_file(c.content_hash).name for c in clips), *strays]
         # An earlier removal of the same frames may wait to be finished.
-        waiting = schema.erasures.c.file.in_([one["file"] for one in files])
+        waiting = schema.erasures.c.file.in_(files)
         connection.execute(sa.delete(schema.erasures).where(waiting))
-        connection.execute(sa.insert(schema.erasures), files)
+        connection.execute(sa.insert(schema.erasures), [{"file": file} for file in files])
     return Removed(names, sum(c.header.n_frames for c in clips), labels, tainted)
 
 

@@ -26,6 +26,8 @@ from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import TRAINED_FACT, Commit, Project, database, lock, schema
 from annotator.project.database import Database
+from annotator.project.frames import place, stage_frames
+from annotator.project.headers import header_text
 from tests.project.samples import PROTOCOL, SHAPE, box, outlined, recording
 
 ABSENT = Assign("two", StructureLabel(LabelStatus.ABSENT))
@@ -413,6 +415,21 @@ def test_a_clip_that_is_imported_again_outlives_a_removal_that_is_finished_later
         assert again.read_frame(KEY).shape == SHAPE
         with again._session.database.read() as connection:
             assert connection.execute(sa.select(schema.erasures)).all() == []
+
+
+@pytest.mark.parametrize("has_clip", [False, True])
+def test_frames_that_an_interrupted_import_left_go_with_their_patient(project: Project, has_clip: bool) -> None:
+    if has_clip:
+        project.add_clip(recording(project, "other", patient="P2", seed=1), author="ann")
+    header = replace(recording(project, "left", patient="P2").header, n_frames=1)
+    staged = stage_frames(project.path / "clips", header, [np.full(SHAPE, 7, np.uint8)], header_text(header))
+    left = project.path / "clips" / f"{staged.content_hash}.h5"
+    place(staged, left)
+    assert project.remove_patient("P2").clips == (("other",) if has_clip else ())
+    assert not left.exists()
+    assert project.check().is_sound
+    with pytest.raises(UnknownName):
+        project.remove_patient("P2")
 
 
 def test_a_patient_who_came_again_is_removed_again_before_the_first_removal_is_finished(
