@@ -18,7 +18,7 @@ from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import schema
-from annotator.project.frames import Staged, place, stage_frames, verify
+from annotator.project.frames import Staged, place, stage_frames, verify, with_header
 from annotator.project.headers import header_text
 from annotator.project.history import add_operation
 from annotator.project.rows import NOTHING_SAID, plan_import, utc_now
@@ -135,7 +135,7 @@ def discard_or_repair(session: Session, known: Clip, staged: Staged) -> bool:
         staged.part.unlink(missing_ok=True)
         return False
     session.frames.forget(known.content_hash)
-    place(staged, path)
+    place(with_header(staged, known.header, header_text(known.header)), path)
     return True
 
 

@@ -130,6 +130,28 @@ def _sync(part: Path) -> None:
         os.fsync(file.fileno())
 
 
+def with_header(staged: Staged, header: ClipHeader, text: str) -> Staged:
+    """Staged frames under another header of the same size, as where a copy of a clip came under another name.
+
+    Parameters
+    ----------
+    staged
+        Is gone afterwards.
+    header, text
+        As in :func:`stage_frames`.
+
+    Raises
+    ------
+    ProjectError
+        Where the disk is full or refuses.
+    """
+    try:
+        with storage_errors(staged.part.parent), h5py.File(staged.part, "r", locking=False) as file:
+            return stage_frames(staged.part.parent, header, iter(file["frames"]), text)
+    finally:
+        staged.part.unlink(missing_ok=True)
+
+
 def place(staged: Staged, path: Path) -> None:
     """Rename a staged file into its place, durably.
 

@@ -182,7 +182,7 @@ def _keep_clips(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
         names.add(name)
         kept.append({"id": clip_id, "name": name, "content_hash": content_hash, "added_revision": 1})
         harvest.lost.append(f"Clip '{name}' was found again by its file; its labels are lost.")
-    harvest.rows["clips"] = [{**row, "patient": headers[row["content_hash"]].patient} for row in kept]
+    harvest.rows["clips"] = [{"patient": headers[row["content_hash"]].patient, **row} for row in kept]
 
 
 def _keep_details(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:

@@ -89,6 +89,21 @@ def test_importing_again_repairs_a_damaged_clip(project: Project) -> None:
     assert project.check().is_sound
 
 
+def test_a_clip_that_a_copy_repairs_is_still_its_patient_s(project: Project, tmp_path: Path) -> None:
+    before = project.clips()
+    file = next((project.path / "clips").iterdir())
+    file.write_bytes(file.read_bytes()[:500])
+    added = project.add_clip(recording(project, "copy", patient="backup"), author="ann")
+    assert (added.clip, added.is_new) == (before[0], False)
+    assert [path.name for path in (project.path / "clips").iterdir()] == [file.name]
+    project.close()
+    (project.path / "annotations.sqlite").unlink()
+    Project.salvage(project.path, tmp_path / "out")
+    with Project.open(tmp_path / "out") as after:
+        assert after.clips() == before
+        assert after.check().is_sound
+
+
 def test_equal_stems_get_numbers(project: Project) -> None:
     names = [project.add_clip(recording(project, seed=s), author="ann").clip.name for s in (1, 2)]
     assert names == ["clip~2", "clip~3"]
