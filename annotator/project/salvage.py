@@ -35,12 +35,14 @@ from annotator.project.mending import (
     sound_details,
     undone_no_more,
 )
+from annotator.project.pages import scattered_rows
 from annotator.project.rows import utc_now
 from annotator.project.session import MARKER, MARKER_FACT, Marker, make_folder, parse_marker, read_marker
 from annotator.project.values import Salvaged
 
 _LONGEST_GAP: Final = 2**20
 _DATABASE: Final = "annotations.sqlite"
+_SCATTERED: Final = (schema.operations, schema.clips, schema.clip_details, schema.labels, schema.facts)
 
 
 @dataclass(slots=True)
@@ -110,7 +112,28 @@ def _harvest(path: Path) -> _Harvest:
                 if len(read) > len(harvest.rows[table.name]):
                     harvest.lost.append(f"Some rows of '{table.name}' are damaged.")
             harvest.rows["clips"] += _indexed_clips(raw, {row["id"] for row in harvest.rows["clips"]})
+        if harvest.lost:
+            _add_scattered(harvest, (Path(scratch) / _DATABASE).read_bytes())
     return harvest
+
+
+def _add_scattered(harvest: _Harvest, data: bytes) -> None:
+    """Rows that a damaged page led to; of models none, since a mark on them may be newer than what is found."""
+    tables = {len(table.columns): table for table in _SCATTERED}
+    keys = {t.name: [column.name for column in t.primary_key] for t in _SCATTERED}
+    known = {name: {tuple(row[k] for k in key) for row in harvest.rows[name]} for name, key in keys.items()}
+    for number, values in scattered_rows(data):
+        table = tables.get(len(values))
+        if table is None:
+            continue
+        row = dict(zip(table.columns.keys(), values, strict=True))
+        key = keys[table.name]
+        if len(key) == 1 and row[key[0]] is None:
+            row[key[0]] = number
+        place = tuple(row[k] for k in key)
+        if fits(table, row) and place not in known[table.name]:
+            known[table.name].add(place)
+            harvest.rows[table.name].append(row)
 
 
 def _indexed_clips(raw: sqlite3.Connection, known: Collection[int]) -> list[Row]:

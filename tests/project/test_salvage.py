@@ -180,6 +180,30 @@ def test_labels_outlive_the_table_of_clips(filled: Project, tmp_path: Path) -> N
         assert after.label(FrameKey("c6", 0))["one"] == outlined(box(6, 2))
 
 
+@pytest.mark.parametrize("table", ["labels", "clip_details", None])
+def test_a_damaged_page_that_leads_to_rows_costs_none_of_them(
+    filled: Project, tmp_path: Path, table: str | None
+) -> None:
+    with Project.open(filled.path) as project:
+        for number in range(1, 31):
+            edits = [Assign("two", outlined(box(number % 9, 12)))]
+            project.commit(FrameKey(f"c{number}", 0), edits, author="a longer name " * 10)
+        labels = {key: project.label(key) for key in project.all_statuses()}
+    file = filled.path / "annotations.sqlite"
+    page = 1
+    with closing(sqlite3.connect(file)) as raw:
+        if table is not None:
+            (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    data = bytearray(file.read_bytes())
+    data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    file.write_bytes(data)
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels) == (31, 90)
+    with Project.open(tmp_path / "out") as after:
+        assert after.check().is_sound
+        assert {key: after.label(key) for key in labels} == labels
+
+
 def test_a_clip_that_is_found_again_gets_no_details_of_another(project: Project, tmp_path: Path) -> None:
     for number in (2, 3):
         project.add_clip(recording(project, f"c{number}", patient=f"P{number}", seed=number), author="ann")
