@@ -5,6 +5,7 @@ Every patient is in one split, no pixel is claimed twice, and nothing is undone 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import SimpleNamespace
@@ -61,6 +62,15 @@ def _is_readable(row: Row) -> bool:
     except CorruptProject:
         return False
     return row["split"] in tuple(Split)
+
+
+def metrics_problem(snapshot: Row) -> str | None:
+    """What is wrong with the metrics of a snapshot; None where they can be read back."""
+    try:
+        json.loads(snapshot["metrics"])
+    except ValueError as error:
+        return f"Snapshot {snapshot['id']}: its metrics are damaged ({error})."
+    return None
 
 
 def is_sound_label(row: Row, header: ClipHeader) -> bool:

@@ -31,6 +31,7 @@ from annotator.project.mending import (
     fits,
     is_sound_label,
     lost_changes,
+    metrics_problem,
     missing_details,
     sound_details,
     undone_no_more,
@@ -229,7 +230,7 @@ def _keep_snapshots(path: Path, out: Path, harvest: _Harvest) -> None:
     kept = []
     for row in harvest.rows["snapshots"]:
         source = path / "snapshots" / row["file"]
-        problem = snapshot_problem(row["id"], source, row["sha256"])
+        problem = snapshot_problem(row["id"], source, row["sha256"]) or metrics_problem(row)
         if problem is None:
             shutil.copyfile(source, out / "snapshots" / row["file"])
             kept.append(row)

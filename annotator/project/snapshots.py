@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from annotator.core.errors import CorruptProject
 from annotator.project import schema
 from annotator.project.durable import write_whole
 from annotator.project.rows import utc_now
@@ -36,6 +37,8 @@ def read_snapshots(session: Session) -> tuple[Snapshot, ...]:
 
     Raises
     ------
+    CorruptProject
+        Where a snapshot's metrics are damaged.
     ProjectError
         Where the database is damaged or refuses.
     """
@@ -45,12 +48,19 @@ def read_snapshots(session: Session) -> tuple[Snapshot, ...]:
 
 
 def _from_row(folder: Path, row: Any) -> Snapshot:
+    try:
+        metrics = json.loads(row.metrics)
+    except (ValueError, TypeError) as error:
+        raise CorruptProject(
+            f"{folder.parent}: the metrics of snapshot {row.id} are damaged ({error}); 'annotator check PROJECT "
+            "--salvage OUT' copies the rest into a new project."
+        ) from error
     return Snapshot(
         row.id,
         row.step,
         row.data_revision,
         row.recipe,
-        json.loads(row.metrics),
+        metrics,
         row.is_validated,
         folder / row.file,
         row.sha256,

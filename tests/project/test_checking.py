@@ -39,6 +39,9 @@ def test_a_sound_project_has_no_problem(project: Project) -> None:
         ("UPDATE labels SET clip_id = 77", (), "rows refer to rows that are missing"),
         ("UPDATE snapshots SET sha256 = 'x'", (), "not the one that was published"),
         ("UPDATE snapshots SET file = 'x'", (), "cannot be read"),
+        ("UPDATE snapshots SET metrics = '{'", (), "the metrics of snapshot 1 are damaged"),
+        ("UPDATE labels SET time = '2026-1\\-23'", (), "a value cannot be read"),
+        ("UPDATE labels SET inside = 'text'", (), "cannot be decompressed"),
     ],
 )
 def test_each_kind_of_damage_is_named(project: Project, sql: str, values: tuple[bytes, ...], said: str) -> None:

@@ -323,6 +323,7 @@ def test_pages_that_lead_back_are_read_once() -> None:
         "UPDATE operations SET time = 'soon' WHERE revision = 3",
         "UPDATE operations SET kind = x'00' WHERE revision = 3",
         "UPDATE snapshots SET step = 'many'",
+        "UPDATE snapshots SET metrics = '{'",
     ],
 )
 def test_damaged_values_cost_their_row_alone(filled: Project, tmp_path: Path, change: str) -> None:
