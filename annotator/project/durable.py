@@ -81,6 +81,9 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise _from_os(path, error) from error
     except DBAPIError as error:
         raise from_database(path, error) from error
+    except UnicodeDecodeError as error:
+        # The database speaks of its damage in the damaged words.
+        raise _damaged(path, str(error)) from error
 
 
 def _from_os(path: Path, error: OSError) -> ProjectError:
@@ -109,11 +112,15 @@ def from_database(path: Path, error: DBAPIError) -> ProjectError:
     if "locked" in lowered:
         return ProjectError(f"{path}: another program holds the annotation database; close it and try again.")
     if isinstance(error, DatabaseError) and any(word in lowered for word in _MALFORMED):
-        return CorruptProject(
-            f"{path}: the annotation database is damaged ({text}); 'annotator check PROJECT --salvage OUT' copies "
-            "what can still be read into a new project."
-        )
+        return _damaged(path, text)
     return ProjectError(f"{path}: the annotation database refused ({text}); nothing was changed.")
+
+
+def _damaged(path: Path, text: str) -> CorruptProject:
+    return CorruptProject(
+        f"{path}: the annotation database is damaged ({text}); 'annotator check PROJECT --salvage OUT' copies "
+        "what can still be read into a new project."
+    )
 
 
 def _full(path: Path) -> ProjectError:

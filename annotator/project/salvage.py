@@ -141,7 +141,7 @@ def _indexed_clips(raw: sqlite3.Connection, known: Collection[int]) -> list[Row]
     """Clips whose row is lost and whose name and content hash still stand in the indexes of the two."""
     found: dict[str, dict[int, str]] = {"name": {}, "content_hash": {}}
     for column, values in found.items():
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, UnicodeDecodeError):
             values.update(raw.execute(f"SELECT id, {column} FROM clips ORDER BY {column}"))
     names, hashes = found.values()
     numbers = sorted((names.keys() & hashes.keys()) - set(known))
@@ -171,7 +171,7 @@ def _readable(raw: sqlite3.Connection, table: str, lost: list[str]) -> Iterator[
                 seen.add(last)
                 yield dict(zip(names[1:], row[1:], strict=True))
             return
-        except (sqlite3.Error, OverflowError) as error:
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
             if gap == 0:
                 lost.append(f"Some rows of '{table}' could not be read ({error}).")
             gap = max(1, gap * 2)

@@ -98,6 +98,16 @@ def test_a_damaged_database_is_refused_and_salvaged(filled: Project, tmp_path: P
         assert len(after.clips()) == 31
 
 
+def test_a_database_whose_tables_are_misspelt_is_damaged_and_salvaged(filled: Project, tmp_path: Path) -> None:
+    file = filled.path / "annotations.sqlite"
+    file.write_bytes(file.read_bytes().replace(b"CREATE TABLE labels", b"CR\xe9ATE TABLE labels"))
+    for read_only in (False, True):
+        with pytest.raises(CorruptProject, match="the annotation database is damaged"):
+            Project.open(filled.path, read_only=read_only)
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels) == (31, 60)
+
+
 def test_damage_is_told_where_there_is_no_room_to_count_it(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
