@@ -16,7 +16,8 @@ from annotator.core.errors import CorruptProject, ProjectError, ReadOnlyProject
 PART: Final = ".part"
 """Suffix of a file that is being written; leftovers are deleted when a writer opens the project."""
 
-_MALFORMED: Final = ("malformed", "not a database", "no such table", "no such column")
+_MALFORMED: Final = ("malformed", "not a database", "no such table", "no such column", "could not decode")
+_LONGEST_REASON: Final = 120
 
 
 def fsync_folder(folder: Path) -> None:
@@ -117,8 +118,9 @@ def from_database(path: Path, error: DBAPIError) -> ProjectError:
 
 
 def _damaged(path: Path, text: str) -> CorruptProject:
+    reason = " ".join(text.split())[:_LONGEST_REASON]
     return CorruptProject(
-        f"{path}: the annotation database is damaged ({text}); 'annotator check PROJECT --salvage OUT' copies "
+        f"{path}: the annotation database is damaged ({reason}); 'annotator check PROJECT --salvage OUT' copies "
         "what can still be read into a new project."
     )
 

@@ -96,7 +96,7 @@ def _value(kind: int, raw: bytes) -> Any:
     if kind in _INTEGERS:
         return int.from_bytes(raw, "big", signed=True)
     if kind >= 12:
-        return raw.decode() if kind % 2 else raw
+        return raw.decode(errors="replace") if kind % 2 else raw
     match kind:
         case 0:
             return None

@@ -107,6 +107,7 @@ def _harvest(path: Path) -> _Harvest:
             if (path / (_DATABASE + suffix)).is_file():
                 shutil.copyfile(path / (_DATABASE + suffix), Path(scratch) / (_DATABASE + suffix))
         with closing(sqlite3.connect(Path(scratch) / _DATABASE)) as raw:
+            raw.text_factory = _text
             for table in schema.metadata.sorted_tables:
                 read = list(_readable(raw, table.name, harvest.lost))
                 harvest.rows[table.name] = [row for row in read if fits(table, row)]
@@ -116,6 +117,11 @@ def _harvest(path: Path) -> _Harvest:
         if harvest.lost:
             _add_scattered(harvest, (Path(scratch) / _DATABASE).read_bytes())
     return harvest
+
+
+def _text(data: bytes) -> str:
+    # A letter of an author's name is not worth a contour.
+    return data.decode(errors="replace")
 
 
 def _add_scattered(harvest: _Harvest, data: bytes) -> None:

@@ -108,6 +108,16 @@ def test_a_database_whose_tables_are_misspelt_is_damaged_and_salvaged(filled: Pr
     assert (saved.clips, saved.labels) == (31, 60)
 
 
+def test_a_damaged_letter_of_a_name_costs_no_label(filled: Project, tmp_path: Path) -> None:
+    damage(filled.path, "UPDATE labels SET author = CAST(x'61e96e' AS TEXT) WHERE clip_id = 7")
+    with pytest.raises(CorruptProject, match=r"the annotation database is damaged .*--salvage OUT"):
+        Project.open(filled.path)
+    assert Project.salvage(filled.path, tmp_path / "out").labels == 60
+    with Project.open(tmp_path / "out") as after:
+        assert after.statuses("c6")[0]["one"].author == "a\ufffdn"
+        assert after.label(FrameKey("c6", 0))["one"] == outlined(box(6, 2))
+
+
 def test_damage_is_told_where_there_is_no_room_to_count_it(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
