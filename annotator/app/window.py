@@ -22,6 +22,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.project import Project
 from annotator.settings import UserSettings, save_settings
 from annotator.ui.dialogs import AuthorDialog, Choice, NewProjectDialog, ShortcutsDialog
+from annotator.ui.drops import accept_as_copy, dropped_paths, has_files
 from annotator.ui.start_page import StartPage
 from annotator.ui.style import apply_style, icon
 from annotator.viewer.state import Tool
@@ -343,14 +344,13 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files where a project is open."""
-        can_copy = bool(event.possibleActions() & Qt.DropAction.CopyAction)
-        if self.session is not None and event.mimeData().hasUrls() and can_copy:
-            _accept_as_copy(event)
+        if self.session is not None and has_files(event):
+            accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Offer dropped files for import."""
-        paths = tuple(Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
-        _accept_as_copy(event)
+        paths = dropped_paths(event)
+        accept_as_copy(event)
         if paths:
             # The program that they come from stands still until the drop is over, and a question takes its time.
             QTimer.singleShot(0, lambda: self._with(lambda session: session.transfer.ask_import(paths)))
@@ -365,9 +365,3 @@ class MainWindow(QMainWindow):
         if isinstance(application, QApplication):
             application.focusChanged.disconnect(self._on_focus_changed)
         event.accept()
-
-
-def _accept_as_copy(event: QDropEvent) -> None:
-    """Take what is dropped as a copy: a program that offered to move it must not delete the original."""
-    event.setDropAction(Qt.DropAction.CopyAction)
-    event.accept()

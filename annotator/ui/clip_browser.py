@@ -122,6 +122,8 @@ class ClipBrowser(QWidget):
         self._filter.setPlaceholderText("Filter by clip, patient, view, domain…")
         self._filter.setAccessibleName("Filter clips")
         self._filter.setClearButtonEnabled(True)
+        # Files that are dropped here are to be imported; a line would take them for text, and for moved.
+        self._filter.setAcceptDrops(False)
         self._tree = self._make_tree()
         self._summary = label(role="quiet", is_wrapped=True)
         layout = QVBoxLayout(self)

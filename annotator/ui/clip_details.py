@@ -69,6 +69,7 @@ class ClipDetailsPanel(QWidget):
         box.activated.connect(self.domain_done)
         line = box.lineEdit()
         if line is not None:
+            line.setAcceptDrops(False)
             line.editingFinished.connect(self._on_domain)
             line.returnPressed.connect(self.domain_done)
         return box

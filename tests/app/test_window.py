@@ -369,6 +369,13 @@ def test_dropped_files_are_copied_and_asked_about_when_the_drop_is_over(
     qtbot.waitUntil(lambda: asked == [(tmp_path / "one.dcm",)])
 
 
+def test_files_that_are_dropped_on_a_line_of_text_are_the_windows(window: MainWindow) -> None:
+    page = session_of(window).page
+    lines = [line for panel in (page.clips, page.details) for line in panel.findChildren(QLineEdit)]
+    assert len(lines) == 2
+    assert not any(line.acceptDrops() for line in lines), "a line would say that the files were moved into it"
+
+
 def test_the_recipe_is_shown_and_changed_in_the_learners_window(
     qtbot: Any, window: MainWindow, suggesting: Any
 ) -> None:

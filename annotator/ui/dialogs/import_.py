@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Final
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QListWidget, QPlainTextEdit, QWidget
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QPlainTextEdit,
+    QWidget,
+)
 
 from annotator.core.identity import PatientFrom, Split
 from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
+from annotator.ui.drops import accept_as_copy, dropped_paths, has_files
 from annotator.ui.style import TIGHT
 
 _FROM_FILE = "as the file says"
@@ -75,10 +85,7 @@ class ImportDialog(FormDialog):
         self.patients.addItems(list(_PATIENTS))
         self.patients.setToolTip("Pictures and video name no patient; a model is judged on patients it never saw")
         self.add_field("Patients", self.patients)
-        self.domain = QComboBox()
-        self.domain.setEditable(True)
-        self.domain.addItems([_FROM_FILE, *domains])
-        self.domain.setToolTip("Scanner, vendor or hospital: what the model must not mistake for anatomy")
+        self.domain = _domain_box(domains)
         self.add_field("Domain (scanner, vendor or hospital)", self.domain)
         self.view = QComboBox()
         self.view.addItems([_FROM_FILE, *views])
@@ -101,6 +108,7 @@ class ImportDialog(FormDialog):
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self._on_remove)
+        self.setAcceptDrops(True)
         self.show_warnings(())
         self.add_paths(paths)
 
@@ -128,6 +136,16 @@ class ImportDialog(FormDialog):
         known = set(self.paths())
         self.list.addItems([str(p) for p in dict.fromkeys(paths) if p not in known])
         self._on_listed()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if has_files(event):
+            accept_as_copy(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """List what was dropped."""
+        accept_as_copy(event)
+        self.add_paths(dropped_paths(event))
 
     def _on_listed(self) -> None:
         """A manifest alone says patient, domain, view and part of each row itself."""
@@ -186,3 +204,13 @@ class ImportDialog(FormDialog):
         dialog = cls(domains, views, paths=paths, parent=parent)
         dialog.show_warnings(warnings)
         return asked(dialog, dialog.value)
+
+
+def _domain_box(domains: tuple[str, ...]) -> QComboBox:
+    box = QComboBox()
+    box.setEditable(True)
+    box.addItems([_FROM_FILE, *domains])
+    box.setToolTip("Scanner, vendor or hospital: what the model must not mistake for anatomy")
+    for line in box.findChildren(QLineEdit):
+        line.setAcceptDrops(False)
+    return box

@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QPlainTextEdit
+from qtpy.QtWidgets import QLineEdit, QPlainTextEdit
 
 from annotator.core.identity import Split
 from annotator.ui.dialogs import ImportDialog, ImportRequest
@@ -21,6 +22,21 @@ def test_files_domain_and_view_make_a_value(qtbot: QtBot, tmp_path: Path) -> Non
     QTest.keyClick(dialog.view, Qt.Key.Key_Down)
     dialog.domain.setEditText("  vendor-new ")
     assert dialog.value() == ImportRequest((clip, tmp_path), "vendor-new", "a4c")
+
+
+def test_files_that_are_dropped_are_listed(qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = ImportDialog((), ())
+    qtbot.addWidget(dialog)
+    carried = QMimeData()
+    carried.setUrls([QUrl.fromLocalFile(str(tmp_path / "clip.avi"))])
+    how = (carried, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    move, copy = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
+    entering = QDragEnterEvent(QPoint(9, 9), move | copy, *how)
+    dialog.dragEnterEvent(entering)
+    dropped = QDropEvent(QPointF(9, 9), move | copy, *how)
+    dialog.dropEvent(dropped)
+    assert (entering.isAccepted(), dropped.dropAction(), dialog.paths()) == (True, copy, (tmp_path / "clip.avi",))
+    assert not any(line.acceptDrops() for line in dialog.findChildren(QLineEdit))
 
 
 def test_what_tells_the_patients_is_chosen_where_no_manifest_says_it(qtbot: QtBot, tmp_path: Path) -> None:
