@@ -80,8 +80,10 @@ class MessageBar(QFrame):
 
     def withdraw(self, action: MessageAction) -> None:
         """Take the messages with this button away, since it would do nothing any more."""
-        self._messages = [m for m in self._messages if m.action is not action]
-        self._show_first()
+        kept = [m for m in self._messages if m.action is not action]
+        if kept != self._messages:
+            self._messages = kept
+            self._show_first()
 
     def _show_first(self) -> None:
         if not self._messages:

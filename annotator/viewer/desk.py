@@ -14,9 +14,9 @@ from annotator.core.protocols import LabelProtocol
 from annotator.engine.messages import Suggestion
 from annotator.project import Project
 from annotator.viewer.colours import suggestion_codes
-from annotator.viewer.ledger import Ledger
+from annotator.viewer.ledger import Ledger, NotSaved
 from annotator.viewer.resolve import FrameView, resolve
-from annotator.viewer.state import Message, MessageLevel
+from annotator.viewer.state import Message, MessageAction, MessageLevel
 from annotator.viewer.suggestion_store import SuggestionStore
 
 _VIEWS_KEPT = 64
@@ -174,4 +174,5 @@ class Desk:
         if isinstance(error, ReadOnlyProject):
             self.warn(READ_ONLY)
         else:
-            self.say(Message(str(error), MessageLevel.ERROR))
+            action = MessageAction.SAVE if isinstance(error, NotSaved) else MessageAction.NONE
+            self.say(Message(str(error), MessageLevel.ERROR, action))

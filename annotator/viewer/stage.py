@@ -261,7 +261,13 @@ class Stage:
             names |= touched
         if newest is not None:
             self._show_changes(names)
+            self._withdraw_not_saved()
         return newest
+
+    def _withdraw_not_saved(self) -> None:
+        """Take back that something is not saved, once nothing waits."""
+        if not self.desk.ledger.unsaved:
+            self.signals.withdrawn.emit(MessageAction.SAVE)
 
     def _note_commit(self, commit: Commit) -> None:
         """Keep a commit for the GUI thread; this runs in whichever thread made it."""

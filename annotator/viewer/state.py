@@ -266,6 +266,7 @@ class MessageAction(StrEnum):
 
     NONE = ""
     RETRY = "Retry"
+    SAVE = "Save now"
     SHOW_SUGGESTIONS = "Show them all the same"
 
 

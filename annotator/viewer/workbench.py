@@ -122,6 +122,7 @@ class Workbench(Stage):
             self.desk.forget(dropped)
             self._navigate(dropped)
             self._show_frame()
+            self._withdraw_not_saved()
             return
         self._travel(lambda: self.project.undo(author=self.desk.ledger.author), "There is nothing to undo.")
 
@@ -188,6 +189,8 @@ class Workbench(Stage):
         match action:
             case MessageAction.RETRY:
                 self.resume_training()
+            case MessageAction.SAVE:
+                self.save_waiting()
             case MessageAction.SHOW_SUGGESTIONS:
                 self.show_suggestions_of_test_clip()
             case MessageAction.NONE:

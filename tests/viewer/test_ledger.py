@@ -16,7 +16,7 @@ from annotator.core.status import LabelStatus, Origin
 from annotator.engine.messages import SuggestionsReady
 from annotator.project import Project
 from annotator.viewer.ledger import Change, Ledger
-from annotator.viewer.state import CellState, Message, MessageLevel
+from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel
 from annotator.viewer.workbench import Workbench
 from tests.viewer.conftest import box, suggestion
 
@@ -68,6 +68,27 @@ def test_a_stroke_is_kept_whatever_the_project_refuses_in_mid_session(
     inside = project.label(KEY)["lv"].inside
     assert inside is not None
     assert np.array_equal(inside, LEFT)
+
+
+def test_what_was_not_saved_is_tried_again_by_a_button_that_goes_with_it(
+    bench: Workbench, project: Project, refuse: Any, draw: Any
+) -> None:
+    shown: list[Message] = []
+    bench.signals.message.connect(shown.append)
+    bench.signals.withdrawn.connect(lambda gone: shown.__setitem__(slice(None), [m for m in shown if m.action != gone]))
+    refuse(ProjectError("The disk is full."))
+    draw(LEFT)
+    bench.take_action(MessageAction.SAVE)
+    assert {message.action for message in shown} == {MessageAction.SAVE}
+    refuse(None)
+    bench.take_action(MessageAction.SAVE)
+    assert (shown, bench.desk.ledger.unsaved) == ([], ())
+    assert project.statuses("clip0")[0]["lv"].status is LabelStatus.DRAFT
+    refuse(ProjectError("The disk is full."))
+    draw(RIGHT)
+    assert shown
+    bench.undo()
+    assert not shown, "what was undone need not be saved any more"
 
 
 def test_corrections_that_wait_keep_where_they_came_from(
