@@ -204,6 +204,7 @@ class Workbench(Stage):
         Where none runs, since the project's recipe cannot be followed, the project remembers it for the next time.
         """
         if self._engine is not None:
+            self.signals.withdrawn.emit(MessageAction.RETRY)
             self.send(UseRecipe(recipe))
         elif self.project.is_read_only:
             self.desk.warn(self.board.view.headline)

@@ -543,6 +543,8 @@ def test_an_error_that_can_be_tried_again_goes_where_it_is(bench: Workbench) -> 
     bench.signals.withdrawn.connect(withdrawn.append)
     bench.resume_training()
     assert withdrawn == [MessageAction.RETRY]
+    bench.use_recipe("supervised")
+    assert withdrawn == [MessageAction.RETRY, MessageAction.RETRY], "another recipe is another try"
 
 
 def test_frames_next_to_the_one_on_screen_are_made_ready_at_rest(bench: Workbench, monkeypatch: Any) -> None:
