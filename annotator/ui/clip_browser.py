@@ -25,6 +25,7 @@ from annotator.viewer.state import ClipRow
 
 _DONE: Final = "#2fc796"
 _SPLIT_BADGES: Final = {"validation": ("VAL", "#f2c14e"), "test": ("TEST", "#d58bb8")}
+_DRAFT_BADGE: Final = ("DRAFT", "#f0e442")
 
 
 class ClipDelegate(QStyledItemDelegate):
@@ -82,8 +83,7 @@ def _paint_clip(painter: QPainter, area: QRect, row: ClipRow) -> None:
     count = f"{row.labelled_frames} / {row.n_frames}"
     painter.drawText(second, right, count)
     room = area.width() - metrics.horizontalAdvance(count) - GAP
-    if row.split in _SPLIT_BADGES:
-        word, tint = _SPLIT_BADGES[row.split]
+    for word, tint in _badges(row):
         painter.setPen(QColor(tint))
         painter.drawText(second.adjusted(0, 0, room - area.width(), 0), right, word)
         room -= metrics.horizontalAdvance(word) + GAP
@@ -95,6 +95,12 @@ def _paint_clip(painter: QPainter, area: QRect, row: ClipRow) -> None:
     if row.labelled_frames and row.n_frames:
         share = min(1.0, row.labelled_frames / row.n_frames)
         painter.fillRect(bar.left(), bar.top(), max(2, round(share * bar.width())), 4, QColor(_DONE))
+
+
+def _badges(row: ClipRow) -> tuple[tuple[str, str], ...]:
+    """Words and colours, from the right."""
+    split = (_SPLIT_BADGES[row.split],) if row.split in _SPLIT_BADGES else ()
+    return (*split, _DRAFT_BADGE) if row.draft_frames else split
 
 
 class ClipBrowser(QWidget):

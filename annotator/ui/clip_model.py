@@ -23,7 +23,13 @@ _PATIENT_ID: Final = 0
 def clip_words(row: ClipRow) -> str:
     """Progress of a clip in words, for tooltips and screen readers."""
     facts = ", ".join(f for f in (row.view, row.domain, row.split) if f)
-    return f"{row.name}: {row.labelled_frames} of {row.n_frames} frames labelled ({facts})"
+    drafts = f", drafts in {row.draft_frames}" if row.draft_frames else ""
+    return f"{row.name}: {row.labelled_frames} of {row.n_frames} frames labelled{drafts} ({facts})"
+
+
+def _draft_word(row: ClipRow) -> str:
+    """What the filter finds clips with drafts by."""
+    return "draft" if row.draft_frames else ""
 
 
 class ClipModel(QAbstractItemModel):
@@ -123,7 +129,7 @@ class ClipModel(QAbstractItemModel):
             case _ if role == ROW_ROLE:
                 return row
             case _ if role == FILTER_ROLE:
-                return " ".join((row.name, row.patient, row.view, row.domain, row.split))
+                return " ".join((row.name, row.patient, row.view, row.domain, row.split, _draft_word(row)))
         return None
 
     def _patient_data(self, index: _Index, role: int) -> Any:

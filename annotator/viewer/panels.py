@@ -8,7 +8,7 @@ from typing import Any
 
 from annotator.core.identity import FrameKey
 from annotator.viewer.desk import Desk
-from annotator.viewer.rows import clip_details, clip_row, structure_rows, timeline_rows
+from annotator.viewer.rows import clip_details, clip_row, has_draft, structure_rows, timeline_rows
 from annotator.viewer.signals import WorkbenchSignals
 from annotator.viewer.state import ClipRow, TimelineRow, TimelineState, ToolState
 from annotator.viewer.training_board import TrainingBoard
@@ -90,6 +90,20 @@ class Panels:
             for clip in desk.project.clips()
         }
         self._emit("clips", tuple(self._clips.values()))
+
+    def first_draft(self) -> FrameKey | None:
+        """The first frame, in the order of the list, of which a draft was left."""
+        name = next((row.name for row in self._clips.values() if row.draft_frames), None)
+        if name is None:
+            return None
+        cells = self._desk.project.statuses(name)
+        return FrameKey(name, min(frame for frame, said in cells.items() if has_draft(said)))
+
+    def drafts_sentence(self) -> str:
+        """That drafts were left, for whoever is shown the first of them."""
+        n = sum(row.draft_frames for row in self._clips.values())
+        where = "A draft was left here" if n == 1 else f"Drafts were left in {n} frames, the first of them here"
+        return f"{where}. The model does not learn from a draft: draw on, or finish it with Enter."
 
     def update_clips(self, names: Iterable[str]) -> None:
         """Some clips changed; one that is new or gone makes the whole list anew."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Spacing, SpacingStatus
 from annotator.core.protocols import LabelProtocol
+from annotator.core.status import LabelStatus
 from annotator.core.words import counted
 from annotator.engine.messages import QueueItem
 from annotator.project import Cell
@@ -127,7 +128,8 @@ def timeline_rows(
 
 def clip_row(clip: Clip, cells: Iterable[Mapping[str, Cell]], protocol: LabelProtocol, *, is_current: bool) -> ClipRow:
     """A clip's line in the browser, from the statuses of its frames."""
-    per_frame = [sum(s in protocol.ids and c.status.is_finished for s, c in frame.items()) for frame in cells]
+    frames = tuple(cells)
+    per_frame = [sum(s in protocol.ids and c.status.is_finished for s, c in frame.items()) for frame in frames]
     return ClipRow(
         name=clip.name,
         patient=clip.header.patient,
@@ -138,7 +140,13 @@ def clip_row(clip: Clip, cells: Iterable[Mapping[str, Cell]], protocol: LabelPro
         labelled=sum(per_frame),
         labelled_frames=sum(n > 0 for n in per_frame),
         is_current=is_current,
+        draft_frames=sum(has_draft(frame) for frame in frames),
     )
+
+
+def has_draft(cells: Mapping[str, Cell]) -> bool:
+    """Whether one of a frame's labels is not finished."""
+    return any(cell.status is LabelStatus.DRAFT for cell in cells.values())
 
 
 def clip_details(clip: Clip, protocol: LabelProtocol, domains: Iterable[str]) -> ClipDetails:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from napari.components import ViewerModel
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.status import LabelStatus
 from annotator.engine.messages import Command, Look
 from annotator.project import Commit, Project
 from annotator.viewer.brush import Brush
@@ -21,6 +20,7 @@ from annotator.viewer.panels import Panels
 from annotator.viewer.patience import Patience
 from annotator.viewer.pen import only_pen_up
 from annotator.viewer.resolve import mark_array
+from annotator.viewer.rows import has_draft
 from annotator.viewer.scene import Scene
 from annotator.viewer.signals import WorkbenchSignals
 from annotator.viewer.state import Message, MessageAction, MessageLevel, Tool, ToolState
@@ -77,15 +77,23 @@ class Stage:
         """Show the project: its clips, the first of them, and every panel."""
         self.panels.load_clips()
         self.use_tool(Tool.MOVE if self.project.is_read_only else Tool.BRUSH)
-        clips = self.project.clips()
-        if clips:
-            self.open_clip(clips[0].name)
-        else:
-            self._show_clip()
+        self._open_first()
         self.panels.push_training()
         self.panels.push_queue()
         for note in self.project.notes:
             self.desk.warn(note)
+
+    def _open_first(self) -> None:
+        """Go on at a draft that was left, else begin with the first clip."""
+        draft, clips = self.panels.first_draft(), self.project.clips()
+        if draft is not None:
+            self.open_clip(draft.clip, draft.frame)
+            if not self.project.is_read_only:
+                self.desk.tell(self.panels.drafts_sentence())
+        elif clips:
+            self.open_clip(clips[0].name)
+        else:
+            self._show_clip()
 
     def close(self) -> bool:
         """Save what waits, the stroke under the pen too, and let go of project and canvas; whether all is saved."""
@@ -378,16 +386,14 @@ class Stage:
         self._push_tool()
 
     def _push_tool(self) -> None:
-        has_draft = self.desk.clip is not None and any(
-            cell.status is LabelStatus.DRAFT
-            for cell in self.desk.ledger.cells(self.desk.clip.name).get(self.desk.frame, {}).values()
-        )
+        clip = self.desk.clip
+        can_finish = clip is not None and has_draft(self.desk.ledger.cells(clip.name).get(self.desk.frame, {}))
         shown = replace(self.tool, are_suggestions_hidden=self.tool.are_suggestions_hidden or self.desk.is_blind)
         if self.project.is_read_only:
             self.panels.push_tool(replace(shown, can_draw=False))
             return
         undo, redo = self.project.undo_sentence or "", self.project.redo_sentence or ""
-        self.panels.push_tool(replace(shown, undo=undo, redo=redo, can_finish=has_draft))
+        self.panels.push_tool(replace(shown, undo=undo, redo=redo, can_finish=can_finish))
 
     def _try(self, action: Callable[[], object]) -> bool:
         """Run; an error becomes a message. Whether it succeeded."""

@@ -73,7 +73,7 @@ class TimelineState:
 
 @dataclass(frozen=True, slots=True)
 class ClipRow:
-    """One clip in the browser; ``labelled`` counts finished (frame, structure) labels."""
+    """One clip in the browser; ``labelled`` counts finished (frame, structure) labels, ``draft_frames`` what is not."""
 
     name: str
     patient: str
@@ -84,6 +84,7 @@ class ClipRow:
     labelled: int
     labelled_frames: int
     is_current: bool
+    draft_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)

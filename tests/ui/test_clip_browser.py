@@ -75,10 +75,11 @@ def test_two_thousand_clips_keep_selection_and_scroll_position(browser: ClipBrow
     assert len(browser.findChildren(QWidget)) < 30, "no widget per row"
 
 
-def test_the_filter_finds_clips_by_any_fact(browser: ClipBrowser, clip_row: MakeRow, qtbot: QtBot) -> None:
-    browser.show_state((clip_row("apple"), replace(clip_row("pear", patient="p2"), domain="Hospital")))
+@pytest.mark.parametrize("typed", ["hospi", "draft"])
+def test_the_filter_finds_clips_by_any_fact(browser: ClipBrowser, clip_row: MakeRow, qtbot: QtBot, typed: str) -> None:
+    browser.show_state((clip_row("apple"), replace(clip_row("pear", patient="p2"), domain="Hospital", draft_frames=1)))
     (line,) = browser.findChildren(QLineEdit)
-    QTest.keyClicks(line, "hospi")
+    QTest.keyClicks(line, typed)
     qtbot.waitUntil(lambda: tree(browser).model().rowCount() == 1)
     assert leaf(browser, 0, 0).data() == "pear"
     line.clear()

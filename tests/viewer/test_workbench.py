@@ -21,7 +21,7 @@ from annotator.engine.messages import Look, SuggestionsGone, SuggestionsReady, T
 from annotator.engine.recipes import remembered_recipe
 from annotator.project import Project
 from annotator.viewer.patience import REST_S
-from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, Tool
+from annotator.viewer.state import CellState, ClipRow, Message, MessageAction, MessageLevel, Tool
 from annotator.viewer.workbench import Workbench
 from tests.viewer.conftest import Pen
 
@@ -567,3 +567,18 @@ def test_frames_next_to_the_one_on_screen_are_made_ready_at_rest(bench: Workbenc
         bench.pump()
     assert asked == [3, 1]
     assert heard == []
+
+
+def test_a_project_is_opened_at_the_draft_that_was_left(bench: Workbench, project: Project, draw: Draw) -> None:
+    bench.open_clip("clip1", 2)
+    draw(LEFT)
+    again = Workbench(project, ViewerModel(), author="Ada")
+    heard, clips = messages(again), list[tuple[ClipRow, ...]]()
+    again.signals.clips.connect(clips.append)
+    again.start()
+    assert again.desk.key == FrameKey("clip1", 2)
+    assert "finish it with Enter" in heard[-1].sentence
+    assert {row.name: row.draft_frames for row in clips[-1]} == {"clip0": 0, "clip1": 1}
+    again.finish()
+    again.close()
+    assert not any(row.draft_frames for row in clips[-1])
