@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
@@ -20,23 +20,27 @@ _TICK: Final = 7.0
 class Ruler(QWidget):
     """Shows a picture and the line that a drag drew on it; each end of the line can be dragged again.
 
-    Emits ``measured(float)``, the line's length in pixels of the picture, while it is drawn.
+    Emits ``measured(float)``, the line's length in widths of a pixel, while it is drawn.
 
     Parameters
     ----------
     picture
         (H, W) or (H, W, 3) uint8.
+    aspect
+        How many widths of a pixel its height is.
     """
 
     measured = Signal(float)
 
-    def __init__(self, picture: NDArray[np.uint8]) -> None:
+    def __init__(self, picture: NDArray[np.uint8], *, aspect: float = 1.0) -> None:
         super().__init__()
         height, width = picture.shape[:2]
         kind = QImage.Format.Format_Grayscale8 if picture.ndim == 2 else QImage.Format.Format_RGB888
         data = np.ascontiguousarray(picture)
         # The copy does not need the array any more.
         self._image = QImage(data.data, width, height, data.strides[0], kind).copy()
+        # In widths of a pixel, as the ends of the line are.
+        self._size = QSizeF(width, height * aspect)
         self._line: tuple[QPointF, QPointF] | None = None
         self._is_held = False
         self.setMinimumSize(_SIZE)
@@ -46,7 +50,7 @@ class Ruler(QWidget):
 
     @property
     def length(self) -> float:
-        """Of the line, in pixels of the picture; 0 where there is none."""
+        """Of the line, in widths of a pixel; 0 where there is none."""
         if self._line is None:
             return 0.0
         along = self._line[1] - self._line[0]
@@ -94,20 +98,20 @@ class Ruler(QWidget):
 
     def _place(self) -> QRectF:
         """Where the picture is, as large as fits."""
-        scale = min(self.width() / self._image.width(), self.height() / self._image.height())
-        width, height = scale * self._image.width(), scale * self._image.height()
+        scale = min(self.width() / self._size.width(), self.height() / self._size.height())
+        width, height = scale * self._size.width(), scale * self._size.height()
         return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
 
     def _to_picture(self, at: QPointF) -> QPointF:
-        """A place of the widget in pixels of the picture, or the nearest one within it."""
+        """A place of the widget in the picture, or the nearest one within it."""
         place = self._place()
-        scale = place.width() / self._image.width()
+        scale = place.width() / self._size.width()
         x, y = (at.x() - place.x()) / scale, (at.y() - place.y()) / scale
-        return QPointF(min(max(x, 0.0), self._image.width()), min(max(y, 0.0), self._image.height()))
+        return QPointF(min(max(x, 0.0), self._size.width()), min(max(y, 0.0), self._size.height()))
 
     def _to_widget(self, at: QPointF) -> QPointF:
         place = self._place()
-        scale = place.width() / self._image.width()
+        scale = place.width() / self._size.width()
         return QPointF(place.x() + scale * at.x(), place.y() + scale * at.y())
 
     def _other_end(self, at: QPointF) -> QPointF:

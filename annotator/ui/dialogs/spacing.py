@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,15 +35,22 @@ class SpacingQuestion:
     picture: NDArray[np.uint8]
 
 
-def spacing_from_distance(pixels: float, mm: float) -> Spacing:
-    """Square pixels of which ``pixels`` make ``mm`` millimetres; both must be positive.
+def spacing_from_distance(pixels: float, mm: float, *, aspect: float = 1.0) -> Spacing:
+    """The pixels of which ``pixels`` beside each other make ``mm`` millimetres; both must be positive.
+
+    Parameters
+    ----------
+    pixels, mm
+        The distance.
+    aspect
+        How many widths of a pixel its height is.
 
     Raises
     ------
     AnnotatorError
         Where the quotient is not positive and finite.
     """
-    return Spacing(mm / pixels, mm / pixels)
+    return Spacing(aspect * mm / pixels, mm / pixels)
 
 
 class ConfirmSpacingDialog(FormDialog):
@@ -51,6 +59,7 @@ class ConfirmSpacingDialog(FormDialog):
     def __init__(self, question: SpacingQuestion, *, parent: QWidget | None = None) -> None:
         super().__init__("Pixel size", question.why, accept="Use this size", parent=parent)
         self._size = question.picture.shape[:2]
+        self._aspect = question.proposed.y / question.proposed.x if question.proposed else 1.0
         self.mm_y = self._make_box(question.proposed.y if question.proposed else 0.0, "Millimetres per pixel, down")
         self.mm_x = self._make_box(question.proposed.x if question.proposed else 0.0, "Millimetres per pixel, across")
         grid = QGridLayout()
@@ -80,7 +89,7 @@ class ConfirmSpacingDialog(FormDialog):
 
     def _make_distance(self, picture: NDArray[np.uint8]) -> QGroupBox:
         group = QGroupBox("Or drag a line along a distance that you know, such as two marks of the depth scale")
-        self.ruler = Ruler(picture)
+        self.ruler = Ruler(picture, aspect=self._aspect)
         self.pixels = DecimalBox("Distance in pixels")
         self.pixels.setRange(0.0, 20000.0)
         self.pixels.setDecimals(1)
@@ -93,7 +102,9 @@ class ConfirmSpacingDialog(FormDialog):
         self.mm.valueChanged.connect(self._on_distance)
         row = QHBoxLayout()
         row.setSpacing(TIGHT)
-        for widget in (self.pixels, label("px are"), self.mm, label("mm")):
+        is_square = math.isclose(self._aspect, 1.0, rel_tol=0.01)
+        words = "px are" if is_square else "widths of a pixel are"
+        for widget in (self.pixels, label(words), self.mm, label("mm")):
             row.addWidget(widget)
         row.addStretch(1)
         column = QVBoxLayout(group)
@@ -127,7 +138,7 @@ class ConfirmSpacingDialog(FormDialog):
     def _on_distance(self) -> None:
         """The size follows the distance as soon as both of its figures are there."""
         if self.pixels.value() > 0 and self.mm.value() > 0:
-            spacing = spacing_from_distance(self.pixels.value(), self.mm.value())
+            spacing = spacing_from_distance(self.pixels.value(), self.mm.value(), aspect=self._aspect)
             self.mm_y.setValue(spacing.y)
             self.mm_x.setValue(spacing.x)
 

@@ -50,6 +50,20 @@ def test_a_line_along_a_known_distance_gives_the_size(qtbot: QtBot, drag: Callab
     assert dialog.value().x == dialog.value().y == pytest.approx(40 * scale / 120, abs=1e-3)
 
 
+def test_pixels_that_are_not_square_keep_their_shape(qtbot: QtBot, drag: Callable[..., None]) -> None:
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is doubted.", Spacing(0.3, 0.15), PICTURE))
+    qtbot.addWidget(dialog)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    dialog.mm.setValue(40)
+    scale = min(dialog.ruler.width() / 600, dialog.ruler.height() / 800)
+    for first, along in ((QPoint(-60, -50), QPoint(0, 100)), (QPoint(-30, 10), QPoint(100, 0))):
+        start = dialog.ruler.rect().center() + first
+        drag(dialog.ruler, start, start + along)
+        assert dialog.value().x == pytest.approx(40 * scale / 100, abs=1e-3)
+        assert dialog.value().y == pytest.approx(2 * dialog.value().x, abs=2e-4)
+
+
 @pytest.fixture
 def _german() -> Iterator[None]:
     before = QLocale()
