@@ -20,7 +20,7 @@ from annotator.app.session import Session, open_session
 from annotator.app.shortcuts import ACTIONS, MENU_KEYS, action_keys, changed_keys, keys_in_use
 from annotator.core.errors import AnnotatorError
 from annotator.project import Project
-from annotator.settings import UserSettings, save_settings
+from annotator.settings import UserSettings, save_changes
 from annotator.ui.dialogs import AuthorDialog, Choice, NewProjectDialog, ShortcutsDialog
 from annotator.ui.drops import accept_as_copy, dropped_paths, has_files
 from annotator.ui.start_page import StartPage
@@ -48,7 +48,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, settings: UserSettings, *, on_demo: Callable[[], Path] | None = None) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings = self._stored = settings
         self.session: Session | None = None
         self._on_demo = on_demo
         self._is_waiting = False
@@ -334,9 +334,10 @@ class MainWindow(QMainWindow):
             self.complain(f"{path}: the picture cannot be written; choose another folder.")
 
     def save_settings(self) -> None:
-        """Write the settings; a failure is said, and nothing else is lost."""
+        """Write what changed in the settings; a failure is said, and nothing else is lost."""
         try:
-            save_settings(self.settings)
+            save_changes(self.settings, since=self._stored)
+            self._stored = self.settings
         except AnnotatorError as error:
             self.complain(str(error))
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from annotator.core.errors import BadInput
 
+_RECENT_KEPT = 10
+
 
 def _login_name() -> str:
     try:
@@ -45,9 +47,11 @@ class UserSettings(BaseModel):
 
     def with_recent(self, project: Path) -> UserSettings:
         """The settings with a project moved to the front of the recent ones."""
-        name = str(project.resolve())
-        kept = tuple(p for p in self.recent_projects if p != name)
-        return self.model_copy(update={"recent_projects": (name, *kept)[:10]})
+        return self.model_copy(update={"recent_projects": _recent((str(project.resolve()),), self.recent_projects)})
+
+
+def _recent(newer: tuple[str, ...], older: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*newer, *older)))[:_RECENT_KEPT]
 
 
 def settings_path() -> Path:
@@ -90,3 +94,28 @@ def save_settings(settings: UserSettings) -> None:
         aside.replace(path)
     except OSError as error:
         raise BadInput(path, f"the settings cannot be written ({error.strerror})", "free the folder") from None
+
+
+def save_changes(settings: UserSettings, *, since: UserSettings) -> None:
+    """Write what changed over what is stored by now, which may be another window's.
+
+    Parameters
+    ----------
+    settings
+        As they are.
+    since
+        As they were when they were loaded or last written.
+
+    Raises
+    ------
+    BadInput
+        Where the folder cannot be written.
+    """
+    changed = {name: value for name, value in settings if value != getattr(since, name)}
+    try:
+        stored = load_settings() if settings_path().exists() else settings
+    except BadInput:
+        stored = settings
+    if "recent_projects" in changed:
+        changed["recent_projects"] = _recent(settings.recent_projects, stored.recent_projects)
+    save_settings(stored.model_copy(update=changed))
