@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import Clip, FrameKey, Split
+from annotator.core.identity import FrameKey
 from annotator.engine.frames import FrameBook
 from annotator.engine.learning import Learning
 from annotator.engine.machine import Signal, transition
@@ -34,6 +34,7 @@ from annotator.engine.messages import (
 from annotator.engine.options import SessionOptions
 from annotator.engine.overview import Overview
 from annotator.engine.recipes import remember_recipe
+from annotator.engine.roles import must_unlearn
 from annotator.engine.serving import LookServed
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.status import StatusClock, log_to, sentence_for, sentence_of, stop_logging
@@ -174,7 +175,7 @@ class TrainingSession:
             changed = self._book.note_change(keys, clips)
             self._suggester.note_change(changed, self._book.clips)
             self._overview.note_change(changed)
-            if _must_unlearn(before, self._book.clips, taught):
+            if must_unlearn(before, self._book.clips, taught):
                 self._forget_what_was_learnt()
             self._follow_labels()
 
@@ -397,21 +398,3 @@ class TrainingSession:
         """What to show of the learner now."""
         status = self._learning.status(self._state, self.sentence, snapshot=self._suggester.server.snapshot)
         return replace(status, warnings=self.warnings)
-
-
-def _must_unlearn(before: Mapping[str, Clip], now: Mapping[str, Clip], taught: Collection[str]) -> bool:
-    """Whether a clip is gone, or became one for tests, or one for validation whose labels taught.
-
-    Parameters
-    ----------
-    before, now
-        All clips by name.
-    taught
-        Names of the clips whose labels were learnt from.
-    """
-    known = {clip.pixels for clip in before.values() if clip.split is not Split.TEST}
-    return any(
-        name not in now
-        or (now[name].split.sets_apart(clip.split) and (now[name].split is Split.TEST or name in taught))
-        for name, clip in before.items()
-    ) or any(clip.split is Split.TEST and clip.pixels in known for name, clip in now.items() if name not in before)

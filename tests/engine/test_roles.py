@@ -12,6 +12,7 @@ from annotator.engine.roles import (
     MAX_UNLABELLED_PER_CLIP,
     chosen_validation,
     labelled_patients,
+    must_unlearn,
     nearest_first,
     plan_frames,
     spread,
@@ -155,3 +156,31 @@ def test_a_picture_of_a_held_patient_trains_under_no_other(split: Split) -> None
     plan = plan_frames([held, twin, other], finished, held=(held.header.patient,))
     assert {key.clip for key in (*plan.labelled, *plan.unlabelled)} == {"b"}
     assert {key.clip for key in plan.validation} == {"h"}
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "taught", "must"),
+    [
+        (Split.TRAIN, Split.TRAIN, True, False),
+        (Split.TRAIN, Split.TEST, False, True),
+        (Split.VALIDATION, Split.TEST, False, True),
+        (Split.TRAIN, Split.VALIDATION, True, True),
+        (Split.TRAIN, Split.VALIDATION, False, False),
+        (Split.TEST, Split.TRAIN, True, False),
+        (Split.TEST, Split.VALIDATION, True, False),
+    ],
+)
+def test_what_is_set_apart_is_unlearnt_where_it_taught(was: Split, becomes: Split, *, taught: bool, must: bool) -> None:
+    before = {"c": replace(clip("c", "p", was, 2), content_hash="a" * 64)}
+    now = {"c": replace(before["c"], split=becomes)}
+    assert must_unlearn(before, now, {"c"} if taught else set()) is must
+
+
+@pytest.mark.parametrize(("was", "must"), [(Split.TRAIN, True), (Split.VALIDATION, True), (Split.TEST, False)])
+def test_a_test_clip_of_a_known_picture_and_a_clip_that_is_gone_are_unlearnt(was: Split, *, must: bool) -> None:
+    known = replace(clip("c", "p1", was, 2), content_hash="a" * 64)
+    twin = replace(clip("t", "p2", Split.TEST, 2), content_hash=twin_hash("a" * 64, "p" + "0" * 12))
+    before = {"c": known}
+    assert must_unlearn(before, {"c": known, "t": twin}, ()) is must
+    assert not must_unlearn(before, {"c": known, "t": replace(twin, content_hash="b" * 64)}, ())
+    assert must_unlearn(before, {}, ())
