@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from annotator.core.errors import AnnotatorError, IncompatibleWeights
+from annotator.core.errors import IncompatibleWeights
 from annotator.engine.checkpoints import SessionFacts, read_checkpoint, write_checkpoint
 from annotator.engine.frames import FrameBook
 from annotator.engine.lineage import LINEAGE, newest_lineage, reliability_of
 from annotator.engine.messages import RunState, SnapshotPublished, TrainingStatus, Trouble
 from annotator.engine.schedule import Schedule
-from annotator.engine.starting import models_to_try
+from annotator.engine.starting import first_usable
 from annotator.engine.status import Meter
 from annotator.engine.trainer_protocol import ServedModel, TrainerProtocol, Workshop
-from annotator.project.checking import refuse_damaged
 
 if TYPE_CHECKING:
     from annotator.project import Project, Snapshot
@@ -136,18 +135,14 @@ class Learning:
 
     def _start_from_weights(self, trainer: TrainerProtocol) -> None:
         """Start from the newest snapshot that fits, else from the starting weights, else from nothing."""
-        self._start = {}
-        for weights, snapshot in models_to_try(self._project, self._starting_weights):
-            try:
-                if snapshot is not None:
-                    refuse_damaged(snapshot)
-                known = self._workshop.start_from(trainer, weights)
-                digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-                self._start = {"file": weights.name, "sha256": digest, "knows": list(known)}
-            except AnnotatorError:
-                _LOG.exception("Training cannot start from %s.", weights)
-            else:
-                return
+
+        def begin(weights: Path) -> Mapping[str, Any]:
+            known = self._workshop.start_from(trainer, weights)
+            digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+            return {"file": weights.name, "sha256": digest, "knows": list(known)}
+
+        found, _ = first_usable(self._project, self._starting_weights, begin)
+        self._start = {} if found is None else found[0]
 
     # --- pieces of work -------------------------------------------------------------------------------
 

@@ -1,31 +1,61 @@
-"""The weights that ship: which of them serve a project without a model, and which its training begins at."""
+"""Which model serves a project, and which its training begins at: one of its own, else one that ships."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.protocols import LabelProtocol
+from annotator.project.checking import refuse_damaged
 from annotator.registry import resource
 
 if TYPE_CHECKING:
     from annotator.learn.weights import WeightsHeader
     from annotator.project import Project, Snapshot
 
+_LOG = logging.getLogger(__name__)
 
-def models_to_try(project: Project, starting_weights: Path | None) -> Iterator[tuple[Path, Snapshot | None]]:
-    """Where a project's model may come from, best first: its snapshots that are not marked, then the starting weights.
+T = TypeVar("T")
+
+
+def first_usable(
+    project: Project, starting_weights: Path | None, use: Callable[[Path], T]
+) -> tuple[tuple[T, int] | None, list[str]]:
+    """Use the newest snapshot that can be used and is not marked, else the starting weights, else nothing.
 
     Parameters
     ----------
     project
         Has the snapshots.
     starting_weights
-        Of no project.
+        Count as snapshot 0.
+    use
+        Takes the file of a model; raises an ``AnnotatorError`` where it cannot be used.
+
+    Returns
+    -------
+    tuple or None
+        What ``use`` gave, and the snapshot's id.
+    list of str
+        One plain sentence for each file that was passed over.
     """
+    passed_over: list[str] = []
+    for file, snapshot in _models(project, starting_weights):
+        try:
+            if snapshot is not None:
+                refuse_damaged(snapshot)
+            return (use(file), 0 if snapshot is None else snapshot.id), passed_over
+        except AnnotatorError as error:
+            _LOG.exception("The model %s cannot be used.", file)
+            passed_over.append(f"A model is passed over: {error}")
+    return None, passed_over
+
+
+def _models(project: Project, starting_weights: Path | None) -> Iterator[tuple[Path, Snapshot | None]]:
     yield from ((snapshot.file, snapshot) for snapshot in reversed(project.snapshots()) if not snapshot.is_tainted)
     if starting_weights is not None:
         yield starting_weights, None

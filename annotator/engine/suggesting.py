@@ -14,9 +14,8 @@ from annotator.engine.familiarity import STRANGE_SENTENCE
 from annotator.engine.messages import Event, SuggestionsReady, Trouble
 from annotator.engine.serving import Server
 from annotator.engine.shelf import ImageShelf
-from annotator.engine.starting import models_to_try
+from annotator.engine.starting import first_usable
 from annotator.engine.trainer_protocol import ServedModel, Workshop
-from annotator.project.checking import refuse_damaged
 
 if TYPE_CHECKING:
     from annotator.project import Project
@@ -60,7 +59,7 @@ class Suggester:
 
     def use_newest(self) -> list[Event]:
         """Serve with the newest model that can be read; what to tell of those that cannot."""
-        found, passed_over = newest_model(self._project, self._workshop, self._starting_weights)
+        found, passed_over = first_usable(self._project, self._starting_weights, self._workshop.model)
         if found is not None:
             self.server.use(*found)
         return [Trouble(sentence, can_retry=False) for sentence in passed_over]
@@ -140,36 +139,3 @@ def clip_of(key: FrameKey, clips: Mapping[str, Clip]) -> Clip:
     if clip is None or not 0 <= key.frame < clip.header.n_frames:
         raise AnnotatorError(f"The project has no frame {key.frame} of a clip called '{key.clip}'.")
     return clip
-
-
-def newest_model(
-    project: Project, workshop: Workshop, starting_weights: Path | None
-) -> tuple[tuple[ServedModel, int] | None, list[str]]:
-    """The newest snapshot that can be read and is not marked as tainted, else the starting weights, else nothing.
-
-    Parameters
-    ----------
-    project
-        Has the snapshots.
-    workshop
-        Loads them.
-    starting_weights
-        Serve as snapshot 0.
-
-    Returns
-    -------
-    tuple or None
-        The model and its snapshot id.
-    list of str
-        One plain sentence for each file that was passed over.
-    """
-    passed_over: list[str] = []
-    for file, snapshot in models_to_try(project, starting_weights):
-        try:
-            if snapshot is not None:
-                refuse_damaged(snapshot)
-            return (workshop.model(file), snapshot.id if snapshot is not None else 0), passed_over
-        except AnnotatorError as error:
-            _LOG.exception("The model %s cannot serve.", file)
-            passed_over.append(f"A model is passed over: {error}")
-    return None, passed_over
