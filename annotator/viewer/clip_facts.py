@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from annotator.core.errors import AnnotatorError
-from annotator.core.identity import Clip, ClipHeader, Spacing, SpacingStatus
+from annotator.core.identity import ClipHeader, Spacing, SpacingStatus
 from annotator.viewer.desk import Desk
 
 
@@ -48,14 +47,9 @@ class ClipFacts:
         other.discard(frame)
         self._write(replace(header, ed_frames=tuple(sorted(ed)), es_frames=tuple(sorted(es))))
 
-    def _clip(self) -> Clip:
-        if self._desk.clip is None:
-            raise AnnotatorError("No clip is open; choose one at the left, or import some.")
-        return self._desk.clip
-
     def _header(self) -> ClipHeader:
-        return self._clip().header
+        return self._desk.open_clip.header
 
     def _write(self, header: ClipHeader) -> None:
         if header != self._header():
-            self._desk.project.update_clip(self._clip().name, header, author=self._desk.ledger.author)
+            self._desk.project.update_clip(self._desk.open_clip.name, header, author=self._desk.ledger.author)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +12,21 @@ from numpy.typing import NDArray
 from annotator.core.errors import AnnotatorError, ReadOnlyProject
 from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.protocols import LabelProtocol
+from annotator.core.status import LabelStatus
 from annotator.engine.messages import Suggestion
 from annotator.project import Project
 from annotator.viewer.colours import suggestion_codes
 from annotator.viewer.ledger import Ledger, NotSaved
 from annotator.viewer.resolve import FrameView, resolve
+from annotator.viewer.rows import has_draft
 from annotator.viewer.state import Message, MessageAction, MessageLevel
 from annotator.viewer.suggestion_store import SuggestionStore
 
 _VIEWS_KEPT = 64
 _DEFAULT_INTERVAL_MS = 40.0
 
-READ_ONLY = "The project is open read-only, so nothing can be changed."
+READ_ONLY: Final = "The project is open read-only, so nothing can be changed."
+NO_CLIP: Final = "No clip is open; choose one at the left, or import some."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,17 +73,27 @@ class Desk:
         return self.project.protocol
 
     @property
-    def key(self) -> FrameKey:
-        """The frame on screen.
+    def open_clip(self) -> Clip:
+        """The clip on screen.
 
         Raises
         ------
         AnnotatorError
-            Where no clip is open.
+            Where there is none.
         """
         if self.clip is None:
-            raise AnnotatorError("No clip is open; choose one at the left, or import some.")
-        return FrameKey(self.clip.name, self.frame)
+            raise AnnotatorError(NO_CLIP)
+        return self.clip
+
+    @property
+    def key(self) -> FrameKey:
+        """The frame on screen; raises as :attr:`open_clip` does."""
+        return FrameKey(self.open_clip.name, self.frame)
+
+    @property
+    def has_draft(self) -> bool:
+        """Whether a structure of the frame on screen is a draft."""
+        return self.clip is not None and has_draft(self.ledger.cells(self.clip.name).get(self.frame, {}))
 
     @property
     def spacing(self) -> Spacing | None:

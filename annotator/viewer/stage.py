@@ -12,7 +12,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.engine.messages import Command, Look
 from annotator.project import Commit, Project
 from annotator.viewer.brush import Brush
-from annotator.viewer.desk import READ_ONLY, Desk
+from annotator.viewer.desk import NO_CLIP, READ_ONLY, Desk
 from annotator.viewer.engine_port import EnginePort
 from annotator.viewer.labelling import Labelling
 from annotator.viewer.ledger import Ledger
@@ -20,7 +20,6 @@ from annotator.viewer.panels import Panels
 from annotator.viewer.patience import Patience
 from annotator.viewer.pen import only_pen_up
 from annotator.viewer.resolve import mark_array
-from annotator.viewer.rows import has_draft
 from annotator.viewer.scene import Scene
 from annotator.viewer.signals import WorkbenchSignals
 from annotator.viewer.state import Message, MessageAction, MessageLevel, Tool, ToolState
@@ -235,7 +234,7 @@ class Stage:
         """See :class:`~annotator.viewer.brush.StrokeListener`."""
         desk = self.desk
         if desk.clip is None or self.project.is_read_only:
-            desk.warn(READ_ONLY if desk.clip else "No clip is open; choose one at the left, or import some.")
+            desk.warn(READ_ONLY if desk.clip else NO_CLIP)
             return False
         if self.is_playing:
             self.toggle_playing()
@@ -386,14 +385,12 @@ class Stage:
         self._push_tool()
 
     def _push_tool(self) -> None:
-        clip = self.desk.clip
-        can_finish = clip is not None and has_draft(self.desk.ledger.cells(clip.name).get(self.desk.frame, {}))
         shown = replace(self.tool, are_suggestions_hidden=self.tool.are_suggestions_hidden or self.desk.is_blind)
         if self.project.is_read_only:
             self.panels.push_tool(replace(shown, can_draw=False))
             return
         undo, redo = self.project.undo_sentence or "", self.project.redo_sentence or ""
-        self.panels.push_tool(replace(shown, undo=undo, redo=redo, can_finish=can_finish))
+        self.panels.push_tool(replace(shown, undo=undo, redo=redo, can_finish=self.desk.has_draft))
 
     def _try(self, action: Callable[[], object]) -> bool:
         """Run; an error becomes a message. Whether it succeeded."""
