@@ -96,8 +96,7 @@ class Project(LabelWriter):
         """
         return salvage(Path(path), Path(out))
 
-    def refresh(self) -> None:
-        """Read again what another process may have written; for read-only projects."""
+    def _reload(self) -> None:
         with self._lock, self._session.database.read() as connection:
             self._state = load_state(connection)
             self._labels.clear()
@@ -336,7 +335,7 @@ class Project(LabelWriter):
             removed = removal.erase(self._session, clips, strays=strays, revision=revision, author=author)
             for clip in clips:
                 self._session.frames.forget(clip.content_hash)
-            self.refresh()
+            self._reload()
         self.committed.emit(Commit(revision, "remove", keys, (), removed.clips, "Removed a patient"))
         with self._lock:
             removal.finish_erasures(self._session)

@@ -51,6 +51,6 @@ def test_each_kind_of_damage_is_named(project: Project, sql: str, values: tuple[
         raw.execute(sql, values)
     # A status that does not exist is met on the way to the check, and again by it.
     with suppress(CorruptProject):
-        project.refresh()
+        project._reload()
     problems = project.check().problems
     assert any(said in problem for problem in problems), problems
