@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from annotator.core.errors import CorruptProject
@@ -16,9 +15,9 @@ from annotator.core.indexed import complete_values
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus, Origin
-from annotator.project import adding, checking, removal, schema
+from annotator.project import adding, checking, removal
 from annotator.project.database_url import refuse_password
-from annotator.project.headers import header_text, refuse_fixed_changes
+from annotator.project.headers import refuse_fixed_changes
 from annotator.project.history import add_operation
 from annotator.project.rows import utc_now
 from annotator.project.salvage import salvage, survey
@@ -289,18 +288,9 @@ class Project(LabelWriter):
 
     def _store_details(self, changed: Sequence[Clip], author: str) -> Commit:
         revision = self.data_revision + 1
-        rows = [
-            {
-                "clip_id": self._state.ids[c.name],
-                "revision": revision,
-                "split": c.split,
-                "header": header_text(c.header),
-            }
-            for c in changed
-        ]
         with self._session.database.write() as connection:
             add_operation(connection, revision, "clip", action="details", author=author, time=utc_now())
-            connection.execute(sa.insert(schema.clip_details), rows)
+            self._insert_details(connection, changed, revision)
             consequence = self._set_apart(connection, {c.name: c.split for c in changed})
         for clip in changed:
             self._state.put_clip(self._state.ids[clip.name], clip)

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from annotator.core.edits import Edit
 from annotator.core.errors import ProjectError, ReadOnlyProject, UnknownName
-from annotator.core.identity import FrameKey, Split
+from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
 from annotator.core.status import LabelStatus, Origin, Provenance
@@ -236,13 +236,19 @@ class LabelWriter(ProjectReader):
 
     def _take_patients_along(self, connection: Connection, revision: int) -> None:
         """Give clips that were imported since the split that their patient's other clips have from a revision on."""
-        clips, ids = self._state.clips, self._state.ids
+        clips = self._state.clips
         changed = {self._state.names[row.clip_id]: Split(row.split) for row in _written(connection, revision)[1]}
         splits = {clips[name].header.patient: split for name, split in changed.items()}
+        others = (clip for name, clip in clips.items() if clip.header.patient in splits and name not in changed)
+        moved = (replace(clip, split=splits[clip.header.patient]) for clip in others)
+        self._insert_details(connection, [clip for clip in moved if clip != clips[clip.name]], revision)
+
+    def _insert_details(self, connection: Connection, clips: Sequence[Clip], revision: int) -> None:
+        """Store headers and splits of clips that the project has."""
+        ids = self._state.ids
         rows = [
-            {"clip_id": ids[name], "revision": revision, "split": split.value, "header": header_text(clip.header)}
-            for name, clip in clips.items()
-            if (split := splits.get(clip.header.patient, clip.split)) is not clip.split and name not in changed
+            {"clip_id": ids[c.name], "revision": revision, "split": c.split.value, "header": header_text(c.header)}
+            for c in clips
         ]
         if rows:
             connection.execute(sa.insert(schema.clip_details), rows)
