@@ -1,0 +1,219 @@
+"""The writing half of a project, as far as clips go: they come, change and go again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
+from annotator.core.plugin_types import Recording
+from annotator.core.status import LabelStatus, Origin
+from annotator.project import adding, removal
+from annotator.project.headers import refuse_fixed_changes
+from annotator.project.history import add_operation
+from annotator.project.rows import utc_now
+from annotator.project.state import load_state
+from annotator.project.values import Added, Cell, Commit, Removed
+from annotator.project.writing import LabelWriter
+
+
+class ClipWriter(LabelWriter):
+    """Imports, edits and removals of clips; see :class:`LabelWriter` on threads."""
+
+    def add_clip(self, recording: Recording, *, author: str, split: Split = Split.TRAIN) -> Added:
+        """Add a clip with the labels that it brings; see :meth:`add_clips`.
+
+        Raises
+        ------
+        BadInput
+            Where the frames are not as declared, or the patient is in another split.
+        UnknownName, AnnotatorError
+            Where a label does not fit the protocol or the clip.
+        ReadOnlyProject, ProjectError
+            Where the project cannot be written; nothing is left behind.
+        """
+        return self.add_clips([(recording, split)], author=author)[0]
+
+    def add_clips(
+        self,
+        recordings: Iterable[tuple[Recording, Split]],
+        *,
+        author: str,
+        accept: Callable[[Sequence[Added]], None] | None = None,
+        patients_are_named: bool = False,
+    ) -> tuple[Added, ...]:
+        """Add clips with the labels that they bring, all of them or none; content that is here adds nothing.
+
+        Parameters
+        ----------
+        recordings
+            Read once, one at a time: frames go to the disk and labels are packed as they come.
+        author
+            Whose labels they are, where a recording does not say it.
+        accept
+            Called with what would be added before any of it is stored; where it raises, nothing is.
+        patients_are_named
+            Whether the patients are known for sure, as from a manifest: equal pixels of two patients are then
+            two clips, as they are where an export comes back that has both. Otherwise they are one, since a copied
+            file in another folder is no other patient.
+
+        Raises
+        ------
+        BadInput
+            Where frames are not as declared, or a patient is in another split.
+        UnknownName, AnnotatorError
+            Where a label does not fit the protocol or its clip.
+        ReadOnlyProject, ProjectError
+            Where the project cannot be written; nothing is left behind.
+        """
+        self._refuse_read_only()
+        incoming = adding.prepare(self._session, self.protocol, recordings, author=author)
+        with self._lock:
+            added, new, repaired = self._place(incoming, patients_are_named=patients_are_named)
+            try:
+                if accept is not None:
+                    accept(added)
+            except BaseException:
+                for _, one in new:
+                    one.discard()
+                raise
+            if new:
+                commit = self._store_clips(new, author)
+                commit = replace(commit, clips=tuple(sorted({*commit.clips, *repaired})))
+            else:
+                text = f"Restored the frames of {', '.join(repr(name) for name in repaired)}"
+                commit = Commit(self.data_revision, "import", (), (), repaired, text)
+        self._emitted(commit)
+        return tuple(replace(one, revision=commit.revision) if one.is_new else one for one in added)
+
+    def _place(
+        self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool
+    ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]], tuple[str, ...]]:
+        """Tell new content from known; new clips get their names, and known ones their frames back where damaged."""
+        clips = {c.name: c for c in self.clips()}
+        twins = adding.exported_twins(incoming)
+        added: list[Added] = []
+        new: list[tuple[Clip, adding.Incoming]] = []
+        try:
+            # It may have been closed while the frames came.
+            self._refuse_read_only()
+            for one in incoming:
+                is_named = patients_are_named or one.pixels in twins
+                known = adding.known_clip(clips.values(), one, of_same_patient=is_named)
+                clip = known or adding.new_clip(clips, one)
+                added.append(Added(clip, is_new=known is None, revision=self.data_revision))
+                if known is None:
+                    new.append((clip, one))
+                    clips[clip.name] = clip
+        except BaseException:
+            for one in incoming:
+                one.discard()
+            raise
+        arriving = {clip.name for clip, _ in new}
+        repaired: set[str] = set()
+        for one, found in zip(incoming, added, strict=True):
+            if not found.is_new and found.clip.name in arriving:
+                one.discard()
+            elif not found.is_new and adding.discard_or_repair(self._session, found.clip, one.staged):
+                repaired.add(found.clip.name)
+        return tuple(added), new, tuple(sorted(repaired))
+
+    def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:
+        revision = self.data_revision + 1
+        tested = {clip.pixels for clip, _ in new if clip.split is Split.TEST}
+        twins = [self._state.ids[n] for n, c in self._state.clips.items() if c.pixels in tested]
+        inserted, consequence = adding.insert_clips(self._session, new, twins=twins, revision=revision, author=author)
+        keys: set[FrameKey] = set()
+        structures: set[str] = set()
+        for (clip, _), (clip_id, rows) in zip(new, inserted, strict=True):
+            self._state.put_clip(clip_id, clip)
+            for row in rows:
+                cell = Cell(LabelStatus(row["status"]), Origin(row["origin"]), None, revision, row["author"])
+                self._state.put_cells(clip.name, row["frame"], {row["structure"]: cell})
+                keys.add(FrameKey(clip.name, row["frame"]))
+                structures.add(row["structure"])
+        self._state.revision = revision
+        names = tuple(sorted(clip.name for clip, _ in new))
+        text = f"Imported clip '{names[0]}'" if len(names) == 1 else f"Imported {len(names)} clips"
+        return Commit(revision, "import", tuple(sorted(keys)), tuple(sorted(structures)), names, text + consequence)
+
+    def update_clip(self, name: str, header: ClipHeader, *, author: str, split: Split | None = None) -> Commit:
+        """Change a clip's view, domain, spacing or ED and ES marks, or the split of its whole patient.
+
+        Models that may have learnt from a patient who becomes a test patient, or from the labels of one who is for
+        validation now, are marked and serve no more, and the state of training is dropped; the commit's sentence says
+        so. Undo does not bring them back.
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such clip.
+        AnnotatorError
+            Where another field differs.
+        ReadOnlyProject, ProjectError
+            Where the project cannot be written.
+        """
+        self._refuse_read_only()
+        with self._lock:
+            clip = self.clip(name)
+            refuse_fixed_changes(clip.header, header)
+            changed = [replace(clip, header=header, split=split or clip.split)]
+            if split is not None:
+                others = (c for c in self.clips() if c.header.patient == header.patient and c.name != name)
+                changed += [replace(other, split=split) for other in others]
+            changed = [c for c in changed if c != self.clip(c.name)]
+            if not changed:
+                return self._nothing("clip")
+            commit = self._store_details(changed, author)
+        self.committed.emit(commit)
+        return commit
+
+    def _store_details(self, changed: Sequence[Clip], author: str) -> Commit:
+        revision = self.data_revision + 1
+        with self._session.database.write() as connection:
+            add_operation(connection, revision, "clip", action="details", author=author, time=utc_now())
+            self._insert_details(connection, changed, revision)
+            consequence = self._set_apart(connection, {c.name: c.split for c in changed})
+        for clip in changed:
+            self._state.put_clip(self._state.ids[clip.name], clip)
+        self._follow("clip", revision, None)
+        names = tuple(sorted(c.name for c in changed))
+        return Commit(revision, "clip", (), (), names, self._operation_sentence(revision) + consequence)
+
+    def remove_patient(self, patient: str, *, author: str = "") -> Removed:
+        """Erase a patient's frames, labels and history; mark the snapshots that saw them.
+
+        Frames that an interrupted import left of the patient go too.
+
+        Parameters
+        ----------
+        patient
+            The original key or the pseudonym.
+        author
+            Who did it.
+
+        Raises
+        ------
+        UnknownName
+            Where nothing is of this patient.
+        ReadOnlyProject, ProjectError
+            Where the project cannot be written; or, once the patient is removed, where traces cannot be deleted yet.
+        """
+        self._refuse_read_only()
+        with self._lock:
+            clips, strays = removal.found_of(self._session, self.clips(), patient)
+            revision = self.data_revision + 1
+            keys = tuple(sorted(FrameKey(c.name, f) for c in clips for f in self._state.cells.get(c.name, {})))
+            removed = removal.erase(self._session, clips, strays=strays, revision=revision, author=author)
+            for clip in clips:
+                self._session.frames.forget(clip.content_hash)
+            self._reload()
+        self.committed.emit(Commit(revision, "remove", keys, (), removed.clips, "Removed a patient"))
+        with self._lock:
+            removal.finish_erasures(self._session)
+        return removed
+
+    def _reload(self) -> None:
+        with self._lock, self._session.database.read() as connection:
+            self._state = load_state(connection)
+            self._labels.clear()
