@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from annotator.core.errors import BadInput
 from annotator.core.identity import PatientFrom, Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.views import view_in_stem
-from annotator.core.words import counted
-from annotator.ingest.readers import is_readable, reader_of, recognised, refuse_unreadable, stem_of
+from annotator.ingest.folders import Folder, passed_over, search
+from annotator.ingest.readers import reader_of, recognised, stem_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
 FOLDER_SENTENCE = (
     "Files that name no patient count as one patient per folder, by the folder's name; "
     "give each patient a folder, import each file as one patient, or import a manifest."
 )
-MASK_ENDINGS: Final = ("_gt", "_mask", "_masks", "_seg", "_label", "_labels")
-"""A file named like one beside it, with such an ending, is that one's mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +56,6 @@ class _Found:
     path: Path
     reader: Reader
     is_explicit: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """What lies in a folder: files to read, and what is passed over.
-
-    These are files of no known format, masks of files beside them, what is locked, and links to folders, which may
-    lead anywhere.
-    """
-
-    found: list[_Found]
-    unknown: list[Path]
-    masks: list[Path]
-    locked: list[Path]
-    linked: list[Path]
 
 
 class Reading:
@@ -163,8 +145,8 @@ def read_paths(
 
     Folders are walked in sorted order, hidden files aside. A file that no reader recognises is an error
     where it was named, and passed over with a sentence where it was found in a folder; the same holds for
-    a DICOM file without image, and for what the user may not read. A mask beside its image (``MASK_ENDINGS``)
-    is passed over too: it is no clip.
+    a DICOM file without image, and for what the user may not read. A mask beside its image is passed over
+    too (see :data:`~annotator.ingest.folders.MASK_ENDINGS`): it is no clip.
 
     Parameters
     ----------
@@ -192,99 +174,13 @@ def read_paths(
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
     found: list[_Found] = []
-    folders: list[_Folder] = []
+    folders: list[Folder] = []
     for path in map(Path, paths):
         if path.is_dir() and recognised(path, readers) is None:
-            folders.append(_searched(path, readers))
-            found += folders[-1].found
+            folders.append(search(path, readers))
+            found += [_Found(file, reader, is_explicit=False) for file, reader in folders[-1].found.items()]
         else:
             found.append(_Found(path, reader_of(path, readers), is_explicit=True))
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
-    masks = [path for folder in folders for path in folder.masks]
-    sentences = [
-        *_passed_over([p for f in folders for p in f.locked], "that may not be read", "; ask for the right.", "item"),
-        *_passed_over([p for f in folders for p in f.linked], "to a folder", "; name the folder too.", "link"),
-        *_passed_over([p for f in folders for p in f.unknown], "of no known format", "."),
-        *_passed_over(masks, "named as the mask of a file beside it", "; a manifest imports labels."),
-    ]
-    return Reading(ordered, sentences, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)
-
-
-def _searched(folder: Path, readers: Mapping[str, Reader]) -> _Folder:
-    """The files below a folder, told apart.
-
-    Raises
-    ------
-    BadInput
-        Where it may not be listed, or holds no file of a known format that may be read.
-    """
-    files, locked, linked = _files(folder)
-    here = {file: recognised(file, readers) for file in files}
-    known = {file: reader for file, reader in here.items() if reader is not None}
-    if not known:
-        if locked:
-            refuse_unreadable(locked[0])
-        what = "it holds no file of a known format" if here or linked else "it is empty"
-        raise BadInput(folder, what, f"name a folder with {', '.join(sorted(readers))} files")
-    bare = {_bare(file) for file in known}
-    masks = {file: None for file in known if _is_mask(file, bare)}
-    found = [_Found(file, reader, is_explicit=False) for file, reader in known.items() if file not in masks]
-    unknown = [file for file in here if file not in known and not _is_data(file, known)]
-    return _Folder(found, unknown, list(masks), locked, linked)
-
-
-def _bare(file: Path) -> Path:
-    """A path without its suffix; ``.nii.gz`` is one, whatever its case."""
-    bare = file.with_suffix("") if file.suffix.lower() == ".gz" else file
-    return bare.with_suffix("")
-
-
-def _is_mask(file: Path, others: Collection[Path]) -> bool:
-    """Whether a file is named as the mask of another, which may be of another format; ``others`` are bare."""
-    bare = _bare(file)
-    bases = (bare.name[: -len(ending)] for ending in MASK_ENDINGS if bare.name.lower().endswith(ending))
-    return any(base and bare.with_name(base) in others for base in bases)
-
-
-def _files(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Files below a folder in sorted order, what is locked, and links to folders; nothing hidden, nor below what is.
-
-    Raises
-    ------
-    BadInput
-        Where the folder may not be listed.
-    """
-    refuse_unreadable(folder)
-    try:
-        inside = sorted(folder.rglob("*"))
-    except OSError as error:
-        raise BadInput(folder, f"it cannot be listed ({error.strerror})", "check its permissions") from None
-    shown = (path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-    files: list[Path] = []
-    locked: list[Path] = []
-    linked: list[Path] = []
-    for path in shown:
-        # What lies in a folder that may be listed and not entered seems not to be there.
-        if not os.access(path, os.F_OK):
-            continue
-        if not is_readable(path):
-            locked.append(path)
-        elif path.is_file():
-            files.append(path)
-        elif path.is_symlink():
-            linked.append(path)
-    return files, locked, linked
-
-
-def _is_data(file: Path, headers: Collection[Path]) -> bool:
-    """Whether a file holds the pixels of a MetaImage header that was found."""
-    return file.suffix.lower() in (".raw", ".zraw") and file.with_suffix(".mhd") in headers
-
-
-def _passed_over(paths: Sequence[Path], what: str, end: str, noun: str = "file") -> list[str]:
-    """A sentence on files, or other things, that were passed over, where there are any."""
-    if not paths:
-        return []
-    names = ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
-    return [f"{counted(len(paths), noun)} {what} passed over: {names}{end}"]
+    return Reading(ordered, passed_over(folders), pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)

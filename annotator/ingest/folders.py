@@ -1,0 +1,136 @@
+"""What lies in a folder: files to read, and what is passed over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from annotator.core.errors import BadInput
+from annotator.core.plugin_types import Reader
+from annotator.core.words import counted
+from annotator.ingest.readers import is_readable, recognised, refuse_unreadable
+
+MASK_ENDINGS: Final = ("_gt", "_mask", "_masks", "_seg", "_label", "_labels")
+"""A file named like one beside it, with such an ending, is that one's mask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files below a folder, told apart.
+
+    Parameters
+    ----------
+    found
+        Files to read, with their readers, in sorted order.
+    unknown
+        Files of no known format.
+    masks
+        Masks of files beside them.
+    locked
+        What the user may not read.
+    linked
+        Links to folders, which may lead anywhere.
+    """
+
+    found: Mapping[Path, Reader]
+    unknown: Sequence[Path]
+    masks: Sequence[Path]
+    locked: Sequence[Path]
+    linked: Sequence[Path]
+
+
+def search(folder: Path, readers: Mapping[str, Reader]) -> Folder:
+    """Look through a folder and those in it, hidden files aside.
+
+    Raises
+    ------
+    BadInput
+        Where it may not be listed, or holds no file of a known format that may be read.
+    """
+    files, locked, linked = _files(folder)
+    here = {file: recognised(file, readers) for file in files}
+    known = {file: reader for file, reader in here.items() if reader is not None}
+    if not known:
+        if locked:
+            refuse_unreadable(locked[0])
+        what = "it holds no file of a known format" if here or linked else "it is empty"
+        raise BadInput(folder, what, f"name a folder with {', '.join(sorted(readers))} files")
+    bare = {_bare(file) for file in known}
+    masks = [file for file in known if _is_mask(file, bare)]
+    unknown = [file for file in here if file not in known and not _is_data(file, known)]
+    found = {file: reader for file, reader in known.items() if not _is_mask(file, bare)}
+    return Folder(found, unknown, masks, locked, linked)
+
+
+def passed_over(folders: Sequence[Folder]) -> list[str]:
+    """A sentence on each kind of thing that was passed over in some folders."""
+    return [
+        *_sentence((p for f in folders for p in f.locked), "that may not be read", "; ask for the right.", "item"),
+        *_sentence((p for f in folders for p in f.linked), "to a folder", "; name the folder too.", "link"),
+        *_sentence((p for f in folders for p in f.unknown), "of no known format", "."),
+        *_sentence(
+            (p for f in folders for p in f.masks),
+            "named as the mask of a file beside it",
+            "; a manifest imports labels.",
+        ),
+    ]
+
+
+def _sentence(paths: Iterable[Path], what: str, end: str, noun: str = "file") -> list[str]:
+    """A sentence, where there are any."""
+    found = tuple(paths)
+    if not found:
+        return []
+    names = ", ".join(path.name for path in found[:3]) + (", ..." if len(found) > 3 else "")
+    return [f"{counted(len(found), noun)} {what} passed over: {names}{end}"]
+
+
+def _bare(file: Path) -> Path:
+    """A path without its suffix; ``.nii.gz`` is one, whatever its case."""
+    bare = file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    return bare.with_suffix("")
+
+
+def _is_mask(file: Path, others: Collection[Path]) -> bool:
+    """Whether a file is named as the mask of another, which may be of another format; ``others`` are bare."""
+    bare = _bare(file)
+    bases = (bare.name[: -len(ending)] for ending in MASK_ENDINGS if bare.name.lower().endswith(ending))
+    return any(base and bare.with_name(base) in others for base in bases)
+
+
+def _files(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Files below a folder in sorted order, what is locked, and links to folders; nothing hidden, nor below what is.
+
+    Raises
+    ------
+    BadInput
+        Where the folder may not be listed.
+    """
+    refuse_unreadable(folder)
+    try:
+        inside = sorted(folder.rglob("*"))
+    except OSError as error:
+        raise BadInput(folder, f"it cannot be listed ({error.strerror})", "check its permissions") from None
+    shown = (path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    files: list[Path] = []
+    locked: list[Path] = []
+    linked: list[Path] = []
+    for path in shown:
+        # What lies in a folder that may be listed and not entered seems not to be there.
+        if not os.access(path, os.F_OK):
+            continue
+        if not is_readable(path):
+            locked.append(path)
+        elif path.is_file():
+            files.append(path)
+        elif path.is_symlink():
+            linked.append(path)
+    return files, locked, linked
+
+
+def _is_data(file: Path, headers: Collection[Path]) -> bool:
+    """Whether a file holds the pixels of a MetaImage header that was found."""
+    return file.suffix.lower() in (".raw", ".zraw") and file.with_suffix(".mhd") in headers
