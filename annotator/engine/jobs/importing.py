@@ -75,24 +75,31 @@ class _Document:
     content: LabelsDocument
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taken:
+    """What a recording brings besides its frames; ``split`` is the one that somebody asked for."""
+
+    patient: str
+    split: Split | None
+    labels: Mapping[int, PartialLabel]
+    provenance: Mapping[int, Mapping[str, Provenance]]
+
+
 @dataclass(slots=True)
 class _Stream:
     """Recordings on their way into the project, and what is worth telling of them.
 
-    ``named`` has the patient of each recording, ``patients`` the split of every patient so far.
+    ``splits`` has the split of every patient so far. A manifest (``is_manifest``) names patients for sure, and its
+    labels are masks.
     """
 
     source: Path
+    splits: dict[str, Split]
+    documents: Sequence[_Document] = ()
+    is_manifest: bool = False
+    taken: list[_Taken] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    named: list[str] = field(default_factory=list)
-    splits: list[Split | None] = field(default_factory=list)
-    labels: list[Mapping[int, PartialLabel]] = field(default_factory=list)
-    provenance: list[Mapping[int, Mapping[str, Provenance]]] = field(default_factory=list)
-    documents: Sequence[_Document] = ()
-    patients_are_named: bool = False
-    are_masks: bool = False
-    patients: dict[str, Split] = field(default_factory=dict)
 
     def take(self, recording: Recording, split: Split | None) -> tuple[Recording, Split]:
         """Note what a recording brings; without a split that somebody asked for it goes where its patient is.
@@ -100,13 +107,10 @@ class _Stream:
         A patient who is nowhere yet is for training.
         """
         self.warnings += recording.warnings
-        self.named.append(recording.header.patient)
-        self.splits.append(split)
-        self.labels.append(recording.labels)
-        self.provenance.append(recording.provenance)
         patient = recording.header.patient
-        chosen = split or self.patients.get(patient, Split.TRAIN)
-        self.patients.setdefault(patient, chosen)
+        self.taken.append(_Taken(patient, split, recording.labels, recording.provenance))
+        chosen = split or self.splits.get(patient, Split.TRAIN)
+        self.splits.setdefault(patient, chosen)
         return recording, chosen
 
     def into(self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str) -> ImportReport:
@@ -116,7 +120,7 @@ class _Stream:
             _refuse_contradictions(project, self._keyed(added), self.source)
             _gathered(project, self.documents, [found.clip for found in added])
 
-        added = project.add_clips(recordings, author=author, accept=accept, patients_are_named=self.patients_are_named)
+        added = project.add_clips(recordings, author=author, accept=accept, patients_are_named=self.is_manifest)
         return self._report(project, added, author)
 
     def _keyed(self, added: Sequence[Added]) -> dict[FrameKey, PartialLabel]:
@@ -128,8 +132,8 @@ class _Stream:
             Where the same images come twice with different labels.
         """
         keyed: dict[FrameKey, PartialLabel] = {}
-        for found, labels in zip(added, self.labels, strict=True):
-            for frame, label in labels.items():
+        for found, one in zip(added, self.taken, strict=True):
+            for frame, label in one.labels.items():
                 if keyed.setdefault(FrameKey(found.clip.name, frame), label) != label:
                     what = f"the images of '{found.clip.name}' come twice, with different labels of frame {frame}"
                     raise BadInput(self.source, what, "label them once")
@@ -140,18 +144,12 @@ class _Stream:
         new = {found.clip.name: found.clip for found in added if found.is_new}
         keyed = self._keyed(added)
         known = {key: label for key, label in keyed.items() if key.clip not in new}
-        if self.are_masks:
+        if self.is_manifest:
             known = {key: _doubting_no_label(project, key, label) for key, label in known.items()}
-        said = {
-            FrameKey(found.clip.name, frame): by
-            for found, frames in zip(added, self.provenance, strict=True)
-            for frame, by in frames.items()
-        }
+        pairs = list(zip(added, self.taken, strict=True))
+        said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
         brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
-        elsewhere = [
-            *_split_sentences(zip((found.clip for found in added), self.splits, strict=True)),
-            *_patient_sentences(zip(added, self.named, strict=True)),
-        ]
+        elsewhere = [*_split_sentences(pairs), *_patient_sentences(pairs)]
         doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
         return ImportReport(
             added=len(new),
@@ -164,18 +162,19 @@ class _Stream:
         )
 
 
-def _split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str]:
+def _split_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
     """Which patients stay in another split than the import asks for, one sentence each."""
     said: set[str] = set()
-    for clip, split in asked:
-        if split not in (None, clip.split) and clip.header.patient not in said:
+    for found, one in pairs:
+        clip = found.clip
+        if one.split not in (None, clip.split) and clip.header.patient not in said:
             said.add(clip.header.patient)
-            yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=split)
+            yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=one.split)
 
 
-def _patient_sentences(named: Iterable[tuple[Added, str]]) -> Iterator[str]:
+def _patient_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
     """How many clips were there already for another patient than the import names."""
-    others = {found.clip.name for found, patient in named if not found.is_new and found.clip.header.patient != patient}
+    others = {found.clip.name for found, one in pairs if not found.is_new and found.clip.header.patient != one.patient}
     if others:
         yield PATIENT_SENTENCE.format(clips=counted(len(others), "clip"))
 
@@ -221,7 +220,7 @@ def import_paths(
             overrides=overrides,
             skip_damaged=options.skip_damaged,
         )
-        stream = _Stream(paths[0], documents=documents, patients=_splits(project))
+        stream = _Stream(paths[0], _splits(project), documents)
         report = stream.into(
             project, _recordings(reading, stream, options, project.pseudonymiser, progress=progress), author
         )
@@ -368,13 +367,7 @@ def import_manifest(
         manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    stream = _Stream(
-        manifest,
-        warnings=list(read.warnings),
-        patients_are_named=True,
-        are_masks=True,
-        patients=_splits(project),
-    )
+    stream = _Stream(manifest, _splits(project), is_manifest=True, warnings=list(read.warnings))
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, _) in enumerate(read):
