@@ -16,6 +16,7 @@ from annotator.core.errors import AnnotatorError
 from annotator.core.identity import FrameKey
 from annotator.engine.frames import FrameBook
 from annotator.engine.learning import Learning
+from annotator.engine.log import log_to, stop_logging
 from annotator.engine.machine import Signal, transition
 from annotator.engine.messages import (
     Command,
@@ -37,7 +38,7 @@ from annotator.engine.recipes import remember_recipe
 from annotator.engine.roles import must_unlearn
 from annotator.engine.serving import LookServed
 from annotator.engine.shelf import ImageShelf
-from annotator.engine.status import StatusClock, log_to, sentence_for, sentence_of, stop_logging
+from annotator.engine.status import StatusClock, sentence_for, sentence_of
 from annotator.engine.suggesting import Suggester
 from annotator.engine.trainer_protocol import Workshop
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.words import counted
+from annotator.engine.log import LOG_NAME
 from annotator.engine.messages import RunState
 from annotator.engine.priority import waited_s
 from annotator.engine.roles import Plan
-
-_LOGGER: Final = "annotator.engine"
 
 WINDOW_S: Final = 5.0
 """Steps per second are counted over so many seconds."""
@@ -28,49 +23,12 @@ _CROWDED_STEPS: Final = 8
 _CROWDED_SHARE: Final = 0.7
 """Drawing and scrubbing without a pause take less than half of the learner's time."""
 
-LOG_NAME: Final = "engine.log"
-
 CROWDED_SENTENCE: Final = "Other programs keep the processor busy, so that it learns slowly."
 SAYS_NOTHING_SENTENCE: Final = (
     "Waiting for another label, since those so far say nothing that can be learnt: "
     "their marks are unsure or too small, or their frames cannot be read."
 )
 START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
-
-
-class _LogFile(logging.FileHandler):
-    """A log on a disk that may go: a record that it refuses is lost, and nothing else."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):
-            super().emit(record)
-
-
-def log_to(folder: Path) -> logging.Handler:
-    """Write the engine's warnings and tracebacks to a file of a folder; :func:`stop_logging` ends it.
-
-    Parameters
-    ----------
-    folder
-        Made where missing; where the disk refuses, nothing is written.
-    """
-    handler: logging.Handler = logging.NullHandler()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            handler = _LogFile(folder / LOG_NAME, delay=True, encoding="utf-8")
-    except OSError:
-        pass
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.setLevel(logging.WARNING)
-    logging.getLogger(_LOGGER).addHandler(handler)
-    return handler
-
-
-def stop_logging(handler: logging.Handler) -> None:
-    """End what :func:`log_to` began."""
-    logging.getLogger(_LOGGER).removeHandler(handler)
-    handler.close()
 
 
 class StatusClock:

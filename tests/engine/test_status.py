@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
-
 import pytest
 
 from annotator.engine.messages import RunState
 from annotator.engine.priority import waited_s
 from annotator.engine.roles import Plan
-from annotator.engine.status import CROWDED_SENTENCE, Meter, log_to, sentence_for, stop_logging
+from annotator.engine.status import CROWDED_SENTENCE, Meter, sentence_for
 
 
 class Machine:
@@ -64,11 +61,3 @@ def test_waiting_only_grows() -> None:
 def test_a_crowd_is_spoken_of_while_it_trains(state: RunState, *, is_said: bool) -> None:
     assert (CROWDED_SENTENCE in sentence_for(state, Plan(), is_crowded=True)) is is_said
     assert CROWDED_SENTENCE not in sentence_for(state, Plan())
-
-
-def test_a_log_whose_folder_is_gone_stops_nobody(tmp_path: Path) -> None:
-    handler = log_to(tmp_path / "training")
-    (tmp_path / "training").rmdir()
-    logging.getLogger("annotator.engine.session").error("The learner failed.")
-    stop_logging(handler)
-    assert list(tmp_path.iterdir()) == []
