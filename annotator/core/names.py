@@ -1,6 +1,9 @@
-"""Names of files that must differ."""
+"""Names that must differ, of clips and of files."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
 
 
 def free_name(name: str, taken: set[str]) -> str:
@@ -13,9 +16,12 @@ def free_name(name: str, taken: set[str]) -> str:
     taken
         Names so far, as this function left them; upper and lower case count as equal, as on many disks.
     """
-    free, count = name, 1
-    while free.casefold() in taken:
-        count += 1
-        free = f"{name}~{count}"
+    free = next(one for one in numbered_names(name) if one.casefold() not in taken)
     taken.add(free.casefold())
     return free
+
+
+def numbered_names(name: str) -> Iterator[str]:
+    """The name, ``name~2``, ``name~3`` ... without end."""
+    yield name
+    yield from (f"{name}~{number}" for number in count(2))

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from annotator.core.errors import AnnotatorError, BadInput, ProjectError
 from annotator.core.identity import PIXEL_DIGITS, Clip, ClipHeader, FrameKey, Split, twin_hash
 from annotator.core.labels import PartialLabel
+from annotator.core.names import numbered_names
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus, Origin
@@ -174,10 +175,7 @@ def new_clip(clips: Mapping[str, Clip], incoming: Incoming) -> Clip:
     content_hash = incoming.staged.content_hash
     if any(clip.content_hash == content_hash for clip in clips.values()):
         content_hash = twin_hash(content_hash, header.patient)
-    name, count = header.stem, 1
-    while name in clips:
-        count += 1
-        name = f"{header.stem}~{count}"
+    name = next(one for one in numbered_names(header.stem) if one not in clips)
     return Clip(name, header, split, content_hash)
 
 

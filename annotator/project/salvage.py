@@ -18,6 +18,7 @@ from typing import Final
 
 from annotator.core.errors import AnnotatorError, ProjectError
 from annotator.core.identity import ClipHeader
+from annotator.core.names import numbered_names
 from annotator.core.protocols import UNSURE
 from annotator.project import schema
 from annotator.project.checking import snapshot_problem
@@ -44,6 +45,7 @@ from annotator.project.values import Salvaged
 _LONGEST_GAP: Final = 2**20
 _DATABASE: Final = "annotations.sqlite"
 _SCATTERED: Final = (schema.operations, schema.clips, schema.clip_details, schema.labels, schema.facts)
+"""Tables of which a lost row is known by its number of columns; no two tables have the same."""
 
 
 @dataclass(slots=True)
@@ -208,7 +210,7 @@ def _keep_clips(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
     numbered = [*harvest.rows["labels"], *harvest.rows["clip_details"]]
     used = [row["id"] for row in harvest.rows["clips"]] + [row["clip_id"] for row in numbered]
     for clip_id, content_hash in enumerate(orphans, start=max(used, default=0) + 1):
-        name = _free_name(headers[content_hash].stem, names)
+        name = next(one for one in numbered_names(headers[content_hash].stem) if one not in names)
         names.add(name)
         kept.append({"id": clip_id, "name": name, "content_hash": content_hash, "added_revision": 1})
         harvest.lost.append(f"Clip '{name}' was found again by its file; its labels are lost.")
@@ -222,14 +224,6 @@ def _keep_details(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
     added, sentences = missing_details(harvest.rows["clips"], kept, headers)
     harvest.rows["clip_details"] = kept + added
     harvest.lost += [*sentences, *lost_changes(harvest.rows["operations"], sound)]
-
-
-def _free_name(stem: str, names: set[str]) -> str:
-    name, count = stem, 1
-    while name in names:
-        count += 1
-        name = f"{stem}~{count}"
-    return name
 
 
 def _keep_snapshots(path: Path, out: Path, harvest: _Harvest) -> None:

@@ -17,7 +17,7 @@ from annotator.core.errors import CorruptProject, ProjectError, ReadOnlyProject
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.status import LabelStatus
-from annotator.project import Project, database, salvage
+from annotator.project import Project, database, salvage, schema
 from tests.project.samples import SHAPE, box, outlined, recording
 
 
@@ -31,6 +31,11 @@ def filled(project: Project) -> Project:
     project.add_snapshot(b"1", step=1, data_revision=1, recipe="", metrics={}, is_validated=False)
     project.close()
     return project
+
+
+def test_no_two_tables_have_the_same_number_of_columns() -> None:
+    tables = schema.metadata.sorted_tables
+    assert len({len(table.columns) for table in tables}) == len(tables), "a lost row is told by it"
 
 
 def test_a_sound_project_is_salvaged_whole(filled: Project, tmp_path: Path) -> None:
