@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QWidget
 
+from annotator.app import farewell
 from annotator.core.identity import ClipHeader, FrameKey, Spacing, SpacingStatus
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol, Structure
@@ -80,3 +83,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def suggesting() -> SuggestingEngine:
     return SuggestingEngine()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> QWidget:
+    """An empty window that says at once what it waits for."""
+    monkeypatch.setattr(farewell, "SHOW_AFTER_MS", 0)
+    made = QWidget()
+    qtbot.addWidget(made)
+    made.resize(500, 300)
+    made.show()
+    return made

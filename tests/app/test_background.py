@@ -10,19 +10,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QProgressDialog, QPushButton, QWidget
 
-from annotator.app import farewell
 from annotator.app.background import BackgroundJob
 from annotator.engine.jobs.progress import Progress
-
-
-@pytest.fixture
-def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> QWidget:
-    monkeypatch.setattr(farewell, "SHOW_AFTER_MS", 0)
-    made = QWidget()
-    qtbot.addWidget(made)
-    made.resize(500, 300)
-    made.show()
-    return made
 
 
 @pytest.mark.parametrize("can_cancel", [True, False])

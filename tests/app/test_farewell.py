@@ -5,22 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QWidget
 
-from annotator.app import farewell
 from annotator.app.farewell import keep_painting
-
-
-@pytest.fixture
-def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> QWidget:
-    monkeypatch.setattr(farewell, "SHOW_AFTER_MS", 0)
-    made = QWidget()
-    qtbot.addWidget(made)
-    made.resize(500, 300)
-    made.show()
-    return made
 
 
 def test_the_event_loop_turns_until_the_work_ends(window: QWidget) -> None:

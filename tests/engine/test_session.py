@@ -62,6 +62,14 @@ def check_soon(driver: Driver) -> None:
     driver.session._learning._schedule = driver.session._learning._schedule.after_step(1e6)
 
 
+def fall_asleep(driver: Driver) -> None:
+    """As if more steps would not help, once a model is published."""
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
+    check_soon(driver)
+    driver.run_to(RunState.SLEEPING)
+
+
 def test_it_waits_for_the_first_finished_label_and_a_draft_is_none(project: Project) -> None:
     clip = add_moving_square(project, "one")
     driver, workshop = driven(project)
@@ -422,10 +430,7 @@ def test_it_sleeps_on_a_plateau_also_after_a_restart_and_wakes_at_a_new_label(pr
     clip = add_moving_square(project, "one")
     outline_square(project, clip)
     driver, _ = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
-    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
-    check_soon(driver)
-    driver.run_to(RunState.SLEEPING)
+    fall_asleep(driver)
     step = driver.session.step
     driver.settle()
     assert driver.session.step == step
@@ -446,10 +451,7 @@ def test_it_does_not_sleep_on_where_others_are_held_aside_after_a_restart(projec
     for i in range(5):
         outline_square(project, add_moving_square(project, f"c{i}"))
     driver, workshop = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
-    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
-    check_soon(driver)
-    driver.run_to(RunState.SLEEPING)
+    fall_asleep(driver)
     (held,) = workshop.trainers[0].validation
     driver.session.handle(Stop())
     other = next(clip for clip in project.clips() if clip.name != held.key.clip)
@@ -464,10 +466,7 @@ def test_it_does_not_sleep_on_where_others_are_held_aside_after_a_restart(projec
 def test_why_it_slept_is_not_why_it_waits(project: Project) -> None:
     key = outline_square(project, add_moving_square(project, "one"))
     driver, _ = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
-    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
-    check_soon(driver)
-    driver.run_to(RunState.SLEEPING)
+    fall_asleep(driver)
     project.undo(author="tester")
     tell(driver, key)
     driver.run_to(RunState.IDLE)
@@ -477,10 +476,7 @@ def test_why_it_slept_is_not_why_it_waits(project: Project) -> None:
 def test_a_clip_that_arrives_while_it_sleeps_does_not_wake_it(project: Project) -> None:
     outline_square(project, add_moving_square(project, "one"))
     driver, _ = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
-    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
-    check_soon(driver)
-    driver.run_to(RunState.SLEEPING)
+    fall_asleep(driver)
     driver.session.handle(DataChanged((), (add_moving_square(project, "two"),)))
     driver.settle()
     assert driver.session.state is RunState.SLEEPING
@@ -492,10 +488,7 @@ def test_marks_of_ed_and_es_wake_nothing_and_take_no_suggestion(project: Project
     clip = add_moving_square(project, "one")
     outline_square(project, clip)
     driver, _ = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
-    driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
-    check_soon(driver)
-    driver.run_to(RunState.SLEEPING)
+    fall_asleep(driver)
     driver.session.handle(Look(FrameKey(clip, 1)))
     driver.settle()
     heard = len(driver.events)

@@ -408,17 +408,18 @@ def test_an_interrupted_removal_is_finished_at_open(project: Project) -> None:
         assert not file.exists()
 
 
+def refuse_full(database: Database) -> None:
+    raise ProjectError(f"{database.folder}: the disk is full.")
+
+
 def test_a_clip_that_is_imported_again_outlives_a_removal_that_is_finished_later(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Commit] = []
     project.committed.connect(seen.append)
 
-    def refuse(database: Database) -> None:
-        raise ProjectError(f"{database.folder}: the disk is full.")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "shrink", refuse)
+        patch.setattr(Database, "shrink", refuse_full)
         with pytest.raises(ProjectError, match="a patient was removed, but traces are left"):
             project.remove_patient("P1")
     assert [c.kind for c in seen] == ["remove"]
@@ -450,11 +451,8 @@ def test_frames_that_an_interrupted_import_left_go_with_their_patient(project: P
 def test_a_patient_who_came_again_is_removed_again_before_the_first_removal_is_finished(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(database: Database) -> None:
-        raise ProjectError(f"{database.folder}: the disk is full.")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "shrink", refuse)
+        patch.setattr(Database, "shrink", refuse_full)
         with pytest.raises(ProjectError, match="traces are left"):
             project.remove_patient("P1")
     project.add_clip(recording(project), author="ann")

@@ -18,6 +18,7 @@ from annotator.core.identity import FrameKey, Split
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.status import LabelStatus
 from annotator.project import Project, database, salvage, schema
+from annotator.project.pages import PAGE
 from tests.project.samples import SHAPE, box, outlined, recording
 
 
@@ -191,13 +192,19 @@ def damage(project: Path, *statements: str) -> None:
             raw.execute(statement)
 
 
-def test_labels_outlive_the_table_of_clips(filled: Project, tmp_path: Path) -> None:
-    file = filled.path / "annotations.sqlite"
+def wreck_first_page(project: Path, table: str | None) -> None:
+    """Overwrite the page that leads to the rows of a table, or to all tables."""
+    file, page = project / "annotations.sqlite", 1
     with closing(sqlite3.connect(file)) as raw:
-        (root,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'clips'").fetchone()
+        if table is not None:
+            (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
     data = bytearray(file.read_bytes())
-    data[(root - 1) * 4096 : root * 4096] = b"\xff" * 4096
+    data[(page - 1) * PAGE : page * PAGE] = b"\xff" * PAGE
     file.write_bytes(data)
+
+
+def test_labels_outlive_the_table_of_clips(filled: Project, tmp_path: Path) -> None:
+    wreck_first_page(filled.path, "clips")
     saved = Project.salvage(filled.path, tmp_path / "out")
     assert (saved.clips, saved.labels) == (31, 60)
     with Project.open(tmp_path / "out") as after:
@@ -214,14 +221,7 @@ def test_a_damaged_page_that_leads_to_rows_costs_none_of_them(
             edits = [Assign("two", outlined(box(number % 9, 12)))]
             project.commit(FrameKey(f"c{number}", 0), edits, author="a longer name " * 10)
         labels = {key: project.label(key) for key in project.all_statuses()}
-    file = filled.path / "annotations.sqlite"
-    page = 1
-    with closing(sqlite3.connect(file)) as raw:
-        if table is not None:
-            (page,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    data = bytearray(file.read_bytes())
-    data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
-    file.write_bytes(data)
+    wreck_first_page(filled.path, table)
     saved = Project.salvage(filled.path, tmp_path / "out")
     assert (saved.clips, saved.labels) == (31, 90)
     with Project.open(tmp_path / "out") as after:
