@@ -68,7 +68,9 @@ def search(folder: Path, readers: Mapping[str, Reader]) -> Folder:
 def passed_over(folders: Sequence[Folder]) -> list[str]:
     """A sentence on each kind of thing that was passed over in some folders."""
     return [
-        *_sentence((p for f in folders for p in f.locked), "that may not be read", "; ask for the right.", "item"),
+        *_sentence(
+            (p for f in folders for p in f.locked), "that may not be read", "; ask for permission to read.", "item"
+        ),
         *_sentence((p for f in folders for p in f.linked), "to a folder", "; name the folder too.", "link"),
         *_sentence((p for f in folders for p in f.unknown), "of no known format", "."),
         *_sentence(

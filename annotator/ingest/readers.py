@@ -22,7 +22,7 @@ def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
     if not path.exists():
         raise BadInput(path, "there is no such file or folder", "check the path")
     if not (path.is_file() or path.is_dir()):
-        raise BadInput(path, "it is no file but a device or a pipe", "copy what it gives into a file")
+        raise BadInput(path, "it is a device or a pipe, not a file", "copy its contents into a file")
     refuse_unreadable(path)
     found = recognised(path, readers)
     if found is None:

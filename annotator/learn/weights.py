@@ -338,5 +338,5 @@ def load(
             f"{path}: the weights do not fit the network '{header.network}' that is installed; export them again."
         ) from None
     if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
-        raise IncompatibleWeights(f"{path}: some of the weights are no numbers; export them again.")
+        raise IncompatibleWeights(f"{path}: some of the weights are not numbers; export them again.")
     return Predictor(header, network.to(device or torch.device("cpu")))

@@ -101,7 +101,7 @@ def test_what_may_not_be_read_is_told_apart(
     monkeypatch.setattr(os, "access", access)
     reads = list(read_paths([tmp_path], readers, SALT))
     assert [read.path.name for read in reads] == ["1.png"]
-    sentence = "2 items that may not be read passed over: locked.png, sub; ask for the right."
+    sentence = "2 items that may not be read passed over: locked.png, sub; ask for permission to read."
     assert sentence in warnings_of(reads)
     assert not any("no known format" in sentence for sentence in warnings_of(reads))
     (tmp_path / "1.png").unlink()

@@ -138,7 +138,7 @@ def test_a_header_that_is_no_description_is_one_sentence(tmp_path: Path, text: s
 
 def test_weights_that_are_no_numbers_are_refused(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-4] + np.float32(np.nan).tobytes())
-    with pytest.raises(IncompatibleWeights, match=r"model\.safetensors: some of the weights are no numbers"):
+    with pytest.raises(IncompatibleWeights, match=r"model\.safetensors: some of the weights are not numbers"):
         weights.load(path, FACTORIES)
 
 

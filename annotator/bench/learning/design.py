@@ -120,7 +120,9 @@ class Design:
     def __post_init__(self) -> None:
         called = {row.name: row for row in self.rows}
         if any(called[row.name] != row for row in self.rows):
-            raise BadInput("--recipe", "two rows that differ have one name", "name them apart, as in 'name: recipe'")
+            raise BadInput(
+                "--recipe", "two different rows have the same name", "give each its own, as in 'name: recipe'"
+            )
 
     def cells(self) -> Iterator[Cell]:
         """Seeds outermost, so that a run that is cut off has whole comparisons of fewer seeds."""

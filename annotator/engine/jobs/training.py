@@ -49,7 +49,8 @@ class TrainBudget:
     def __post_init__(self) -> None:
         given = [figure for figure in (self.steps, self.minutes) if figure is not None]
         if len(given) != 1 or not 0 < given[0] < math.inf:
-            raise BadInput("the budget", "a training takes so many steps or so many minutes", "give one of them")
+            what = "a training takes a number of steps or of minutes"
+            raise BadInput("the budget", what, "give one of the two, above 0 and not endless")
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def test_what_a_cell_rests_on_tells_it_from_others(
 def test_a_row_that_is_asked_for_twice_is_one_cell(manifest: Path) -> None:
     data, row = learning.Data(manifest, registry.protocol("two-structures")), learning.Row.parse("default")
     assert len(running.cells(design(rows=(row, row), labels=(6, 6)), data, learning.Machine())) == 1
-    with pytest.raises(BadInput, match="two rows that differ have one name"):
+    with pytest.raises(BadInput, match="two different rows have the same name"):
         design(rows=(learning.Row.parse("a: default"), learning.Row.parse("a: supervised")))
 
 

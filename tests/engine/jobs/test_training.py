@@ -39,7 +39,7 @@ def test_steps_are_in_addition(project: Project) -> None:
 
 @pytest.mark.parametrize("figures", [{}, {"steps": 1, "minutes": 1.0}, {"minutes": math.inf}, {"steps": 0}])
 def test_a_budget_that_is_none_is_refused(figures: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match="so many steps or so many minutes"):
+    with pytest.raises(BadInput, match="a number of steps or of minutes"):
         TrainBudget(**figures)
 
 
