@@ -170,10 +170,15 @@ def read_header_text(path: Path) -> str:
     Raises
     ------
     CorruptProject
-        Where the file cannot be read.
+        Where the file is missing or damaged.
+    ProjectError
+        Where a newer version of the application wrote it.
     """
     with FrameStore(path.parent) as store:
-        return str(store.dataset(path.stem).file.attrs["header"])
+        try:
+            return str(store.dataset(path.stem).file.attrs["header"])
+        except (OSError, KeyError, RuntimeError) as error:
+            raise _damaged(path, error) from error
 
 
 def verify(path: Path) -> str | None:

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -26,7 +27,7 @@ from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import TRAINED_FACT, Commit, Project, database, lock, schema
 from annotator.project.database import Database
-from annotator.project.frames import place, stage_frames
+from annotator.project.frames import place, read_header_text, stage_frames
 from annotator.project.headers import header_text
 from tests.project.samples import PROTOCOL, SHAPE, box, outlined, recording
 
@@ -406,6 +407,19 @@ def test_an_interrupted_removal_is_finished_at_open(project: Project) -> None:
     raw.close()
     with Project.open(project.path):
         assert not file.exists()
+
+
+def test_a_patient_is_removed_beside_stray_frames_whose_header_is_lost(project: Project) -> None:
+    header = replace(recording(project, "left", patient="P2").header, n_frames=1)
+    staged = stage_frames(project.path / "clips", header, [np.full(SHAPE, 7, np.uint8)], header_text(header))
+    left = project.path / "clips" / f"{staged.content_hash}.h5"
+    place(staged, left)
+    with h5py.File(left, "r+") as file:
+        del file.attrs["header"]
+    with pytest.raises(CorruptProject, match=f"{left.name}: the file of this clip is damaged"):
+        read_header_text(left)
+    assert project.remove_patient("P1").clips == ("clip",)
+    assert left.exists()
 
 
 def refuse_full(database: Database) -> None:
