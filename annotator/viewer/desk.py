@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from annotator.core.errors import AnnotatorError, ReadOnlyProject
 from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.protocols import LabelProtocol
-from annotator.core.status import LabelStatus
 from annotator.engine.messages import Suggestion
 from annotator.project import Project
 from annotator.viewer.colours import suggestion_codes
