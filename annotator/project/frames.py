@@ -42,6 +42,8 @@ from annotator.project.durable import PART, move_into_place, storage_errors
 FORMAT: Final = "echo-annotator-clip"
 VERSION: Final = 1
 
+_REMEDY: Final = "restore it or import the clip again"
+
 OPEN_FILES: Final = 8
 CACHED_BYTES: Final = 128 * 2**20
 
@@ -197,10 +199,10 @@ def verify(path: Path) -> str | None:
                 digest.update(np.ascontiguousarray(data[index]).data)
             found = digest.hexdigest()
             if found[:PIXEL_DIGITS] != path.stem[:PIXEL_DIGITS] or data.file.attrs["sha256"] != found:
-                return f"{path.name}: the pixels are not those that were imported."
+                return f"{path.name}: the pixels are not those that were imported; {_REMEDY}."
             json.loads(data.file.attrs["header"])
     except (OSError, KeyError, ValueError, RuntimeError) as error:
-        return f"{path.name}: the file is damaged ({_short(error)})."
+        return f"{path.name}: the file is damaged ({_short(error)}); {_REMEDY}."
     except CorruptProject as error:
         return str(error)
     return None
@@ -307,7 +309,7 @@ class FrameStore:
 
 def _open(path: Path) -> h5py.Dataset:
     if not path.is_file():
-        raise CorruptProject(f"{path.name}: the file of this clip is missing; restore it or import the clip again.")
+        raise CorruptProject(f"{path.name}: the file of this clip is missing; {_REMEDY}.")
     try:
         # Files never change once in place, so locks would only fail on network shares.
         file = h5py.File(path, "r", locking=False)
@@ -332,6 +334,4 @@ def _refuse_foreign(path: Path, file: h5py.File) -> None:
 
 
 def _damaged(path: Path, error: Exception) -> CorruptProject:
-    return CorruptProject(
-        f"{path.name}: the file of this clip is damaged ({_short(error)}); restore it or import the clip again."
-    )
+    return CorruptProject(f"{path.name}: the file of this clip is damaged ({_short(error)}); {_REMEDY}.")

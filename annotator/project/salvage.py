@@ -1,7 +1,8 @@
 """Copies what can still be read of a damaged project into a new one; the damaged one is not touched.
 
 Rows are read one by one from a copy of the database; where a page is damaged, reading goes on behind it.
-Clips come from their files, which carry their details, so that they outlive the database.
+Clips come from their files, which carry their details, so that they outlive the database; and from the database,
+so that labels outlive the frames.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ from annotator.project.values import Salvaged
 
 _LONGEST_GAP: Final = 2**20
 _DATABASE: Final = "annotations.sqlite"
+DAMAGED_SENTENCE: Final = (
+    "Clip '{clip}': frames of it cannot be read. Its labels are kept; import its recording again for the frames."
+)
 _SCATTERED: Final = (schema.operations, schema.clips, schema.clip_details, schema.labels, schema.facts)
 """Tables of which a lost row is known by its number of columns; no two tables have the same."""
 
@@ -69,6 +73,9 @@ def salvage(path: Path, out: Path) -> Salvaged:
     make_folder(out, Marker(marker.protocol, marker.salt))
     with storage_errors(out):
         headers = _copy_clips(path, out, harvest)
+        damaged = _damaged_clips(harvest, headers)
+        _copy_readable(path, out, damaged)
+        headers |= damaged
         _keep_clips(harvest, headers)
         _keep_details(harvest, headers)
         _keep_snapshots(path, out, harvest)
@@ -198,12 +205,43 @@ def _copy_clips(path: Path, out: Path, harvest: _Harvest) -> dict[str, ClipHeade
     return headers
 
 
+def _damaged_clips(harvest: _Harvest, headers: Collection[str]) -> dict[str, ClipHeader]:
+    """Headers of clips without a sound file, by content hash, from the database: labels need no pixels."""
+    newest = {
+        row["clip_id"]: parse_header(row["header"])
+        for row in sorted(sound_details(harvest.rows["clip_details"]), key=lambda row: int(row["revision"]))
+    }
+    erased = _erased(harvest)
+    found = {}
+    for row in harvest.rows["clips"]:
+        if row["content_hash"] not in headers and row["id"] in newest and row["content_hash"] not in erased:
+            found[row["content_hash"]] = newest[row["id"]]
+            harvest.lost.append(DAMAGED_SENTENCE.format(clip=row["name"]))
+    return found
+
+
+def _copy_readable(path: Path, out: Path, hashes: Collection[str]) -> None:
+    """Copy damaged clip files that still open: some of their frames may be read."""
+    for content_hash in hashes:
+        file = path / "clips" / f"{content_hash}.h5"
+        try:
+            read_header_text(file)
+        except (ProjectError, OSError, KeyError, ValueError, RuntimeError):
+            continue
+        shutil.copyfile(file, out / "clips" / file.name)
+
+
+def _erased(harvest: _Harvest) -> set[str]:
+    """Content hashes of clips whose patient was removed."""
+    return {Path(row["file"]).stem for row in harvest.rows["erasures"]}
+
+
 def _keep_clips(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
-    """Keep rows whose frames are there; make rows for frames that have none."""
-    erased = {Path(row["file"]).stem for row in harvest.rows["erasures"]}
+    """Keep rows whose header is known; make rows for frames that have none."""
+    erased = _erased(harvest)
     kept = [row for row in harvest.rows["clips"] if row["content_hash"] in headers]
     lost = [row["name"] for row in harvest.rows["clips"] if row["content_hash"] not in headers]
-    harvest.lost += [f"Clip '{name}' and its labels: the frames cannot be read." for name in lost]
+    harvest.lost += [f"Clip '{name}' and its labels: neither its frames nor its details can be read." for name in lost]
     names, known = {row["name"] for row in kept}, {row["content_hash"] for row in kept}
     orphans = [h for h in headers if h not in known and h not in erased]
     # A label or detail of a lost row must not fall to another clip, so new rows get numbers that none has.

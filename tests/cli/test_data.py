@@ -202,7 +202,7 @@ def test_check_finds_a_sound_project_sound(study: Path) -> None:
     assert command("check", study, "--json").json == {"sound": True, "problems": []}
 
 
-def test_check_names_a_damaged_clip_and_salvage_keeps_the_others(study: Path, tmp_path: Path) -> None:
+def test_check_names_a_damaged_clip_whose_labels_are_salvaged(study: Path, data_set: Path, tmp_path: Path) -> None:
     damaged = sorted((study / "clips").glob("*.h5"))[0]
     damaged.write_bytes(damaged.read_bytes()[:300])
     ran = command("check", study, "--json")
@@ -212,9 +212,12 @@ def test_check_names_a_damaged_clip_and_salvage_keeps_the_others(study: Path, tm
     assert len(said["problems"]) == 1
     assert len(ran.err.splitlines()) == 1
     assert "--salvage" in ran.err
+    before = command("status", study, "--json").json
     saved = command("check", study, "--salvage", tmp_path / "saved", "--json")
-    assert saved.json["clips"] == 6
-    assert command("status", tmp_path / "saved", "--json").json["clips"] == 6
+    assert saved.json["clips"] == 7
+    assert command("status", tmp_path / "saved", "--json").json == before
+    assert command("check", tmp_path / "saved").status == 1
+    command("import", tmp_path / "saved", *data_set.glob("*.png"), *data_set.glob("*.tif"))
     assert command("check", tmp_path / "saved").status == 0
 
 

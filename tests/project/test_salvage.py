@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import cast
 
+import h5py
 import pytest
 
 from annotator.core.edits import Assign, Paint, apply
@@ -362,10 +363,36 @@ def test_damaged_values_cost_their_row_alone(filled: Project, tmp_path: Path, ch
         assert after.label(FrameKey("c6", 0))["one"] == outlined(box(6, 2))
 
 
-def test_a_lost_clip_takes_its_labels_and_no_others(filled: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["empty", "gone", "pixels"])
+def test_labels_outlive_the_frames_of_their_clip(filled: Project, tmp_path: Path, damage: str) -> None:
     with Project.open(filled.path) as project:
-        content_hash = project.clip("c5").content_hash
+        before, header = project.all_statuses(), project.clip("c5").header
+        file = project.path / "clips" / f"{project.clip('c5').content_hash}.h5"
+    match damage:
+        case "empty":
+            file.write_bytes(b"")
+        case "gone":
+            file.unlink()
+        case _:
+            with h5py.File(file, "r+") as clip:
+                clip["frames"][0, 0, 0] += 1
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels) == (31, 60)
+    assert salvage.DAMAGED_SENTENCE.format(clip="c5") in saved.lost
+    with Project.open(tmp_path / "out") as after:
+        assert after.all_statuses() == before
+        assert after.label(FrameKey("c5", 0))["one"] == outlined(box(5, 2))
+        assert len(after.check().problems) == 1
+        again = after.add_clip(recording(after, "copy", seed=5, n_frames=1), author="ann")
+        assert (again.is_new, again.clip.header) == (False, header)
+        assert after.check().is_sound
+
+
+def test_a_clip_without_frames_and_details_takes_its_labels_and_no_others(filled: Project, tmp_path: Path) -> None:
+    with Project.open(filled.path) as project:
+        clip_id, content_hash = project._state.ids["c5"], project.clip("c5").content_hash
     (filled.path / "clips" / f"{content_hash}.h5").write_bytes(b"")
+    damage(filled.path, f"DELETE FROM clip_details WHERE clip_id = {clip_id}")
     saved = Project.salvage(filled.path, tmp_path / "out")
     assert (saved.clips, saved.labels) == (30, 58)
     assert any("'c5'" in sentence for sentence in saved.lost)
