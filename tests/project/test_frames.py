@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
+import hdf5plugin
 import pytest
 
 from annotator.core.errors import CorruptProject, ProjectError
@@ -54,6 +55,36 @@ def test_changed_pixels_are_found(project: Project) -> None:
         file["frames"][1, 0, 0] += 1
     with Project.open(project.path) as again:
         assert "not those that were imported" in again.check().problems[0]
+
+
+def test_a_changed_byte_costs_its_frame_alone(project: Project) -> None:
+    file = clip_file(project)
+    wanted = project.read_frames("clip", 0, 3)
+    project.close()
+    with h5py.File(file, "r") as clip:
+        chunk = clip["frames"].id.get_chunk_info(1)
+    data = bytearray(file.read_bytes())
+    data[chunk.byte_offset + chunk.size // 2] ^= 1
+    file.write_bytes(data)
+    with Project.open(project.path) as again:
+        assert (again.read_frame(FrameKey("clip", 0)) == wanted[0]).all()
+        assert (again.read_frame(FrameKey("clip", 2)) == wanted[2]).all()
+        with pytest.raises(CorruptProject, match=file.name):
+            again.read_frame(FrameKey("clip", 1))
+        assert not again.check().is_sound
+
+
+def test_a_clip_file_from_before_there_were_checksums_is_read(project: Project) -> None:
+    file = clip_file(project)
+    wanted = project.read_frames("clip", 0, 3)
+    project.close()
+    with h5py.File(file, "r+") as clip:
+        stored = clip["frames"][:]
+        del clip["frames"]
+        clip.create_dataset("frames", data=stored, chunks=(1, *SHAPE), **hdf5plugin.Zstd(clevel=3))
+    with Project.open(project.path) as again:
+        assert (again.read_frames("clip", 0, 3) == wanted).all()
+        assert again.check().is_sound
 
 
 def test_a_newer_clip_file_is_refused(project: Project) -> None:
