@@ -6,7 +6,7 @@ kits in :mod:`annotator.testing` check the contracts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -89,12 +89,26 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledFrame:
-    """One frame of an export: its image, what is known, and where each label came from."""
+    """One frame of an export: its image, what is known, and where each label came from.
+
+    The image is read where it is asked for, so that masks can be written of a clip whose frames are damaged.
+    """
 
     frame: int
-    image: Frame
+    read_image: Callable[[], Frame]
     label: PartialLabel
     provenance: Mapping[str, Provenance] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Frame:
+        """(H, W) or (H, W, 3) uint8.
+
+        Raises
+        ------
+        CorruptProject
+            Where the clip's file is damaged.
+        """
+        return self.read_image()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -89,7 +90,7 @@ def labelled_clip(clip: Clip, labels: Sequence[PartialLabel]) -> LabelledClip:
     frames = [
         LabelledFrame(
             number,
-            images[number],
+            partial(images.__getitem__, number),
             label,
             {name: sample_provenance(revision=number + 1) for name in label.structures},
         )

@@ -342,7 +342,7 @@ def test_a_corrupt_clip(trained: Path, tmp_path: Path) -> None:
         ("predict", "--out", tmp_path / "out"),
         ("evaluate",),
         ("train", "--steps", 1),
-        ("export", "--out", tmp_path / "out"),
+        ("export", "--format", "hdf5", "--out", tmp_path / "out"),
     ):
         ran = command(words[0], trained, *words[1:])
         assert_refused(ran, ".h5: ")

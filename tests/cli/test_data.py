@@ -151,6 +151,14 @@ def test_export_writes_each_format(study: Path, tmp_path: Path, name: str) -> No
         assert wrote["dropped"]
 
 
+@pytest.mark.parametrize("name", ["png", "nifti", "metaimage"])
+def test_masks_are_exported_though_frames_are_missing(study: Path, tmp_path: Path, name: str) -> None:
+    sound = command("export", study, "--format", name, "--out", tmp_path / "sound", "--json").json
+    next((study / "clips").glob("*.h5")).unlink()
+    wrote = command("export", study, "--format", name, "--out", tmp_path / "out", "--json").json
+    assert [Path(file).read_bytes() for file in wrote["files"]] == [Path(file).read_bytes() for file in sound["files"]]
+
+
 def test_png_export_is_one_indexed_png_per_labelled_frame(study: Path, tmp_path: Path) -> None:
     command("export", study, "--format", "png", "--out", tmp_path / "out")
     names = sorted(p.stem for p in (tmp_path / "out").rglob("*.png"))

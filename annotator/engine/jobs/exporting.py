@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from annotator import registry
@@ -56,4 +57,4 @@ def _clips(project: Project, clips: Sequence[Clip], progress: Progress) -> Itera
 
 
 def _frame(project: Project, key: FrameKey) -> LabelledFrame:
-    return LabelledFrame(key.frame, project.read_frame(key), project.label(key), project.provenance(key))
+    return LabelledFrame(key.frame, partial(project.read_frame, key), project.label(key), project.provenance(key))
