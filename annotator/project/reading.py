@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -151,7 +152,8 @@ class ProjectReader:
         CorruptProject
             Where its file is damaged.
         """
-        return self._session.frames.frame(self._refuse_missing(key).content_hash, key.frame)
+        with _of_clip(key.clip):
+            return self._session.frames.frame(self._refuse_missing(key).content_hash, key.frame)
 
     def read_frames(self, clip: str, start: int, stop: int) -> NDArray[np.uint8]:
         """(T, H, W) or (T, H, W, 3) uint8, read-only; frames ``start`` to ``stop`` (exclusive).
@@ -163,7 +165,8 @@ class ProjectReader:
         CorruptProject
             Where its file is damaged.
         """
-        return self._session.frames.frames(self.clip(clip).content_hash, start, stop)
+        with _of_clip(clip):
+            return self._session.frames.frames(self.clip(clip).content_hash, start, stop)
 
     def label(self, key: FrameKey) -> PartialLabel:
         """Everything that is known of a frame now.
@@ -300,6 +303,15 @@ class ProjectReader:
             return "Changed the details of " + ", ".join(f"'{names[i]}'" for i in edited)
         keys = tuple(sorted({FrameKey(names[clip], frame) for clip, frame, _ in cells}))
         return sentence(self.protocol, str(action), (c.structure for c in cells), keys)
+
+
+@contextmanager
+def _of_clip(name: str) -> Iterator[None]:
+    """Say which clip a damaged file is of, since its own name is a number."""
+    try:
+        yield
+    except CorruptProject as error:
+        raise CorruptProject(f"Clip '{name}': {error}") from error
 
 
 def _without_unsure(cells: FrameCells) -> FrameCells:
