@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -21,6 +21,9 @@ from annotator.engine.jobs.weights import export_weights as export_weights_job
 from annotator.engine.lineage import LINEAGE, lineage_sentences
 from annotator.learn.patient_scores import Evaluation
 from annotator.project import Project, Snapshot
+
+LARGEST_SEED: Final = 2**63 - 1
+"""The largest that torch takes in its every use."""
 
 
 def register(app: typer.Typer) -> None:
@@ -65,7 +68,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps to do, in addition to those done.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes to train, in addition.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Where a new model starts from.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Where a new model starts from.")] = 0,
     json: JsonOption = False,
 ) -> None:
     """Train without a window: the same engine, resumed where it left off.

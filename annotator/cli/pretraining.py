@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from annotator.cli.learning import overrides
+from annotator.cli.learning import LARGEST_SEED, overrides
 from annotator.cli.output import JsonOption, progress_bar, show
 from annotator.engine.jobs.pretraining import PretrainOptions
 from annotator.engine.jobs.pretraining import pretrain as pretrain_job
@@ -32,7 +32,7 @@ def pretrain(
     refresh_every: Annotated[int, typer.Option(min=1, help="Steps between two new patients.")] = 1,
     recipe: Annotated[str, typer.Option(help="Name of a shipped recipe, or a path to a TOML file.")] = "pretrain",
     set_: Annotated[list[str] | None, typer.Option("--set", help="path=value; changes the recipe.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The same seed gives the same weights.")] = 0,
     from_: Annotated[
         Path | None, typer.Option("--from", help="Weights of an earlier run to go on from; other patients by --seed.")
     ] = None,

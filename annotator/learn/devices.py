@@ -31,8 +31,9 @@ def choose_device(name: str = "auto") -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):
+        # Reading the number back refuses 'meta', which computes nothing.
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ImportError):
         raise AnnotatorError(f"This machine has no device '{name}'; choose 'auto' or 'cpu'.") from None
     return device
 

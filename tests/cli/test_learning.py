@@ -43,11 +43,24 @@ def test_minutes_are_a_budget_too(study: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("--steps", "1", "--minutes", "1"), (), ("--steps", "0"), ("--steps", "1", "--set", "teacher.weight")],
+    [
+        ("--steps", "1", "--minutes", "1"),
+        (),
+        ("--steps", "0"),
+        ("--steps", "1", "--set", "teacher.weight"),
+        ("--steps", "1", "--seed", str(2**64)),
+        ("--steps", "1", "--seed=-1"),
+    ],
 )
 def test_usage_errors_of_train(study: Path, words: tuple[str, ...]) -> None:
     ran = command("train", study, *words)
     assert (ran.status, ran.out) == (2, "")
+
+
+@pytest.mark.parametrize("name", ["meta", "hpu", "cuda:99", ""])
+def test_a_device_that_this_machine_lacks_is_one_sentence(study: Path, name: str) -> None:
+    ran = command("train", study, "--steps", 1, "--device", name)
+    assert (ran.status, ran.err) == (1, f"error: This machine has no device '{name}'; choose 'auto' or 'cpu'.\n")
 
 
 def test_an_unknown_recipe_option_is_refused(study: Path) -> None:
