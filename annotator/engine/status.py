@@ -159,10 +159,10 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, AnnotatorError):
         return str(error)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return "Training stopped, since memory ran out; close other programs and press Retry."
+        return "Training stopped, since memory ran out; close other programs and try again."
     if isinstance(error, OSError):
-        return f"Training stopped, since the disk refused ({error.strerror or type(error).__name__}); press Retry."
+        return f"Training stopped, since the disk refused ({error.strerror or type(error).__name__}); try again."
     return (
-        f"Training stopped on an unexpected error ({type(error).__name__}); press Retry. "
+        f"Training stopped on an unexpected error ({type(error).__name__}); try again. "
         f"The details are in 'training/{LOG_NAME}' in the project."
     )
