@@ -150,10 +150,10 @@ def exported_twins(incoming: Iterable[Incoming]) -> set[str]:
 
 
 def known_clip(clips: Iterable[Clip], incoming: Incoming, *, of_same_patient: bool) -> Clip | None:
-    """The clip that has the recording's pixels already; where asked, only one of the same patient."""
-    patient = incoming.header.patient
-    same = (clip for clip in clips if clip.pixels == incoming.pixels)
-    return next((clip for clip in same if not of_same_patient or clip.header.patient == patient), None)
+    """The clip that has the recording's pixels already, of the same patient first; where asked, no other."""
+    same = [clip for clip in clips if clip.pixels == incoming.pixels]
+    own = [clip for clip in same if clip.header.patient == incoming.header.patient]
+    return next(iter(own if of_same_patient else own + same), None)
 
 
 def new_clip(clips: Mapping[str, Clip], incoming: Incoming) -> Clip:

@@ -326,6 +326,18 @@ def test_one_picture_under_two_patients_comes_back(project: Project, tmp_path: P
     assert (report.added, said(project)) == (0, before)
 
 
+def test_of_equal_pictures_of_two_patients_each_is_known_as_its_own(project: Project, tmp_path: Path) -> None:
+    (path,) = stacks(tmp_path, 1)
+    twin = tmp_path / "q" / "twin.tif"
+    twin.parent.mkdir()
+    twin.write_bytes(path.read_bytes())
+    (tmp_path / "rows.csv").write_text(f"image,patient,split\n{path.name},p,train\nq/twin.tif,q,test\n")
+    import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    report = import_paths(project, [twin], ImportOptions(split=Split.TEST), author="t", progress=Silent())
+    assert report.known == 1
+    assert not [sentence for sentence in report.warnings if "already" in sentence]
+
+
 def test_masks_that_come_back_take_nothing_from_the_labels(project: Project, tmp_path: Path) -> None:
     (path,) = stacks(tmp_path, 1)
     (tmp_path / "rows.csv").write_text(f"image,patient,frame,absent\n{path.name},p,1,\n")
