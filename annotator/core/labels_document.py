@@ -49,8 +49,8 @@ class LabelsDocument:
     def frames_for(self, clips: Sequence[Clip]) -> dict[FrameKey, DocumentFrame]:
         """The document's frames under the keys of other clips, such as those of a project.
 
-        A clip is found by its pixels, else by its name where frames and size agree; among several of the same pixels
-        it is the one of its patient, else of its name.
+        A clip is found by its pixels, among several of the same by its patient, else its name. One that the document
+        says no pixels of is found by its name, where frames and size agree.
 
         Raises
         ------
@@ -59,17 +59,18 @@ class LabelsDocument:
         """
         by_pixels: dict[str, list[Clip]] = {}
         for clip in clips:
-            by_pixels.setdefault(clip.pixels, []).append(clip)
+            if clip.pixels:
+                by_pixels.setdefault(clip.pixels, []).append(clip)
         by_name = {clip.name: clip for clip in clips}
         found: dict[FrameKey, DocumentFrame] = {}
         for entry in self.clips:
-            same = by_pixels.get(entry.clip.pixels, ()) if entry.clip.pixels else ()
-            match = max(same, key=_likeness(entry.clip), default=by_name.get(entry.clip.name))
+            named = None if entry.clip.pixels else by_name.get(entry.clip.name)
+            match = max(by_pixels.get(entry.clip.pixels, ()), key=_likeness(entry.clip), default=named)
             if match is None or _extent(match.header) != _extent(entry.clip.header):
                 n_frames, height, width = _extent(entry.clip.header)
                 raise AnnotatorError(
                     f"The labels speak of '{entry.clip.name}' ({n_frames} frames of {height} x {width} pixels), "
-                    "and no such clip is here; import its images first."
+                    "and no clip here has its pixels; import its images first."
                 )
             for frame in entry.frames:
                 key = FrameKey(match.name, frame.frame)
@@ -80,10 +81,18 @@ class LabelsDocument:
                     )
         return found
 
-    def clip_like(self, header: ClipHeader) -> Clip | None:
-        """The document's clip of that stem, frames and size; ``None`` where it has none."""
-        clips = (entry.clip for entry in self.clips)
-        return next((c for c in clips if c.name == header.stem and _extent(c.header) == _extent(header)), None)
+    def clip_like(self, header: ClipHeader, pixels: str) -> Clip | None:
+        """The document's clip of that size and those pixels, of several the one of that stem; ``None`` without one.
+
+        A clip that the document says no pixels of is found by its stem.
+        """
+        alike = (entry.clip for entry in self.clips if _extent(entry.clip.header) == _extent(header))
+        same = [c for c in alike if c.pixels == pixels or (not c.pixels and c.name == header.stem)]
+        return max(same, key=lambda clip: clip.name == header.stem, default=None)
+
+    def has_extent_of(self, header: ClipHeader) -> bool:
+        """Whether a clip of the document has that many frames of that size."""
+        return any(_extent(entry.clip.header) == _extent(header) for entry in self.clips)
 
 
 def document_text(clips: Iterable[DocumentClip], context: ExportContext) -> Iterator[str]:

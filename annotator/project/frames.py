@@ -94,6 +94,20 @@ def stage_frames(folder: Path, header: ClipHeader, frames: Iterable[Frame], text
     return Staged(part, content_hash)
 
 
+def content_hash(header: ClipHeader, frames: Iterable[Frame]) -> str:
+    """SHA-256 (hexadecimal) of size and pixels, by which a clip is recognised.
+
+    Parameters
+    ----------
+    header, frames
+        As in :func:`stage_frames`.
+    """
+    digest = hashlib.sha256(repr((header.n_frames, *frame_shape(header))).encode())
+    for frame in frames:
+        digest.update(np.ascontiguousarray(frame).data)
+    return digest.hexdigest()
+
+
 def _write(part: Path, header: ClipHeader, frames: Iterable[Frame], text: str) -> str:
     shape = frame_shape(header)
     digest = hashlib.sha256(repr((header.n_frames, *shape)).encode())

@@ -33,12 +33,15 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert found.clips[0].frames[2].provenance["one"] == sample_provenance(revision=2)
 
 
-def test_a_clip_is_found_by_content_before_name(tmp_path: Path) -> None:
+def test_a_clip_is_found_by_content_and_by_name_where_no_content_is_said(tmp_path: Path) -> None:
     found = read_labels_json(write(tmp_path / "labels.json"))
     renamed = replace(CLIP, name="renamed")
     impostor = replace(CLIP, content_hash="f" * 64)
-    for clips, name in (([impostor, renamed], "renamed"), ([impostor], "clip")):
-        frames = found.frames_for(clips)
+    with pytest.raises(AnnotatorError, match="no clip here has its pixels"):
+        found.frames_for([impostor])
+    nameless = replace(found, clips=(replace(found.clips[0], clip=replace(CLIP, content_hash="")),))
+    for said, clips, name in ((found, [impostor, renamed], "renamed"), (nameless, [renamed, impostor], "clip")):
+        frames = said.frames_for(clips)
         assert {key: frame.label for key, frame in frames.items()} == {FrameKey(name, i): v for i, v in LABELS.items()}
         assert frames[FrameKey(name, 2)].provenance["one"] == sample_provenance(revision=2)
 

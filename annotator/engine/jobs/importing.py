@@ -11,7 +11,15 @@ from typing import Any
 from annotator import ingest, registry
 from annotator.core.allowed import allowed_bitmap, everything_allowed
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
-from annotator.core.identity import Clip, FrameKey, PatientFrom, Pseudonymiser, SpacingStatus, Split
+from annotator.core.identity import (
+    PIXEL_DIGITS,
+    Clip,
+    FrameKey,
+    PatientFrom,
+    Pseudonymiser,
+    SpacingStatus,
+    Split,
+)
 from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import DocumentFrame, LabelsDocument
 from annotator.core.plugin_types import Recording
@@ -21,6 +29,7 @@ from annotator.core.words import counted
 from annotator.engine.jobs.progress import Progress
 from annotator.export import read_labels_json
 from annotator.project import Added, Project
+from annotator.project.frames import content_hash
 
 SPLIT_SENTENCE = (
     "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; "
@@ -332,7 +341,13 @@ def _as_exported(
     ``folder`` is the patient of a file that names none.
     """
     header = recording.header
-    said = next((clip for document in documents if (clip := document.content.clip_like(header)) is not None), None)
+    if not any(document.content.has_extent_of(header) for document in documents):
+        return recording
+    # Names tell no patients apart: each may have a '4ch'.
+    recording = replace(recording, frames=tuple(recording.frames))
+    pixels = content_hash(header, recording.frames)[:PIXEL_DIGITS]
+    found = (document.content.clip_like(header, pixels) for document in documents)
+    said = next((clip for clip in found if clip is not None), None)
     if said is None:
         return recording
     theirs = said.header

@@ -288,6 +288,34 @@ def test_images_that_come_back_with_an_export_are_what_they_were(project: Projec
         assert (third.clip("stack 1").header.domain, third.clip("stack 1").split) == ("south", Split.TRAIN)
 
 
+def test_images_of_one_name_come_back_as_their_own_patients(project: Project, tmp_path: Path) -> None:
+    rows = ["image,patient,split,domain,absent"]
+    for number, split in enumerate(("train", "test", "validation")):
+        (tmp_path / f"P{number}").mkdir()
+        tifffile.imwrite(tmp_path / f"P{number}" / "4ch.tif", np.full((8, 9), 9 + number, dtype=np.uint8))
+        rows.append(f"P{number}/4ch.tif,P{number},{split},scanner {number},{'lv' if number else 'la'}")
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+    export_labels(project, "png", tmp_path / "out", progress=Silent())
+    images = sorted(tmp_path.glob("P*"), reverse=True)
+
+    def said(of: Project) -> dict[str, tuple[object, ...]]:
+        return {
+            c.pixels: (c.split, c.header.patient, c.header.domain, of.label(FrameKey(c.name, 0)).structures)
+            for c in of.clips()
+        }
+
+    with Project.create(tmp_path / "second", project.protocol) as second:
+        files = [*images, tmp_path / "out" / "labels.json"]
+        import_paths(second, files, ImportOptions(), author="t", progress=Silent())
+        assert said(second) == said(project)
+    with Project.create(tmp_path / "third", project.protocol) as third:
+        files = [images[0], tmp_path / "out" / "labels.json"]
+        with pytest.raises(BadInput, match="no clip here has its pixels"):
+            import_paths(third, files, ImportOptions(), author="t", progress=Silent())
+        assert third.clips() == ()
+
+
 def test_a_data_set_that_comes_back_keeps_its_test_clips(project: Project, tmp_path: Path) -> None:
     one, two = stacks(tmp_path, 2)
     rows = f"image,patient,split,absent\n{one.name},p,train,lv\n{two.name},q,test,lv\n"
