@@ -20,7 +20,6 @@ bytes) takes .01 ms and makes a changed byte an error of its frame; Zstandard wo
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
 import uuid
@@ -39,6 +38,7 @@ from annotator.core.errors import AnnotatorError, BadInput, CorruptProject, Proj
 from annotator.core.identity import PIXEL_DIGITS, ClipHeader
 from annotator.core.plugin_types import Frame
 from annotator.project.durable import PART, move_into_place, storage_errors
+from annotator.project.headers import parse_header
 
 FORMAT: Final = "echo-annotator-clip"
 VERSION: Final = 1
@@ -204,7 +204,7 @@ def read_header_text(path: Path) -> str:
 
 
 def verify(path: Path) -> str | None:
-    """Read a whole clip file and compare its hash; a plain sentence where it is not sound.
+    """Read a whole clip file, compare its hash and read its header; a plain sentence where it is not sound.
 
     Raises
     ------
@@ -220,12 +220,20 @@ def verify(path: Path) -> str | None:
             found = digest.hexdigest()
             if found[:PIXEL_DIGITS] != path.stem[:PIXEL_DIGITS] or data.file.attrs["sha256"] != found:
                 return f"{path.name}: the pixels are not those that were imported; {_REMEDY}."
-            json.loads(data.file.attrs["header"])
+            return _header_problem(path, data)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         return f"{path.name}: the file is damaged ({_short(error)}); {_REMEDY}."
     except CorruptProject as error:
         return str(error)
-    return None
+
+
+def _header_problem(path: Path, data: h5py.Dataset) -> str | None:
+    try:
+        header = parse_header(data.file.attrs["header"])
+    except CorruptProject as error:
+        return f"{path.name}: its header is damaged ({error.__cause__}); {_REMEDY}."
+    is_its_own = (header.n_frames, *frame_shape(header)) == data.shape
+    return None if is_its_own else f"{path.name}: its header is not of these pixels; {_REMEDY}."
 
 
 def _short(error: Exception) -> str:

@@ -193,6 +193,29 @@ def damage(project: Path, *statements: str) -> None:
             raw.execute(statement)
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ('"patient": "p', '"patient": "q', "its header is damaged"),
+        ('"n_frames": 1', '"n_frames": 7', "not of these pixels"),
+    ],
+)
+def test_a_damaged_header_of_frames_costs_that_clip_alone(
+    filled: Project, tmp_path: Path, was: str, becomes: str, said: str
+) -> None:
+    with Project.open(filled.path) as project:
+        hurt = project.clip("c6")
+        with h5py.File(project._session.clip_file(hurt.content_hash), "r+") as file:
+            file.attrs["header"] = file.attrs["header"].replace(was, becomes)
+        assert [said in problem for problem in project.check().problems] == [True]
+    saved = Project.salvage(filled.path, tmp_path / "out")
+    assert (saved.clips, saved.labels) == (30, 58)
+    assert any(said in sentence for sentence in saved.lost)
+    with Project.open(tmp_path / "out") as after:
+        assert after.check().is_sound
+        assert after.label(FrameKey("c7", 0))["one"] == outlined(box(7, 2))
+
+
 def wreck_first_page(project: Path, table: str | None) -> None:
     """Overwrite the page that leads to the rows of a table, or to all tables."""
     file, page = project / "annotations.sqlite", 1
