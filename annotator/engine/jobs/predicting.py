@@ -85,11 +85,11 @@ def predict_project(
     Raises
     ------
     ProjectError
-        Where there is no model, or no clip in the split.
+        Where there is no model.
     IncompatibleWeights
         Where the weights belong to another protocol.
     BadInput
-        Where the folder cannot be written.
+        Where there is no clip in the split, or the folder cannot be written.
     """
     clips = [c for c in project.clips() if split is None or c.split is split]
     if not clips:
