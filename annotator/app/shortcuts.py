@@ -64,18 +64,29 @@ MENU: Final = (
 MENU_KEYS: Final = {action.id: action.default for action in MENU}
 
 
+def _fixed(name: str, words: str, key: str) -> ActionKey:
+    return ActionKey(name, words, key, key, is_fixed=True)
+
+
+_FIXED: Final = (
+    *(_fixed(f"also:{key}", f"{action.name}, too", key) for action in ACTIONS for key in action.also),
+    *(_fixed(f"menu:{action.id}", action.name, action.default) for action in MENU),
+)
+"""Keys that nobody changes, whatever the protocol: those that actions have besides, then the menus'."""
+
+
 def keys_in_use(protocol: LabelProtocol | None, chosen: Mapping[str, str]) -> dict[str, str]:
     """Action id to key.
 
     Parameters
     ----------
     protocol
-        Its structures' keys come first: an action whose key a structure needs has none, as one whose key always
-        does something else. Qt would do neither.
+        Its structures' keys come first: an action whose key a structure needs has none, nor has one whose key is
+        fixed for something else, since of two with one key Qt would do neither.
     chosen
         Action id to the user's own key, which may be empty.
     """
-    taken = {fixed.key.upper() for fixed in _fixed_keys(protocol)}
+    taken = {fixed.key.upper() for fixed in (*_structure_keys(protocol), *_FIXED)}
     keys = {action.id: chosen.get(action.id, action.default) for action in ACTIONS}
     return {name: "" if key.upper() in taken else key for name, key in keys.items()}
 
@@ -83,9 +94,13 @@ def keys_in_use(protocol: LabelProtocol | None, chosen: Mapping[str, str]) -> di
 def action_keys(protocol: LabelProtocol | None, chosen: Mapping[str, str]) -> tuple[ActionKey, ...]:
     """What the shortcuts dialog shows: the structures' fixed keys, then the actions, then the other fixed ones."""
     in_use = keys_in_use(protocol, chosen)
-    fixed = _fixed_keys(protocol)
-    n = len(protocol.structures) if protocol is not None else 0
-    return fixed[:n] + tuple(ActionKey(a.id, a.name, in_use[a.id], a.default) for a in ACTIONS) + fixed[n:]
+    actions = tuple(ActionKey(a.id, a.name, in_use[a.id], a.default) for a in ACTIONS)
+    return (*_structure_keys(protocol), *actions, *_FIXED)
+
+
+def _structure_keys(protocol: LabelProtocol | None) -> tuple[ActionKey, ...]:
+    structures = protocol.structures if protocol is not None else ()
+    return tuple(_fixed(f"structure:{s.id}", f"Select {s.name}", s.key) for s in structures)
 
 
 def changed_keys(asked: Mapping[str, str], protocol: LabelProtocol | None, chosen: Mapping[str, str]) -> dict[str, str]:
@@ -102,12 +117,3 @@ def changed_keys(asked: Mapping[str, str], protocol: LabelProtocol | None, chose
     keys = {action.id: asked.get(action.id, action.default) for action in ACTIONS}
     kept = {a.id: chosen.get(a.id, a.default) if keys[a.id] == shown[a.id] else keys[a.id] for a in ACTIONS}
     return {action.id: kept[action.id] for action in ACTIONS if kept[action.id] != action.default}
-
-
-def _fixed_keys(protocol: LabelProtocol | None) -> tuple[ActionKey, ...]:
-    """Keys that nobody changes: the structures', then those that actions have besides, then the menus'."""
-    structures = protocol.structures if protocol is not None else ()
-    found = [(f"structure:{s.id}", f"Select {s.name}", s.key) for s in structures]
-    found += [(f"also:{key}", f"{action.name}, too", key) for action in ACTIONS for key in action.also]
-    found += [(f"menu:{action.id}", action.name, action.default) for action in MENU]
-    return tuple(ActionKey(name, words, key, key, is_fixed=True) for name, words, key in found)
