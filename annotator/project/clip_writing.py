@@ -69,12 +69,15 @@ class ClipWriter(LabelWriter):
         self._refuse_read_only()
         incoming = adding.prepare(self._session, self.protocol, recordings, author=author)
         with self._lock:
-            added, new, repaired = self._place(incoming, patients_are_named=patients_are_named)
             try:
+                # It may have been closed while the frames came.
+                self._refuse_read_only()
+                added, new = self._told_apart(incoming, patients_are_named=patients_are_named)
                 if accept is not None:
                     accept(added)
+                repaired = self._repaired(incoming, added)
             except BaseException:
-                for _, one in new:
+                for one in incoming:
                     one.discard()
                 raise
             if new:
@@ -86,37 +89,34 @@ class ClipWriter(LabelWriter):
         self._emitted(commit)
         return tuple(replace(one, revision=commit.revision) if one.is_new else one for one in added)
 
-    def _place(
+    def _told_apart(
         self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool
-    ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]], tuple[str, ...]]:
-        """Tell new content from known; new clips get their names, and known ones their frames back where damaged."""
+    ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]]]:
+        """Tell new content from known; new clips get their names."""
         clips = {c.name: c for c in self.clips()}
         twins = adding.exported_twins(incoming)
         added: list[Added] = []
         new: list[tuple[Clip, adding.Incoming]] = []
-        try:
-            # It may have been closed while the frames came.
-            self._refuse_read_only()
-            for one in incoming:
-                is_named = patients_are_named or one.pixels in twins
-                known = adding.known_clip(clips.values(), one, of_same_patient=is_named)
-                clip = known or adding.new_clip(clips, one)
-                added.append(Added(clip, is_new=known is None, revision=self.data_revision))
-                if known is None:
-                    new.append((clip, one))
-                    clips[clip.name] = clip
-        except BaseException:
-            for one in incoming:
-                one.discard()
-            raise
-        arriving = {clip.name for clip, _ in new}
+        for one in incoming:
+            is_named = patients_are_named or one.pixels in twins
+            known = adding.known_clip(clips.values(), one, of_same_patient=is_named)
+            clip = known or adding.new_clip(clips, one)
+            added.append(Added(clip, is_new=known is None, revision=self.data_revision))
+            if known is None:
+                new.append((clip, one))
+                clips[clip.name] = clip
+        return tuple(added), new
+
+    def _repaired(self, incoming: Sequence[adding.Incoming], added: Sequence[Added]) -> tuple[str, ...]:
+        """Give known clips their frames back where damaged, and drop all other known content; their names."""
+        arriving = {found.clip.name for found in added if found.is_new}
         repaired: set[str] = set()
         for one, found in zip(incoming, added, strict=True):
             if not found.is_new and found.clip.name in arriving:
                 one.discard()
             elif not found.is_new and adding.discard_or_repair(self._session, found.clip, one.staged):
                 repaired.add(found.clip.name)
-        return tuple(added), new, tuple(sorted(repaired))
+        return tuple(sorted(repaired))
 
     def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:
         revision = self.data_revision + 1

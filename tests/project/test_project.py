@@ -25,7 +25,7 @@ from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
-from annotator.project import TRAINED_FACT, Commit, Project, database, lock, schema
+from annotator.project import TRAINED_FACT, Commit, Project, adding, database, lock, schema
 from annotator.project.database import Database
 from annotator.project.frames import place, read_header_text, stage_frames
 from annotator.project.headers import header_text
@@ -88,6 +88,25 @@ def test_importing_again_repairs_a_damaged_clip(project: Project) -> None:
     assert not project.check().is_sound
     project.add_clip(recording(project), author="ann")
     assert project.check().is_sound
+
+
+@pytest.mark.parametrize("fails", ["accept", "repair"])
+def test_an_import_that_fails_repairs_nothing_and_leaves_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    damaged = project._session.clip_file(project.clip("clip").content_hash)
+    damaged.write_bytes(b"damaged")
+
+    def refuse(*_: object) -> None:
+        raise ProjectError("no")
+
+    if fails == "repair":
+        monkeypatch.setattr(adding, "verify", refuse)
+    coming = [(recording(project, "new", patient="P2", seed=1), Split.TRAIN), (recording(project), Split.TRAIN)]
+    with pytest.raises(ProjectError, match="no"):
+        project.add_clips(coming, author="ann", accept=refuse if fails == "accept" else None)
+    assert [path.read_bytes() for path in (project.path / "clips").iterdir()] == [b"damaged"]
+    assert [clip.name for clip in project.clips()] == ["clip"]
 
 
 def test_a_clip_that_a_copy_repairs_is_still_its_patient_s(project: Project, tmp_path: Path) -> None:
