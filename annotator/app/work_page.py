@@ -12,7 +12,7 @@ from annotator.ui.clip_details import ClipDetailsPanel
 from annotator.ui.message_bar import MessageBar
 from annotator.ui.next_up import NextUpList
 from annotator.ui.structure_panel import StructurePanel
-from annotator.ui.style import PANEL_WIDTH
+from annotator.ui.style import PANEL_WIDTH, STRUCTURES_WIDTH
 from annotator.ui.timeline import Timeline
 from annotator.ui.tool_bar import ToolBar
 from annotator.ui.training_panel import TrainingPanel
@@ -52,7 +52,7 @@ class WorkPage(QWidget):
         for widget, stretch in ((left, 0), (self._centre(), 1), (right, 0)):
             whole.addWidget(widget)
             whole.setStretchFactor(whole.count() - 1, stretch)
-        whole.setSizes([PANEL_WIDTH, 4 * PANEL_WIDTH, PANEL_WIDTH])
+        whole.setSizes([PANEL_WIDTH, 4 * PANEL_WIDTH, STRUCTURES_WIDTH])
         whole.setChildrenCollapsible(False)
         return whole
 

@@ -22,7 +22,9 @@ WIDE: Final = 16
 TARGET: Final = 24
 """Smallest side of anything that a mouse, pen or finger is meant to hit."""
 PANEL_WIDTH: Final = 270
-"""Preferred width of a side panel: two of them leave 800 pixels of canvas on a 1366 pixel screen."""
+STRUCTURES_WIDTH: Final = 284
+"""Preferred widths of the side panels: they leave 800 pixels of canvas on a 1366 pixel screen. At the right there is
+room for 'LV myocardium' beside an area of six figures."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from annotator.core.status import LabelStatus
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
 from annotator.settings import UserSettings, load_settings
-from annotator.ui.controls import Readout
+from annotator.ui.controls import ElidedLabel, Readout
 from annotator.ui.dialogs import LearnerDialog
-from annotator.viewer.state import CellState, Tool
+from annotator.viewer.state import CellState, StructureRow, Tool
 
 pytestmark = pytest.mark.window
 
@@ -374,6 +374,18 @@ def test_files_that_are_dropped_on_a_line_of_text_are_the_windows(window: MainWi
     lines = [line for panel in (page.clips, page.details) for line in panel.findChildren(QLineEdit)]
     assert len(lines) == 2
     assert not any(line.acceptDrops() for line in lines), "a line would say that the files were moved into it"
+
+
+def test_a_long_name_has_room_beside_a_large_area(qtbot: Any, window: MainWindow) -> None:
+    panel = session_of(window).page.structures
+    state = CellState.SUGGESTED
+    rows = (StructureRow("lv", "LV myocardium", "#3ddc97", "w", state, 0.9, False, True, "178 328 px"),)
+    window.resize(1366, 728)
+    panel.show_state(rows)
+    (name,) = (found for found in panel.findChildren(ElidedLabel) if found.text() == "LV myocardium")
+    (area,) = (found for found in panel.findChildren(Readout) if found.text() == "178 328 px")
+    qtbot.waitUntil(lambda: area.width() >= area.sizeHint().width())
+    assert name.width() >= name.sizeHint().width()
 
 
 def test_the_recipe_is_shown_and_changed_in_the_learners_window(
