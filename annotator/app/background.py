@@ -75,7 +75,8 @@ class BackgroundJob(QObject):
         can_cancel: bool = True,
     ) -> None:
         super().__init__(parent)
-        self._title, self._window = title, parent
+        self.title, self.can_cancel = title, can_cancel
+        self._window = parent
         self._report = _Report()
         self._result: Any = None
         self._error: AnnotatorError | None = None
@@ -103,7 +104,7 @@ class BackgroundJob(QObject):
         """Cancel and wait for the end, before the project closes; the window paints meanwhile."""
         self._cancel()
         self._timer.stop()
-        keep_painting(self._thread.join, f"{self._title} is ending…", self._window)
+        keep_painting(self._thread.join, f"{self.title} is ending…", self._window)
         self._leave()
 
     @property

@@ -65,13 +65,17 @@ class Transfer:
         if self._project.is_read_only:
             self._say(Message("The project is open read-only, so nothing can be imported.", MessageLevel.WARNING))
             return
+        if self._is_busy():
+            return
         domains = tuple(sorted({clip.header.domain for clip in self._project.clips()}))
         asked = ImportDialog.ask(domains, self._project.protocol.views, paths=paths, parent=self._parent)
         if asked is not None:
             self._import(asked)
 
     def ask_export(self) -> None:
-        """Ask what to export and where to."""
+        """Ask what to export and where to; only where it can be done."""
+        if self._is_busy():
+            return
         masks = tuple(
             Choice(name, _MASK_NAMES.get(name, name), _LOSSLESS if w.is_lossless else _LOSSY)
             for name, w in sorted(registry.writers().items())
@@ -83,11 +87,21 @@ class Transfer:
         if asked is not None:
             self._export(asked)
 
+    @property
+    def unfinished(self) -> str:
+        """What closing would cancel, such as ``"The import"``; empty where there is no such thing."""
+        return self._job.title if self._job is not None and self._job.can_cancel else ""
+
     def wait(self) -> None:
         """Cancel what runs and wait for it, before the project closes."""
         if self._job is not None:
             self._job.wait()
             self._job = None
+
+    def _is_busy(self) -> bool:
+        if self._job is not None:
+            self._say(Message("Another import or export is still running.", MessageLevel.WARNING))
+        return self._job is not None
 
     def _import(self, asked: ImportRequest) -> None:
         self._start("The import", lambda progress: self._import_job(asked, progress), self._imported)
@@ -141,8 +155,7 @@ class Transfer:
     def _start(
         self, title: str, job: Callable[[Progress], Any], on_done: Callable[[Any], None], *, can_cancel: bool = True
     ) -> None:
-        if self._job is not None:
-            self._say(Message("Another import or export is still running.", MessageLevel.WARNING))
+        if self._is_busy():
             return
 
         def done(result: Any) -> None:

@@ -113,6 +113,8 @@ class MainWindow(QMainWindow):
             return False
         if session is None:
             return True
+        if session.transfer.unfinished and not self._leave_unfinished(session.transfer.unfinished):
+            return False
         if not session.save() and not self._leave_unsaved():
             return False
         self.settings = self.settings.model_copy(update={"brush_size": session.bench.tool.brush_size})
@@ -138,9 +140,16 @@ class MainWindow(QMainWindow):
             QMessageBox.warning(self, "Echo Annotator", sentence)
 
     def _leave_unsaved(self) -> bool:
-        question = "Some strokes could not be saved. Close all the same, and lose them?"
+        return self._ask_discard("Not saved", "Some strokes could not be saved. Close all the same, and lose them?")
+
+    def _leave_unfinished(self, title: str) -> bool:
+        return self._ask_discard(
+            "Not finished", f"{title} is still running. Close all the same, and keep nothing of it?"
+        )
+
+    def _ask_discard(self, title: str, question: str) -> bool:
         buttons = QMessageBox.StandardButton.Discard | QMessageBox.StandardButton.Cancel
-        answer = QMessageBox.question(self, "Not saved", question, buttons, QMessageBox.StandardButton.Cancel)
+        answer = QMessageBox.question(self, title, question, buttons, QMessageBox.StandardButton.Cancel)
         return answer == QMessageBox.StandardButton.Discard
 
     def _take_start_page(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from annotator.app.transfer import Transfer
 from annotator.core.errors import Cancelled
 from annotator.core.identity import Split
 from annotator.core.status import LabelStatus
+from annotator.engine.jobs.importing import ImportReport
 from annotator.project import Project
 from annotator.ui.dialogs import ImportRequest
 from annotator.viewer.state import Message, MessageLevel
@@ -108,4 +110,28 @@ def test_a_cancelled_import_is_no_error(
         transfer._import(ImportRequest((tmp_path,), "", ""))
         qtbot.waitUntil(lambda: bool(said), timeout=30_000)
         assert said == [Message("The import was cancelled; nothing half-written was left behind.")]
+        transfer.wait()
+
+
+def test_nothing_is_asked_while_another_transfer_runs(
+    qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    def wait(*_args: Any, **_how: Any) -> ImportReport:
+        may_end.wait(30)
+        return ImportReport()
+
+    monkeypatch.setattr(transfer_module, "import_paths", wait)
+    said: list[Message] = []
+    with Project.open(folder) as project:
+        transfer = Transfer(project, lambda: "Ada", say=said.append, parent=parent)
+        assert transfer.unfinished == ""
+        transfer._import(ImportRequest((tmp_path,), "", ""))
+        assert transfer.unfinished == "The import"
+        transfer.ask_import()
+        transfer.ask_export()
+        assert ["still running" in message.sentence for message in said] == [True, True]
+        may_end.set()
+        qtbot.waitUntil(lambda: transfer.unfinished == "", timeout=30_000)
         transfer.wait()

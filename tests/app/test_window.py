@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit, QListWidget, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit, QListWidget, QMessageBox, QWidget
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
 from annotator.core.identity import FrameKey
 from annotator.core.status import LabelStatus
+from annotator.engine.jobs.progress import Progress
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
 from annotator.settings import UserSettings, load_settings
@@ -404,6 +406,26 @@ def test_the_recipe_is_shown_and_changed_in_the_learners_window(
     (button,) = (b for b in dialog.findChildren(QAbstractButton) if b.text() == "Use this recipe")
     button.click()
     assert suggesting.sent[-1] == UseRecipe("hdc")
+
+
+def test_closing_asks_before_it_gives_an_import_up(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(_parent: object, _title: str, question: str, *_buttons: object) -> QMessageBox.StandardButton:
+        asked.append(question)
+        return QMessageBox.StandardButton.Cancel if len(asked) == 1 else QMessageBox.StandardButton.Discard
+
+    def job(progress: Progress) -> None:
+        while True:
+            progress.update(0, 1, "Reading")
+            time.sleep(0.01)
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    session_of(window).transfer._start("The import", job, lambda _report: None)
+    assert not window.close()
+    assert session_of(window).transfer.unfinished
+    assert window.close()
+    assert asked == 2 * ["The import is still running. Close all the same, and keep nothing of it?"]
 
 
 def test_closing_twice_saves_once(qtbot: Any, window: MainWindow, suggesting: Any, monkeypatch: Any) -> None:
