@@ -90,6 +90,8 @@ class BackgroundJob(QObject):
         if not can_cancel:
             self._dialog.setCancelButton(None)
         self._dialog.canceled.connect(self._cancel)
+        # Escape hides a dialog that is not the active window without that signal.
+        self._dialog.rejected.connect(self._cancel)
         self._thread = threading.Thread(target=self._run, args=(job, title), name="annotator-job", daemon=True)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._poll)
@@ -141,6 +143,7 @@ class BackgroundJob(QObject):
 
     def _leave(self) -> None:
         self._dialog.canceled.disconnect(self._cancel)
+        self._dialog.rejected.disconnect(self._cancel)
         self._dialog.close()
         self._dialog.deleteLater()
         self.deleteLater()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QProgressDialog, QPushButton, QWidget
 
 from annotator.app.background import BackgroundJob
+from annotator.core.errors import Cancelled
 from annotator.engine.jobs.progress import Progress
 
 
@@ -52,3 +54,18 @@ def test_closing_paints_while_a_job_ends_and_leaves_nothing(qtbot: QtBot, window
     job.wait()
     assert ended == [True], "neither done nor failed is said to a project that closes"
     qtbot.waitUntil(lambda: not window.findChildren(QProgressDialog) + window.findChildren(BackgroundJob))
+
+
+def test_a_job_whose_dialog_goes_is_cancelled(qtbot: QtBot, window: QWidget) -> None:
+    ended: list[Any] = []
+
+    def work(progress: Progress) -> None:
+        for _ in range(2000):
+            progress.update(0, 1, "Working")
+            time.sleep(0.01)
+
+    BackgroundJob("The job", work, on_done=ended.append, on_error=ended.append, parent=window).start()
+    (dialog,) = window.findChildren(QProgressDialog)
+    dialog.reject()
+    qtbot.waitUntil(lambda: bool(ended))
+    assert isinstance(ended[0], Cancelled)
