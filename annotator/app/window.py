@@ -338,9 +338,13 @@ class MainWindow(QMainWindow):
         session = self.session
         if session is None:
             return
-        path, _ = QFileDialog.getSaveFileName(self, "Save a screenshot", "screenshot.png", "Pictures (*.png)")
+        desk = session.bench.desk
+        name = "screenshot.png" if desk.clip is None else f"{desk.clip.name} frame {desk.frame + 1}.png"
+        path, _ = QFileDialog.getSaveFileName(self, "Save a screenshot", str(Path.home() / name), "Pictures (*.png)")
         if path and not session.page.canvas.native.grab().save(path, "PNG"):
             self.complain(f"{path}: the picture cannot be written; choose another folder.")
+        elif path:
+            desk.tell(f"Saved the picture as {path}.")
 
     def save_settings(self) -> None:
         """Write what changed in the settings; a failure is said, and nothing else is lost."""

@@ -257,9 +257,18 @@ def test_a_button_that_goes_off_gives_the_keyboard_to_the_picture(qtbot: Any, wi
 def test_a_screenshot_is_a_png_whatever_its_name(
     window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "case seven"), ""))
+    proposed: list[str] = []
+
+    def choose(_parent: QWidget, _title: str, path: str, _kinds: str) -> tuple[str, str]:
+        proposed.append(Path(path).name)
+        return str(tmp_path / "case seven"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
     window._save_screenshot()
     assert (tmp_path / "case seven").read_bytes().startswith(b"\x89PNG")
+    assert proposed == ["clip0 frame 1.png"]
+    said = session_of(window).page.messages.messages
+    assert [message.sentence for message in said] == [f"Saved the picture as {tmp_path / 'case seven'}."]
 
 
 def test_frames_move_and_the_picture_follows(qtbot: Any, window: MainWindow) -> None:
