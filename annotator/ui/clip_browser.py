@@ -143,7 +143,9 @@ class ClipBrowser(QWidget):
         self._typing.timeout.connect(self._apply_filter)
         self._filter.textChanged.connect(self._typing.start)
         self._filter.returnPressed.connect(self._apply_filter)
-        self._current = ""
+        self._current = self._wanted = ""
+        # Patients that were closed before the filter, which opens all that it finds.
+        self._closed: frozenset[str] = frozenset()
 
     def _make_tree(self) -> QTreeView:
         tree = QTreeView()
@@ -202,9 +204,12 @@ class ClipBrowser(QWidget):
 
     def _apply_filter(self) -> None:
         self._typing.stop()
-        closed = self._closed_patients()
-        self._proxy.setFilterFixedString(self._filter.text().strip())
-        self._restore(self._current, frozenset() if self._filter.text() else closed)
+        wanted = self._filter.text().strip()
+        if not self._wanted:
+            self._closed = self._closed_patients()
+        self._wanted = wanted
+        self._proxy.setFilterFixedString(wanted)
+        self._restore(self._current, frozenset() if wanted else self._closed)
 
     def _on_clicked(self, index: QModelIndex) -> None:
         row = self._model.row_at(self._proxy.mapToSource(index))

@@ -86,6 +86,23 @@ def test_the_filter_finds_clips_by_any_fact(browser: ClipBrowser, clip_row: Make
     qtbot.waitUntil(lambda: tree(browser).model().rowCount() == 2)
 
 
+def test_patients_that_were_closed_are_closed_again_after_the_filter(
+    browser: ClipBrowser, clip_row: MakeRow, qtbot: QtBot
+) -> None:
+    browser.show_state((clip_row("apple", current="apple"), clip_row("pear", patient="p2")))
+    view = tree(browser)
+    view.collapse(view.model().index(1, 0))
+    (line,) = browser.findChildren(QLineEdit)
+    QTest.keyClicks(line, "pear")
+    qtbot.waitUntil(lambda: view.model().rowCount() == 1)
+    assert view.isExpanded(view.model().index(0, 0)), "what was found is seen"
+    QTest.keyClicks(line, "s")
+    qtbot.waitUntil(lambda: view.model().rowCount() == 0)
+    line.clear()
+    qtbot.waitUntil(lambda: view.model().rowCount() == 2)
+    assert [view.isExpanded(view.model().index(i, 0)) for i in range(2)] == [True, False]
+
+
 def test_it_counts_in_words(browser: ClipBrowser, clip_row: MakeRow) -> None:
     browser.show_state((clip_row("a", labelled=3), clip_row("b")))
     assert "2 clips · 3 of 60 frames labelled" in [label.text() for label in browser.findChildren(QLabel)]
