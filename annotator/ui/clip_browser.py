@@ -143,7 +143,7 @@ class ClipBrowser(QWidget):
         self._typing.timeout.connect(self._apply_filter)
         self._filter.textChanged.connect(self._typing.start)
         self._filter.returnPressed.connect(self._apply_filter)
-        self._current = self._wanted = ""
+        self._current = self._wanted = self._counts = ""
         # Patients that were closed before the filter, which opens all that it finds.
         self._closed: frozenset[str] = frozenset()
 
@@ -177,7 +177,8 @@ class ClipBrowser(QWidget):
         done = sum(row.labelled_frames for row in rows)
         frames = sum(row.n_frames for row in rows)
         words = f"{counted(len(rows), 'clip')} · {done:,} of {counted(frames, 'frame')} labelled"
-        self._summary.setText(words if rows else "No clips yet. Drop files here, or choose File > Import clips…")
+        self._counts = words if rows else "No clips yet. Drop files here, or choose File > Import clips…"
+        self._summarise()
 
     def _selected_name(self) -> str:
         row = self._model.row_at(self._proxy.mapToSource(self._tree.currentIndex()))
@@ -210,6 +211,11 @@ class ClipBrowser(QWidget):
         self._wanted = wanted
         self._proxy.setFilterFixedString(wanted)
         self._restore(self._current, frozenset() if wanted else self._closed)
+        self._summarise()
+
+    def _summarise(self) -> None:
+        is_missed = bool(self._wanted) and not self._proxy.rowCount()
+        self._summary.setText("No clip matches the filter." if is_missed else self._counts)
 
     def _on_clicked(self, index: QModelIndex) -> None:
         row = self._model.row_at(self._proxy.mapToSource(index))

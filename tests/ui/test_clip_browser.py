@@ -98,6 +98,7 @@ def test_patients_that_were_closed_are_closed_again_after_the_filter(
     assert view.isExpanded(view.model().index(0, 0)), "what was found is seen"
     QTest.keyClicks(line, "s")
     qtbot.waitUntil(lambda: view.model().rowCount() == 0)
+    assert "No clip matches the filter." in [label.text() for label in browser.findChildren(QLabel)]
     line.clear()
     qtbot.waitUntil(lambda: view.model().rowCount() == 2)
     assert [view.isExpanded(view.model().index(i, 0)) for i in range(2)] == [True, False]
