@@ -6,30 +6,20 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from annotator import ingest, registry
 from annotator.core.allowed import allowed_bitmap, everything_allowed
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
-from annotator.core.identity import (
-    PIXEL_DIGITS,
-    Clip,
-    FrameKey,
-    PatientFrom,
-    Pseudonymiser,
-    SpacingStatus,
-    Split,
-)
+from annotator.core.identity import Clip, FrameKey, PatientFrom, Split
 from annotator.core.labels import PartialLabel
-from annotator.core.labels_document import DocumentFrame, LabelsDocument
+from annotator.core.labels_document import DocumentFrame
 from annotator.core.plugin_types import Recording
 from annotator.core.status import Provenance
 from annotator.core.views import view_id
 from annotator.core.words import counted
 from annotator.engine.jobs.progress import Progress
-from annotator.export import read_labels_json
+from annotator.engine.jobs.returning import Document, Returning, read_document
 from annotator.project import Added, Project
-from annotator.project.frames import content_hash
 
 SPLIT_SENTENCE = (
     "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; "
@@ -77,14 +67,6 @@ class ImportReport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Document:
-    """A ``labels.json`` that was read."""
-
-    path: Path
-    content: LabelsDocument
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Taken:
     """What a recording brings besides its frames; ``split`` is the one that somebody asked for."""
 
@@ -104,7 +86,7 @@ class _Stream:
 
     source: Path
     splits: dict[str, Split]
-    documents: Sequence[_Document] = ()
+    documents: Sequence[Document] = ()
     is_manifest: bool = False
     taken: list[_Taken] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -218,7 +200,7 @@ def import_paths(
     """
     files = [p for p in paths if p.suffix.lower() == ".json" and p.is_file()]
     images = [p for p in paths if p not in files]
-    documents = [_Document(path, _read_document(project, path)) for path in files]
+    documents = [read_document(project, path) for path in files]
     report = ImportReport()
     if images:
         overrides = ingest.Overrides(_view(options, project), options.domain, options.patient_from)
@@ -229,10 +211,15 @@ def import_paths(
             overrides=overrides,
             skip_damaged=options.skip_damaged,
         )
-        stream = _Stream(paths[0], _splits(project), documents)
-        report = stream.into(
-            project, _recordings(reading, stream, options, project.pseudonymiser, progress=progress), author
+        returning = Returning(
+            documents,
+            project.pseudonymiser,
+            patient_from=options.patient_from,
+            domain=options.domain,
+            view=options.view,
         )
+        stream = _Stream(paths[0], {**returning.survey(reading, progress), **_splits(project)}, documents)
+        report = stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
     found = _gathered(project, documents)
     labels = {key: frame.label for key, frame in found.items()}
     said = {key: frame.provenance for key, frame in found.items()}
@@ -253,16 +240,8 @@ def _view(options: ImportOptions, project: Project) -> str | None:
     return found
 
 
-def _read_document(project: Project, path: Path) -> LabelsDocument:
-    document = read_labels_json(path)
-    if document.protocol.ids != project.protocol.ids:
-        theirs, ours = ", ".join(document.protocol.ids), ", ".join(project.protocol.ids)
-        raise BadInput(path, f"it labels {theirs} and the project {ours}", "import it into a project of its protocol")
-    return document
-
-
 def _gathered(
-    project: Project, documents: Sequence[_Document], coming: Sequence[Clip] = ()
+    project: Project, documents: Sequence[Document], coming: Sequence[Clip] = ()
 ) -> dict[FrameKey, DocumentFrame]:
     """Frames of several documents under the keys of a project's clips and of those about to come.
 
@@ -317,7 +296,7 @@ def _recordings(
     reading: ingest.Reading,
     stream: _Stream,
     options: ImportOptions,
-    pseudonymiser: Pseudonymiser,
+    returning: Returning,
     *,
     progress: Progress,
 ) -> Iterator[tuple[Recording, Split]]:
@@ -325,42 +304,12 @@ def _recordings(
         progress.update(done, len(reading), f"Importing {read.path.name}")
         stream.warnings += [sentence for sentence in read.warnings if sentence != ingest.FOLDER_SENTENCE]
         stream.left_out += [read.damage] if read.damage else []
-        folder = pseudonymiser.key(read.path.resolve().parent.name) if options.patient_from == "file" else None
+        folder = returning.folder(read)
         for recording in read.recordings:
-            known = _as_exported(recording, stream.documents, options, folder=folder)
+            known = returning.as_exported(recording, folder=folder)
             if known.header.patient == folder:
                 stream.warnings.append(ingest.FOLDER_SENTENCE)
             yield stream.take(known, options.split or known.split)
-
-
-def _as_exported(
-    recording: Recording, documents: Sequence[_Document], options: ImportOptions, *, folder: str | None
-) -> Recording:
-    """A recording with what an earlier export says of its clip and neither the file nor the user does.
-
-    ``folder`` is the patient of a file that names none.
-    """
-    header = recording.header
-    if not any(document.content.has_extent_of(header) for document in documents):
-        return recording
-    # Names tell no patients apart: each may have a '4ch'.
-    recording = replace(recording, frames=tuple(recording.frames))
-    pixels = content_hash(header, recording.frames)[:PIXEL_DIGITS]
-    found = (document.content.clip_like(header, pixels) for document in documents)
-    said = next((clip for clip in found if clip is not None), None)
-    if said is None:
-        return recording
-    theirs = said.header
-    changes: dict[str, Any] = {"ed_frames": theirs.ed_frames, "es_frames": theirs.es_frames}
-    if header.patient == folder:
-        changes["patient"] = theirs.patient
-    if options.domain is None:
-        changes["domain"] = theirs.domain
-    if options.view is None:
-        changes["view"] = theirs.view
-    if header.spacing is None or theirs.spacing_status is SpacingStatus.CONFIRMED:
-        changes |= {name: getattr(theirs, name) for name in ("spacing", "spacing_status", "proposed_spacing")}
-    return replace(recording, header=replace(header, **changes), split=said.split)
 
 
 def import_manifest(

@@ -14,7 +14,7 @@ from pydicom.data import get_testdata_file
 from annotator import registry
 from annotator.core.edits import Assign, Paint, PaintUnsure
 from annotator.core.errors import BadInput, Cancelled
-from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus, Split
+from annotator.core.identity import Clip, FrameKey, PatientFrom, Spacing, SpacingStatus, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.jobs.exporting import export_labels
@@ -314,6 +314,29 @@ def test_images_of_one_name_come_back_as_their_own_patients(project: Project, tm
         with pytest.raises(BadInput, match="no clip here has its pixels"):
             import_paths(third, files, ImportOptions(), author="t", progress=Silent())
         assert third.clips() == ()
+
+
+@pytest.mark.parametrize("patient_from", ["file", "folder"])
+def test_images_without_labels_come_back_as_those_of_their_patient(
+    project: Project, tmp_path: Path, patient_from: PatientFrom
+) -> None:
+    for number, name in enumerate(("P0/a", "P0/b", "P1/a", "P1/b")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full((8, 9), 9 + number, dtype=np.uint8))
+    images, options = sorted(tmp_path.glob("P*")), ImportOptions(patient_from=patient_from)
+    import_paths(project, images, options, author="t", progress=Silent())
+    tested = project.clips()[1]
+    project.update_clip(tested.name, tested.header, author="t", split=Split.TEST)
+    for clip in project.clips()[1:3]:
+        project.commit(
+            FrameKey(clip.name, 0), [Assign("lv", StructureLabel(LabelStatus.ABSENT))], author="t", origin=Origin.DRAWN
+        )
+    export_labels(project, "png", tmp_path / "out", progress=Silent())
+    with Project.create(tmp_path / "second", project.protocol) as second:
+        import_paths(second, [*images, tmp_path / "out" / "labels.json"], options, author="t", progress=Silent())
+        assert [clip.split for clip in second.clips()] == [Split.TEST, Split.TEST, Split.TRAIN, Split.TRAIN]
+        patients = [clip.header.patient for clip in second.clips()]
+        assert patients[0] == patients[1] != patients[2] == patients[3]
 
 
 def test_a_data_set_that_comes_back_keeps_its_test_clips(project: Project, tmp_path: Path) -> None:
