@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -201,6 +201,7 @@ def check(
         return
     with Project.open(project, read_only=True) as opened:
         report = opened.check()
+    tell(_unnamed_sentences(report.unnamed))
     result = {"sound": report.is_sound, "problems": list(report.problems)}
     show(result, as_json=json, lines=["Everything is sound."] if report.is_sound else list(report.problems))
     if not report.is_sound:
@@ -209,6 +210,14 @@ def check(
             f"{project}: {count} found; 'annotator check {project} --salvage OUT' copies what is sound into a new "
             "project."
         )
+
+
+def _unnamed_sentences(files: Sequence[str]) -> list[str]:
+    if not files:
+        return []
+    which = f"{counted(len(files), 'file')} of frames, such as clips/{files[0]},"
+    what = "that no clip has, as an interrupted import leaves; importing again takes what it needs of them"
+    return [f"There {'is' if len(files) == 1 else 'are'} {which} {what}, and 'annotator remove' a patient's."]
 
 
 def _salvage(project: Path, out: Path, *, as_json: bool) -> None:

@@ -37,7 +37,14 @@ def check(session: Session, clips: Sequence[Clip], state: State) -> CheckReport:
         problems.append(f"annotations.sqlite: a value cannot be read ({error}).")
         snapshots = 0
     frames = sum(clip.header.n_frames for clip in sound_clips)
-    return CheckReport(not problems, tuple(problems), len(sound_clips), frames, labels, snapshots)
+    unnamed = tuple(file.name for file in unnamed_files(session, clips))
+    return CheckReport(not problems, tuple(problems), len(sound_clips), frames, labels, snapshots, unnamed)
+
+
+def unnamed_files(session: Session, clips: Sequence[Clip]) -> list[Path]:
+    """Files of frames that no clip has, as an interrupted import leaves them, in order."""
+    named = {session.clip_file(clip.content_hash) for clip in clips}
+    return sorted({*(session.path / "clips").glob("*.h5")} - named)
 
 
 def _is_clip_sound(session: Session, clip: Clip, problems: list[str]) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from annotator.core.errors import CorruptProject, ProjectError, UnknownName
 from annotator.core.identity import Clip
 from annotator.project import schema
+from annotator.project.checking import unnamed_files
 from annotator.project.durable import fsync_folder, storage_errors
 from annotator.project.frames import read_header_text
 from annotator.project.headers import parse_header
@@ -38,9 +39,7 @@ def found_of(session: Session, clips: Sequence[Clip], patient: str) -> tuple[tup
     """
     wanted = {patient, session.pseudonymiser.key(patient)}
     found = tuple(c for c in clips if c.header.patient in wanted)
-    named = {session.clip_file(c.content_hash) for c in clips}
-    unnamed = sorted({*(session.path / "clips").glob("*.h5")} - named)
-    strays = tuple(file.name for file in unnamed if _patient_of(file) in wanted)
+    strays = tuple(file.name for file in unnamed_files(session, clips) if _patient_of(file) in wanted)
     if not found and not strays:
         raise UnknownName("patient", patient)
     return found, strays

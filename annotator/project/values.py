@@ -151,6 +151,8 @@ class CheckReport:
         One plain sentence each.
     clips, frames, labels, snapshots
         What was read and found good.
+    unnamed
+        Files of frames that no clip has, as an interrupted import leaves them; they are no problem.
     """
 
     is_sound: bool
@@ -159,6 +161,7 @@ class CheckReport:
     frames: int
     labels: int
     snapshots: int
+    unnamed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

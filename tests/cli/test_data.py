@@ -210,6 +210,14 @@ def test_check_finds_a_sound_project_sound(study: Path) -> None:
     assert command("check", study, "--json").json == {"sound": True, "problems": []}
 
 
+def test_check_names_files_that_an_interrupted_import_left(study: Path) -> None:
+    file = next((study / "clips").glob("*.h5"))
+    (study / "clips" / f"{'0' * 64}.h5").write_bytes(file.read_bytes())
+    ran = command("check", study)
+    assert (ran.status, ran.out) == (0, "Everything is sound.\n")
+    assert ran.err.startswith(f"There is 1 file of frames, such as clips/{'0' * 64}.h5, that no clip has, ")
+
+
 def test_check_names_a_damaged_clip_whose_labels_are_salvaged(study: Path, data_set: Path, tmp_path: Path) -> None:
     damaged = sorted((study / "clips").glob("*.h5"))[0]
     damaged.write_bytes(damaged.read_bytes()[:300])
