@@ -17,7 +17,7 @@ from annotator.bench.learning.design import (
 )
 from annotator.bench.learning.plot import plot_curves
 from annotator.bench.learning.report import markdown, summary
-from annotator.bench.learning.running import Data, Machine, run_design
+from annotator.bench.learning.running import Data, Machine, left_out_sentences, run_design
 from annotator.core.errors import BadInput
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.progress import Progress
@@ -51,7 +51,8 @@ def run(design: Design, data: Data, out: Path, *, machine: Machine, progress: Pr
     entries, unit = summary(results), "s" if design.spending.seconds is not None else "steps"
     document = {"manifest": data.manifest.name, "threads": machine.threads, "unit": unit, "rows": entries}
     (out / "learning.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
-    (out / "learning.md").write_text(markdown(entries, unit=unit), encoding="utf-8")
+    text = "\n".join([*left_out_sentences(data), markdown(entries, unit=unit)])
+    (out / "learning.md").write_text(text, encoding="utf-8")
     plot_curves(entries, out / "curves.png", unit=unit)
     return document
 

@@ -20,7 +20,9 @@ from annotator.bench.learning.cell import run_cell
 from annotator.bench.learning.design import Cell, Design
 from annotator.core.disk_errors import write_failure
 from annotator.core.errors import BadInput
+from annotator.core.identity import Split
 from annotator.core.protocols import LabelProtocol
+from annotator.core.words import counted
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.recipes import find_recipe
 from annotator.ingest.manifest_rows import read_rows
@@ -95,6 +97,22 @@ def cells(design: Design, data: Data, machine: Machine) -> list[Cell]:
         told = replace(cell, conditions=hashlib.sha256(said.encode()).hexdigest())
         found[told.slug] = told
     return list(found.values())
+
+
+def left_out_sentences(data: Data) -> list[str]:
+    """What of the manifest takes no part, where there is any.
+
+    Raises
+    ------
+    BadInput
+        Where the manifest cannot be read.
+    """
+    rows = read_rows(data.manifest, data.protocol, starred=())
+    count = len({row.image.resolve() for row in rows if row.split is Split.VALIDATION})
+    if not count:
+        return []
+    why = "who is held aside is chosen from 'train'; leave their split empty to use them"
+    return [f"{counted(count, 'image')} of the split 'validation' took no part: {why}.\n"]
 
 
 def _content(data: Data) -> str:

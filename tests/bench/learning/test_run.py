@@ -107,6 +107,14 @@ def test_a_row_that_is_asked_for_twice_is_one_cell(manifest: Path) -> None:
         design(rows=(learning.Row.parse("a: default"), learning.Row.parse("a: supervised")))
 
 
+def test_what_takes_no_part_is_said(manifest: Path) -> None:
+    data = learning.Data(manifest, registry.protocol("two-structures"))
+    assert running.left_out_sentences(data) == []
+    manifest.write_text(manifest.read_text().replace(",train", ",validation", 1))
+    (sentence,) = running.left_out_sentences(data)
+    assert sentence.startswith("1 image of the split 'validation' took no part: ")
+
+
 def test_results_do_not_go_into_a_project(manifest: Path, tmp_path: Path) -> None:
     protocol = registry.protocol("two-structures")
     Project.create(tmp_path / "study", protocol).close()
