@@ -93,6 +93,8 @@ def import_(
         raise typer.BadParameter("give either files and folders, or --manifest FILE.csv")
     if manifest is not None and skip_damaged:
         raise typer.BadParameter("a manifest is imported as a whole; take damaged files out of it")
+    if domain is not None and not domain.strip():
+        raise typer.BadParameter("a domain has a name")
     chosen = parse_values(values) if values else None
     with writable(project) as opened, progress_bar() as progress:
         if manifest is not None:

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from annotator.cli.opening import writable
-from annotator.cli.output import AuthorOption, JsonOption, ProjectArgument, author_name, show
+from annotator.cli.output import AuthorOption, JsonOption, ProjectArgument, author_name, show, tell
 from annotator.core.clip_json import clip_to_json
 from annotator.core.errors import AnnotatorError, BadInput
-from annotator.core.identity import Clip, ClipHeader, Spacing, SpacingStatus, Split, safe_stem
-from annotator.core.views import view_id
+from annotator.core.identity import PLAUSIBLE_MM, Clip, ClipHeader, Spacing, SpacingStatus, Split, safe_stem
+from annotator.core.views import strange_view_sentence, view_id
 
 
 def register(app: typer.Typer) -> None:
@@ -59,6 +59,8 @@ def edit(
             changes |= {"spacing": size, "spacing_status": SpacingStatus.CONFIRMED, "proposed_spacing": None}
         commit = opened.update_clip(clip, _changed(found, changes, project), author=author_name(author), split=split)
         now = opened.clip(clip)
+        strange = strange_view_sentence(now.header.view or "", opened.protocol) if view else None
+        tell([strange] if strange else [])
         result = {"clip": clip, "split": now.split, **clip_to_json(now)["header"], "revision": commit.revision}
     show(result, as_json=json, lines=[f"{commit.sentence}."])
 
@@ -91,6 +93,8 @@ def _spacing(text: str) -> Callable[[ClipHeader, Path], Spacing]:
         size = Spacing(y, x)
     except (ValueError, AnnotatorError):
         raise typer.BadParameter(f"'{text}' is not of the form 0.3,0.15 (millimetres down, then across)") from None
+    if not all(PLAUSIBLE_MM[0] <= side <= PLAUSIBLE_MM[1] for side in (y, x)):
+        raise typer.BadParameter(f"no ultrasound image has pixels of {y:g} x {x:g} mm")
     return lambda header, project: size
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+from annotator.core.protocols import LabelProtocol
+
 _NAMES: Final = {
     "a4c": "a4c", "4ch": "a4c", "4c": "a4c", "ap4": "a4c", "apical4chamber": "a4c", "apicalfourchamber": "a4c",
     "a2c": "a2c", "2ch": "a2c", "2c": "a2c", "ap2": "a2c", "apical2chamber": "a2c", "apicaltwochamber": "a2c",
@@ -38,6 +40,13 @@ def view_id(text: str, own: Collection[str]) -> str | None:
     if text in own:
         return text
     return view_named(text) or (text if _ID.match(text) else None)
+
+
+def strange_view_sentence(view: str, protocol: LabelProtocol) -> str | None:
+    """What to say of a view that a protocol does not have; ``None`` where it has it, or names none."""
+    if not protocol.views or view in protocol.views:
+        return None
+    return f"The view '{view}' is none of protocol '{protocol.name}', which has {', '.join(protocol.views)}."
 
 
 def view_in_stem(stem: str) -> str | None:

@@ -15,7 +15,7 @@ from annotator.core.identity import Pseudonymiser, SpacingStatus, Split, safe_st
 from annotator.core.indexed import complete_values
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.protocols import LabelProtocol
-from annotator.core.views import view_in_stem
+from annotator.core.views import strange_view_sentence, view_in_stem
 from annotator.ingest.manifest_labels import LabelSource, labels_of, merged
 from annotator.ingest.manifest_rows import Row, read_rows
 from annotator.ingest.paths import STEM_SENTENCE
@@ -212,8 +212,6 @@ def _warnings(rows: Sequence[Row], clips: Sequence[_ClipRows], protocol: LabelPr
     n_empty = sum(row.labels is None and bool(row.known) for row in rows)
     if n_empty:
         sentences.append(f"{n_empty} rows have known structures and no label file, so nothing is taken from them.")
-    strange = sorted({row.view for row in rows if row.view and protocol.views and row.view not in protocol.views})
-    if strange:
-        views = ", ".join(protocol.views)
-        sentences.append(f"The view '{strange[0]}' is none of protocol '{protocol.name}', which has {views}.")
+    views = sorted({row.view for row in rows if row.view})
+    sentences += list(filter(None, (strange_view_sentence(view, protocol) for view in views)))[:1]
     return tuple(sentences)

@@ -44,6 +44,12 @@ def test_a_view_may_be_called_by_its_other_names(study: Path) -> None:
     assert command("edit", study, "clip", "--view", "4CH", "--json").json["view"] == "a4c"
 
 
+def test_a_view_that_the_protocol_lacks_is_told_of(study: Path) -> None:
+    ran = command("edit", study, "clip", "--view", "a4ch")
+    assert (ran.status, ran.err.startswith("The view 'a4ch' is none of protocol 'apical', which has ")) == (0, True)
+    assert command("edit", study, "clip", "--view", "4CH").err == ""
+
+
 def test_empty_marks_and_view_take_them_away(study: Path) -> None:
     command("edit", study, "clip", "--ed", "1")
     command("edit", study, "clip", "--ed", "", "--view", "")
@@ -53,7 +59,15 @@ def test_empty_marks_and_view_take_them_away(study: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("--ed", "one"), ("--spacing", "0.3"), ("--spacing", "0,1"), ("--view", "a view!"), ("--domain", " ")],
+    [
+        (),
+        ("--ed", "one"),
+        ("--spacing", "0.3"),
+        ("--spacing", "0,1"),
+        ("--spacing", "30,30"),
+        ("--view", "a view!"),
+        ("--domain", " "),
+    ],
 )
 def test_usage_errors(study: Path, words: tuple[str, ...]) -> None:
     ran = command("edit", study, "clip", *words)

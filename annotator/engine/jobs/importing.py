@@ -15,7 +15,7 @@ from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import DocumentFrame
 from annotator.core.plugin_types import Recording
 from annotator.core.status import Provenance
-from annotator.core.views import view_id
+from annotator.core.views import strange_view_sentence, view_id
 from annotator.core.words import counted
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.returning import Document, Returning, read_document
@@ -219,6 +219,8 @@ def import_paths(
             view=options.view,
         )
         stream = _Stream(paths[0], {**returning.survey(reading, progress), **_splits(project)}, documents)
+        strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
+        stream.warnings += [strange] if strange else []
         report = stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
     found = _gathered(project, documents)
     labels = {key: frame.label for key, frame in found.items()}

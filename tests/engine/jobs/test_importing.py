@@ -70,6 +70,12 @@ def test_the_report_counts_what_came_and_what_was_there(project: Project, tmp_pa
     assert (second.added, second.known, second.frames) == (1, 2, 2)
 
 
+def test_a_view_that_the_protocol_lacks_is_told_of(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "apical", registry.protocol("apical")) as apical:
+        report = import_paths(apical, stacks(tmp_path, 1), ImportOptions(view="a4ch"), author="t", progress=Silent())
+    assert any(sentence.startswith("The view 'a4ch' is none of protocol ") for sentence in report.warnings)
+
+
 def test_the_same_images_twice_in_one_import_are_one_clip(project: Project, tmp_path: Path) -> None:
     (path,) = stacks(tmp_path, 1)
     twin = tmp_path / "twin.tif"
