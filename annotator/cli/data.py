@@ -28,6 +28,7 @@ from annotator.core.words import counted
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
 from annotator.engine.jobs.simulating import simulate_clips
+from annotator.engine.jobs.staging import refuse_project
 from annotator.project import Project
 
 ProtocolOption = Annotated[str, typer.Option(help="Name of a labelling protocol, or a path to its TOML file.")]
@@ -91,8 +92,11 @@ def import_(
     """
     if (manifest is None) == (not paths):
         raise typer.BadParameter("give either files and folders, or --manifest FILE.csv")
-    if manifest is not None and skip_damaged:
-        raise typer.BadParameter("a manifest is imported as a whole; take damaged files out of it")
+    options = ImportOptions(domain, view, patient_from, split, skip_damaged)
+    if manifest is not None:
+        _refuse_beside_manifest(options)
+    elif values is not None:
+        raise typer.BadParameter("--values goes with --manifest")
     if domain is not None and not domain.strip():
         raise typer.BadParameter("a domain has a name")
     chosen = parse_values(values) if values else None
@@ -100,10 +104,26 @@ def import_(
         if manifest is not None:
             report = import_manifest(opened, manifest, values=chosen, author=author_name(author), progress=progress)
         else:
-            options = ImportOptions(domain, view, patient_from, split, skip_damaged)
             report = import_paths(opened, paths or [], options, author=author_name(author), progress=progress)
     tell([*report.warnings, *(f"Left out: {sentence}" for sentence in report.left_out)])
     show(asdict(report), as_json=json, lines=[_import_sentence(report)])
+
+
+def _refuse_beside_manifest(options: ImportOptions) -> None:
+    """Refuse what a manifest says itself, so that nobody takes its patients for test patients who are not.
+
+    Raises
+    ------
+    typer.BadParameter
+        Where an option goes with files alone.
+    """
+    if options.skip_damaged:
+        raise typer.BadParameter("a manifest is imported as a whole; take damaged files out of it")
+    asked = {"--domain": options.domain, "--view": options.view, "--split": options.split}
+    names = [name for name, value in asked.items() if value is not None]
+    names += ["--patient-from"] if options.patient_from != ImportOptions().patient_from else []
+    if names:
+        raise typer.BadParameter(f"{', '.join(names)}: a manifest has columns for domain, view, split and patient")
 
 
 def _import_sentence(report: ImportReport) -> str:
@@ -223,6 +243,7 @@ def _unnamed_sentences(files: Sequence[str]) -> list[str]:
 
 
 def _salvage(project: Path, out: Path, *, as_json: bool) -> None:
+    refuse_project(out)
     salvaged = Project.salvage(project, out)
     tell(salvaged.lost)
     head = (

@@ -206,6 +206,24 @@ def test_labels_without_their_images_are_refused(study: Path, tmp_path: Path) ->
     assert ran.err.startswith(f"error: {tmp_path / 'out' / 'labels.json'}: ")
 
 
+@pytest.mark.parametrize(
+    "words", [("--split", "test"), ("--domain", "d"), ("--view", "a4c"), ("--patient-from", "stem")]
+)
+def test_what_a_manifest_says_itself_is_not_asked_beside_it(tmp_path: Path, data_set: Path, words: list[str]) -> None:
+    project = tmp_path / "p"
+    command("new", project, "--protocol", "apical")
+    ran = command("import", project, "--manifest", data_set / "manifest.csv", "--values", "lv=1,myo=2,la=3", *words)
+    assert (ran.status, ran.out) == (2, "")
+    assert command("status", project, "--json").json["clips"] == 0
+    assert command("import", project, data_set / "anna.png", "--values", "lv=1").status == 2
+
+
+def test_nothing_is_salvaged_into_a_project(study: Path) -> None:
+    ran = command("check", study, "--salvage", study / "inside")
+    assert (ran.status, ran.out) == (1, "")
+    assert not (study / "inside").exists()
+
+
 def test_check_finds_a_sound_project_sound(study: Path) -> None:
     assert command("check", study, "--json").json == {"sound": True, "problems": []}
 
