@@ -143,7 +143,8 @@ def _cells(csv_path: Path) -> list[_Cells]:
         raise BadInput(csv_path, f"it cannot be read ({error.strerror})", "check the path") from None
     head = text.split("\n", 1)[0]
     delimiter = ";" if ";" in head and "," not in head else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # Strict, since a quote that is not closed would take all further rows into its cell.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = [cell.strip() for cell in next(reader, [])]
         # A spreadsheet keeps empty columns that once were used.
@@ -160,7 +161,8 @@ def _cells(csv_path: Path) -> list[_Cells]:
                 raise BadInput(csv_path, what, _REMEDY)
             found.append(_Cells(csv_path, reader.line_num, dict(zip(columns, stripped, strict=False))))
     except csv.Error as error:
-        raise BadInput(csv_path, f"line {reader.line_num}: {error}", _REMEDY) from None
+        what = "a quote is not closed" if str(error) == "unexpected end of data" else str(error)
+        raise BadInput(csv_path, f"line {reader.line_num}: {what}", _REMEDY) from None
     return found
 
 

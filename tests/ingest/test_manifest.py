@@ -350,6 +350,13 @@ def test_wrong_values(tmp_path: Path) -> None:
         assert "--values" in refusal(write(tmp_path, {"image": "a.png"}), values)
 
 
+def test_a_quote_that_is_not_closed_takes_no_rows(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        still(tmp_path / name)
+    (tmp_path / "m.csv").write_text('image,domain\na.png,"north\nb.png,south\n', encoding="utf-8")
+    assert "line 3: a quote is not closed" in refusal(tmp_path / "m.csv")
+
+
 def test_csvs_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     for content in (b"", b"image\n", b"image,image\na,b\n", b"\xff\xfe\x00", b"patient\nx\n", b"image\na.png,b,c\n"):
