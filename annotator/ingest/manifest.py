@@ -16,6 +16,7 @@ from annotator.core.indexed import complete_values
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.protocols import LabelProtocol
 from annotator.core.views import strange_view_sentence, view_in_stem
+from annotator.core.words import counted
 from annotator.ingest.manifest_labels import LabelSource, labels_of, merged
 from annotator.ingest.manifest_rows import Row, read_rows
 from annotator.ingest.paths import STEM_SENTENCE
@@ -205,13 +206,15 @@ def _warnings(rows: Sequence[Row], clips: Sequence[_ClipRows], protocol: LabelPr
     sentences = [STEM_SENTENCE]
     n_folders = sum(clip.said("patient") is None for clip in clips)
     if n_folders:
-        sentences.append(f"{n_folders} images have no patient; their folder's name counts as the patient.")
+        sentences.append(f"{counted(n_folders, 'image')} without a patient: the folder's name counts as the patient.")
     n_unread = sum(row.labels is not None and not row.known for row in rows)
     if n_unread:
-        sentences.append(f"{n_unread} rows have labels and no known structure, so nothing is taken from them.")
+        sentences.append(f"{counted(n_unread, 'row')} with labels and no known structure: nothing is taken from them.")
     n_empty = sum(row.labels is None and bool(row.known) for row in rows)
     if n_empty:
-        sentences.append(f"{n_empty} rows have known structures and no label file, so nothing is taken from them.")
+        sentences.append(
+            f"{counted(n_empty, 'row')} with known structures and no label file: nothing is taken from them."
+        )
     views = sorted({row.view for row in rows if row.view})
     sentences += list(filter(None, (strange_view_sentence(view, protocol) for view in views)))[:1]
     return tuple(sentences)
