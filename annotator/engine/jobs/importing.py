@@ -226,7 +226,19 @@ def import_paths(
     labels = {key: frame.label for key, frame in found.items()}
     said = {key: frame.provenance for key, frame in found.items()}
     brought = project.import_labels(labels, author=author, provenance=said).keys if found else ()
-    return replace(report, labels=report.labels + _finished(labels, brought))
+    # Images that come along go where the document says; those that came before stay where they are.
+    elsewhere = () if images else _split_sentences(_splits_said(project, documents))
+    told = (*report.warnings, *elsewhere)
+    return replace(report, labels=report.labels + _finished(labels, brought), warnings=told)
+
+
+def _splits_said(project: Project, documents: Sequence[Document]) -> Iterator[tuple[Clip, Split]]:
+    """Clips of the project that documents speak of, with the split that they say."""
+    for clip in project.clips():
+        for document in documents:
+            said = document.content.clip_like(clip.header, clip.pixels)
+            if said is not None:
+                yield clip, said.split
 
 
 def _splits(project: Project) -> dict[str, Split]:

@@ -322,6 +322,22 @@ def test_images_of_one_name_come_back_as_their_own_patients(project: Project, tm
         assert third.clips() == ()
 
 
+def test_labels_of_test_clips_that_fall_on_training_clips_are_told_of(project: Project, tmp_path: Path) -> None:
+    paths = stacks(tmp_path, 1)
+    import_paths(project, paths, ImportOptions(split=Split.TEST), author="t", progress=Silent())
+    absent = Assign("lv", StructureLabel(LabelStatus.ABSENT))
+    project.commit(FrameKey("stack 0", 0), [absent], author="t", origin=Origin.DRAWN)
+    export_labels(project, "png", tmp_path / "out", progress=Silent())
+    with Project.create(tmp_path / "second", project.protocol) as second:
+        import_paths(second, paths, ImportOptions(), author="t", progress=Silent())
+        report = import_paths(
+            second, [tmp_path / "out" / "labels.json"], ImportOptions(), author="t", progress=Silent()
+        )
+        assert report.labels == 1
+        (sentence,) = report.warnings
+        assert sentence.startswith("'stack 0' is in 'train' already and stays there, though the import says 'test'; ")
+
+
 @pytest.mark.parametrize("patient_from", ["file", "folder"])
 def test_images_without_labels_come_back_as_those_of_their_patient(
     project: Project, tmp_path: Path, patient_from: PatientFrom
