@@ -140,7 +140,8 @@ class _Stream:
         pairs = list(zip(added, self.taken, strict=True))
         said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
         brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
-        elsewhere = [*_split_sentences(pairs), *_patient_sentences(pairs)]
+        splits = ((found.clip, one.split) for found, one in pairs)
+        elsewhere = [*_split_sentences(splits), *_patient_sentences(pairs)]
         doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
         return ImportReport(
             added=len(new),
@@ -153,14 +154,13 @@ class _Stream:
         )
 
 
-def _split_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
+def _split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str]:
     """Which patients stay in another split than the import asks for, one sentence each."""
     said: set[str] = set()
-    for found, one in pairs:
-        clip = found.clip
-        if one.split not in (None, clip.split) and clip.header.patient not in said:
+    for clip, split in asked:
+        if split not in (None, clip.split) and clip.header.patient not in said:
             said.add(clip.header.patient)
-            yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=one.split)
+            yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=split)
 
 
 def _patient_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
