@@ -1,5 +1,6 @@
 """Bytes from outside to core values: files, folders and the CSV manifest."""
 
+from annotator.ingest.folders import shared_folder
 from annotator.ingest.manifest import Manifest, read_manifest
 from annotator.ingest.paths import FOLDER_SENTENCE, STEM_SENTENCE, Overrides, Read, Reading, read_paths
 from annotator.ingest.readers import reader_of, stem_of
@@ -14,5 +15,6 @@ __all__ = [
     "read_manifest",
     "read_paths",
     "reader_of",
+    "shared_folder",
     "stem_of",
 ]

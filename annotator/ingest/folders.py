@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +15,12 @@ from annotator.core.errors import BadInput
 from annotator.core.plugin_types import Reader
 from annotator.core.words import counted
 from annotator.ingest.readers import is_readable, recognised, refuse_unreadable
+
+_GLANCE: Final = 200
+_NAMELESS: Final = frozenset(
+    (".avi", ".bmp", ".gz", ".jpeg", ".jpg", ".mha", ".mhd", ".mov", ".mp4", ".nii", ".png", ".tif", ".tiff")
+)
+"""Suffixes of files in which no patient is named."""
 
 MASK_ENDINGS: Final = ("_gt", "_mask", "_masks", "_seg", "_label", "_labels")
 """A file named like one beside it, with such an ending, is that one's mask."""
@@ -40,6 +49,23 @@ class Folder:
     masks: Sequence[Path]
     locked: Sequence[Path]
     linked: Sequence[Path]
+
+
+def shared_folder(paths: Sequence[Path]) -> Path | None:
+    """The first folder several of whose files name no patient, as far as a glance at their names tells.
+
+    It costs no more than a listing: nothing is read, folders in a folder are not entered, and of each the first 200
+    files count. Where an export's ``labels.json`` is among the paths, that names the patients.
+    """
+    if any(path.suffix.lower() == ".json" for path in paths):
+        return None
+    folders: Counter[Path] = Counter()
+    for path in paths:
+        with suppress(OSError):
+            for file in islice(path.iterdir(), _GLANCE) if path.is_dir() else (path,):
+                is_mask = file.name.lower().split(".")[0].endswith(MASK_ENDINGS)
+                folders[file.parent] += file.suffix.lower() in _NAMELESS and not is_mask
+    return next((folder for folder, count in folders.items() if count > 1), None)
 
 
 def search(folder: Path, readers: Mapping[str, Reader]) -> Folder:

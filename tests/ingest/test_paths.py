@@ -17,7 +17,7 @@ from annotator import registry
 from annotator.core.errors import BadInput
 from annotator.core.identity import Pseudonymiser
 from annotator.core.plugin_types import Reader
-from annotator.ingest import Overrides, Read, read_paths
+from annotator.ingest import Overrides, Read, read_paths, shared_folder
 
 SALT = Pseudonymiser(b"salt")
 
@@ -49,6 +49,28 @@ def test_a_folder_is_walked_in_order_without_hidden_files(tmp_path: Path, reader
     reading = read_paths([tmp_path], readers, SALT)
     assert [read.path.name for read in reading] == ["1.png", "2.png", "ü 1.png"]
     assert len(reading) == 3
+
+
+@pytest.mark.parametrize(
+    ("files", "listed", "is_shared"),
+    [
+        (["a.avi", "b.MP4"], ["."], True),
+        (["a.nii.gz", "b.nii.gz"], ["a.nii.gz", "b.nii.gz"], True),
+        (["a.nii.gz", "a_gt.nii.gz", "notes.txt"], ["."], False),
+        (["one/a.png", "two/a.png"], ["one", "two"], False),
+        (["one/a.png", "two/a.png"], ["."], False),
+        (["a.dcm", "b.dcm", "c"], ["."], False),
+        (["a.png", "b.png", "labels.json"], ["a.png", "b.png", "labels.json"], False),
+        (["a.png"], ["a.png", "gone"], False),
+    ],
+)
+def test_a_glance_finds_the_folder_that_several_files_share(
+    tmp_path: Path, files: list[str], listed: list[str], *, is_shared: bool
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert shared_folder([tmp_path / name for name in listed]) == (tmp_path if is_shared else None)
 
 
 def test_a_view_is_the_user_s_word_else_the_file_s_else_its_name_s(

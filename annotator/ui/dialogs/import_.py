@@ -16,11 +16,11 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QListWidget,
-    QPlainTextEdit,
     QWidget,
 )
 
 from annotator.core.identity import PatientFrom, Split
+from annotator.ingest import shared_folder
 from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
 from annotator.ui.drops import accept_as_copy, dropped_paths, has_files
@@ -32,6 +32,10 @@ _PATIENTS: Final[Mapping[str, PatientFrom]] = {
     "each file is one patient": "stem",
     "each folder is one patient": "folder",
 }
+_ONE_PATIENT: Final = (
+    "The files in '{folder}' that name no patient will count as one. If they are of several, choose here that each "
+    "file is one patient: it cannot be changed later."
+)
 _SPLITS = {
     "training, or as an earlier export says": None,
     "training": Split.TRAIN,
@@ -56,7 +60,7 @@ class ImportRequest:
 
 
 class ImportDialog(FormDialog):
-    """Collects files and folders, and shows the warnings that they caused.
+    """Collects files and folders, and what is known of them.
 
     Parameters
     ----------
@@ -84,7 +88,10 @@ class ImportDialog(FormDialog):
         self.patients = QComboBox()
         self.patients.addItems(list(_PATIENTS))
         self.patients.setToolTip("Pictures and video name no patient; a model is judged on patients it never saw")
+        self.patients.currentIndexChanged.connect(self._on_listed)
         self.add_field("Patients", self.patients)
+        self._one_patient = label(role="warning", is_wrapped=True)
+        self.fields.addWidget(self._one_patient)
         self.domain = _domain_box(domains)
         self.add_field("Domain (scanner, vendor or hospital)", self.domain)
         self.view = QComboBox()
@@ -98,18 +105,10 @@ class ImportDialog(FormDialog):
         self.skip_damaged.setChecked(True)
         self.skip_damaged.setToolTip("Otherwise one damaged file stops the whole import")
         self.fields.addWidget(self.skip_damaged)
-        self._warnings = QPlainTextEdit()
-        self._warnings.setReadOnly(True)
-        self._warnings.setMaximumHeight(96)
-        self._warnings.setAccessibleName("Warnings")
-        self._warnings_heading = label("Worth knowing", role="heading")
-        self.fields.addWidget(self._warnings_heading)
-        self.fields.addWidget(self._warnings)
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self._on_remove)
         self.setAcceptDrops(True)
-        self.show_warnings(())
         self.add_paths(paths)
 
     def _make_buttons(self) -> QHBoxLayout:
@@ -153,13 +152,15 @@ class ImportDialog(FormDialog):
         is_manifest = len(paths) == 1 and paths[0].suffix.lower() == ".csv"
         for field in (self.patients, self.domain, self.view, self.split, self.skip_damaged):
             field.setEnabled(not is_manifest)
+        folder = shared_folder(paths) if self.patients.currentIndex() == 0 else None
+        self._one_patient.setText("" if folder is None else _ONE_PATIENT.format(folder=folder.name))
+        self._one_patient.setVisible(folder is not None)
         self.refresh()
-
-    def show_warnings(self, warnings: tuple[str, ...]) -> None:
-        """Show sentences that the user should read before going on."""
-        self._warnings.setPlainText("\n".join(warnings))
-        self._warnings.setVisible(bool(warnings))
-        self._warnings_heading.setVisible(bool(warnings))
+        layout = self.layout()
+        if layout is not None:
+            # It makes no room by itself for lines that are wrapped.
+            needed = layout.totalMinimumHeightForWidth(self.width())
+            self.resize(self.width(), max(self.height(), needed))
 
     def problem(self) -> str:
         """Something that exists must be listed."""
@@ -197,12 +198,10 @@ class ImportDialog(FormDialog):
         views: tuple[str, ...],
         *,
         paths: tuple[Path, ...] = (),
-        warnings: tuple[str, ...] = (),
         parent: QWidget | None = None,
     ) -> ImportRequest | None:
         """Ask what to import."""
         dialog = cls(domains, views, paths=paths, parent=parent)
-        dialog.show_warnings(warnings)
         return asked(dialog, dialog.value)
 
 

@@ -6,7 +6,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLineEdit, QPlainTextEdit
+from qtpy.QtWidgets import QLabel, QLineEdit
 
 from annotator.core.identity import Split
 from annotator.ui.dialogs import ImportDialog, ImportRequest
@@ -67,15 +67,20 @@ def test_something_that_exists_is_needed(qtbot: QtBot, tmp_path: Path) -> None:
     qtbot.waitUntil(lambda: dialog.paths() == ())
 
 
-def test_warnings_are_read_before_going_on(qtbot: QtBot) -> None:
+def test_that_files_of_a_folder_are_one_patient_is_said_before_they_are_imported(qtbot: QtBot, tmp_path: Path) -> None:
+    for name in ("one.avi", "two.avi"):
+        (tmp_path / name).touch()
     dialog = ImportDialog((), ())
     qtbot.addWidget(dialog)
-    dialog.show()
-    (shown,) = dialog.findChildren(QPlainTextEdit)
-    assert not shown.isVisible()
-    dialog.show_warnings(("Text may be burned in.", "A stem can be a name."))
-    assert shown.isVisible()
-    assert shown.toPlainText() == "Text may be burned in.\nA stem can be a name."
+
+    def said() -> bool:
+        return any("name no patient" in line.text() for line in dialog.findChildren(QLabel) if not line.isHidden())
+
+    assert not said()
+    dialog.add_paths((tmp_path,))
+    assert said()
+    QTest.keyClick(dialog.patients, Qt.Key.Key_Down)
+    assert not said()
 
 
 def test_the_part_of_the_data_is_chosen_where_no_manifest_says_it(qtbot: QtBot, tmp_path: Path) -> None:
