@@ -26,6 +26,10 @@ _DEFAULT_INTERVAL_MS = 40.0
 
 READ_ONLY: Final = "The project is open read-only, so nothing can be changed."
 NO_CLIP: Final = "No clip is open; choose one at the left, or import some."
+_BLIND: Final = (
+    "This is a test clip: suggestions are hidden here, so that its labels judge the model without leaning on it. "
+    "Labels that you accept or correct from them stay marked as such."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,6 +177,10 @@ class Desk:
         for key in keys:
             self._shown.pop(key, None)
             self._unreadable.discard(key)
+
+    def explain_blind(self) -> None:
+        """Say that a test clip's suggestions are hidden, and offer to show them."""
+        self.say(Message(_BLIND, MessageLevel.INFO, MessageAction.SHOW_SUGGESTIONS))
 
     def tell(self, sentence: str) -> None:
         """Say something that happened."""

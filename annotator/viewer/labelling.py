@@ -80,6 +80,11 @@ class Labelling:
             Those that may be finished; the others' drafts stay.
         key
             The frame; the one on screen where it is ``None``.
+
+        Raises
+        ------
+        NotSaved
+            Where the disk refuses; what it refused waits to be written.
         """
         desk = self._desk
         frame = key or desk.key

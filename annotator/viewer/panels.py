@@ -144,8 +144,15 @@ class Panels:
         self._emit("queue", self._board.queue)
 
     def push_tool(self, tool: ToolState) -> None:
-        """The tool bar."""
-        self._emit("tool", tool)
+        """The tool bar: a tool, with what can be done with it now."""
+        desk, project = self._desk, self._desk.project
+        shown = replace(tool, are_suggestions_hidden=tool.are_suggestions_hidden or desk.is_blind)
+        if self._can_change:
+            undo, redo = project.undo_sentence or "", project.redo_sentence or ""
+            shown = replace(shown, undo=undo, redo=redo, can_finish=desk.has_draft)
+        else:
+            shown = replace(shown, can_draw=False)
+        self._emit("tool", shown)
 
     def push_playing(self, *, is_playing: bool) -> None:
         """Whether the clip plays."""

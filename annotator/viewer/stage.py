@@ -22,15 +22,11 @@ from annotator.viewer.pen import only_pen_up
 from annotator.viewer.resolve import mark_array
 from annotator.viewer.scene import Scene
 from annotator.viewer.signals import WorkbenchSignals
-from annotator.viewer.state import Message, MessageAction, MessageLevel, Tool, ToolState
+from annotator.viewer.state import MessageAction, Tool, ToolState
 from annotator.viewer.suggestion_store import SuggestionStore
 from annotator.viewer.training_board import TrainingBoard
 
 _LIFTING_TOOLS = (Tool.BRUSH, Tool.ERASER)
-_BLIND = (
-    "This is a test clip: suggestions are hidden here, so that its labels judge the model without leaning on it. "
-    "Labels that you accept or correct from them stay marked as such."
-)
 
 
 class Stage:
@@ -211,14 +207,10 @@ class Stage:
     def hide_suggestions(self, are_hidden: bool) -> None:  # noqa: FBT001 (a Qt signal's signature)
         """Hide or show all suggestions; hidden ones are not lifted by a stroke, and a test clip's stay hidden."""
         if self.desk.is_blind:
-            self.explain_blind()
-            self._push_tool()
+            self.desk.explain_blind()
+            self.panels.push_tool(self.tool)
             return
         self._set_tool(replace(self.tool, are_suggestions_hidden=are_hidden))
-
-    def explain_blind(self) -> None:
-        """Say that a test clip's suggestions are hidden, and offer to show them."""
-        self.signals.message.emit(Message(_BLIND, MessageLevel.INFO, MessageAction.SHOW_SUGGESTIONS))
 
     @only_pen_up
     def show_suggestions_of_test_clip(self) -> None:
@@ -299,7 +291,7 @@ class Stage:
             self._show_frame()
             self.panels.push_timeline(has_new_cells=True)
         self.panels.push_details()
-        self._push_tool()
+        self.panels.push_tool(self.tool)
 
     def _replace_lost_clip(self, name: str | None) -> None:
         self.desk.clip, self.desk.frame = None, 0
@@ -336,14 +328,14 @@ class Stage:
 
     def _show_clip(self) -> None:
         if self.desk.is_blind:
-            self.explain_blind()
+            self.desk.explain_blind()
         else:
             self.signals.withdrawn.emit(MessageAction.SHOW_SUGGESTIONS)
         self._show_frame()
         self.panels.push_timeline()
         self.panels.mark_current_clip()
         self.panels.push_details()
-        self._push_tool()
+        self.panels.push_tool(self.tool)
         self.look()
 
     def _show_frame(self) -> None:
@@ -351,7 +343,7 @@ class Stage:
         if not self._is_frame_shown:
             self.scene.blank()
         self._try(self.panels.push_structures)
-        self._push_tool()
+        self.panels.push_tool(self.tool)
 
     def _draw_frame(self) -> None:
         desk, key = self.desk, self.desk.key
@@ -382,15 +374,7 @@ class Stage:
         self.tool = tool
         self.scene.use_tool(tool.tool, tool.brush_size)
         self.scene.set_suggestion_look(tool.suggestion_opacity, is_hidden=tool.are_suggestions_hidden)
-        self._push_tool()
-
-    def _push_tool(self) -> None:
-        shown = replace(self.tool, are_suggestions_hidden=self.tool.are_suggestions_hidden or self.desk.is_blind)
-        if self.project.is_read_only:
-            self.panels.push_tool(replace(shown, can_draw=False))
-            return
-        undo, redo = self.project.undo_sentence or "", self.project.redo_sentence or ""
-        self.panels.push_tool(replace(shown, undo=undo, redo=redo, can_finish=self.desk.has_draft))
+        self.panels.push_tool(self.tool)
 
     def _try(self, action: Callable[[], object]) -> bool:
         """Run; an error becomes a message. Whether it succeeded."""

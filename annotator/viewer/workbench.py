@@ -226,7 +226,7 @@ class Workbench(Stage):
     def _tell_none(self, sentence: str) -> None:
         """Say that there is no suggestion, or that it is hidden since the clip is a test clip."""
         if self.desk.is_blind:
-            self.explain_blind()
+            self.desk.explain_blind()
         else:
             self.desk.tell(sentence)
 
