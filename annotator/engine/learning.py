@@ -81,6 +81,12 @@ class Learning:
         self._reliability = reliability_of(newest_lineage(self._project))
         self._book.start_over()
 
+    def unlearn(self) -> None:
+        """Start over, and from no checkpoint: one may have been written since a patient was set apart."""
+        self.start_over()
+        if not self._project.is_read_only:
+            self._project.checkpoint_path.unlink(missing_ok=True)
+
     def wake(self) -> None:
         """Train on although nothing is new."""
         self._restored = SessionFacts()

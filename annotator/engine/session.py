@@ -182,10 +182,7 @@ class TrainingSession:
 
     def _forget_what_was_learnt(self) -> None:
         """Begin anew without a patient who was removed, or is not to be learnt from any more."""
-        self._learning.start_over()
-        if not self._project.is_read_only:
-            # It may have been written between the change and now.
-            self._project.checkpoint_path.unlink(missing_ok=True)
+        self._learning.unlearn()
         self._overview.forget_model()
         self._suggester.server.stop_serving()
         self._events.append(SuggestionsGone())
