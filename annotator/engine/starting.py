@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.protocols import LabelProtocol
-from annotator.project.checking import refuse_damaged
+from annotator.project import refuse_damaged
 from annotator.registry import resource
 
 if TYPE_CHECKING:

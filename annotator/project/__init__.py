@@ -1,5 +1,7 @@
 """Storage: frames in HDF5, annotations in SQL, undo, lineage, migrations."""
 
+from annotator.project.checking import refuse_damaged
+from annotator.project.frames import content_hash
 from annotator.project.project import Project
 from annotator.project.tainting import TRAINED_FACT
 from annotator.project.values import (
@@ -26,4 +28,6 @@ __all__ = [
     "Removed",
     "Salvaged",
     "Snapshot",
+    "content_hash",
+    "refuse_damaged",
 ]

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from annotator import ingest, registry
 from annotator.core.allowed import allowed_bitmap, everything_allowed
-from annotator.core.errors import AnnotatorError, BadInput, Contradiction
+from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, FrameKey, PatientFrom, Split
 from annotator.core.labels import PartialLabel
-from annotator.core.labels_document import DocumentFrame
 from annotator.core.plugin_types import Recording
 from annotator.core.status import Provenance
 from annotator.core.views import strange_view_sentence, view_id
 from annotator.core.words import counted
+from annotator.engine.jobs.documents import Document, gathered, read_document, refuse_contradictions
 from annotator.engine.jobs.progress import Progress
-from annotator.engine.jobs.returning import Document, Returning, read_document
+from annotator.engine.jobs.returning import Returning
 from annotator.project import Added, Project
 
 SPLIT_SENTENCE = (
@@ -108,8 +108,8 @@ class _Stream:
         """Add everything, or nothing where a label contradicts the project."""
 
         def accept(added: Sequence[Added]) -> None:
-            _refuse_contradictions(project, self._keyed(added), self.source)
-            _gathered(project, self.documents, [found.clip for found in added])
+            refuse_contradictions(project, self._keyed(added), self.source)
+            gathered(project, self.documents, [found.clip for found in added])
 
         added = project.add_clips(recordings, author=author, accept=accept, patients_are_named=self.is_manifest)
         return self._report(project, added, author)
@@ -222,7 +222,7 @@ def import_paths(
         strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
         stream.warnings += [strange] if strange else []
         report = stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
-    found = _gathered(project, documents)
+    found = gathered(project, documents)
     labels = {key: frame.label for key, frame in found.items()}
     said = {key: frame.provenance for key, frame in found.items()}
     brought = project.import_labels(labels, author=author, provenance=said).keys if found else ()
@@ -252,42 +252,6 @@ def _view(options: ImportOptions, project: Project) -> str | None:
     if found is None:
         raise BadInput(options.view, "this is no view", "give one such as a4c")
     return found
-
-
-def _gathered(
-    project: Project, documents: Sequence[Document], coming: Sequence[Clip] = ()
-) -> dict[FrameKey, DocumentFrame]:
-    """Frames of several documents under the keys of a project's clips and of those about to come.
-
-    Raises
-    ------
-    BadInput
-        Where a clip is not there, or two documents differ.
-    Contradiction
-        Where one contradicts the project.
-    """
-    clips = {clip.name: clip for clip in (*coming, *project.clips())}
-    found: dict[FrameKey, DocumentFrame] = {}
-    for document in documents:
-        try:
-            frames = document.content.frames_for(tuple(clips.values()))
-        except AnnotatorError as error:
-            raise BadInput(document.path, *str(error).rstrip(".").split("; ", 1)) from None
-        for key in frames.keys() & found.keys():
-            if frames[key].label != found[key].label:
-                what = f"it says something else of frame {key.frame} of '{key.clip}' than another file"
-                raise BadInput(document.path, what, "import one file after the other")
-        _refuse_contradictions(project, {key: frame.label for key, frame in frames.items()}, document.path)
-        found |= frames
-    return found
-
-
-def _refuse_contradictions(project: Project, labels: Mapping[FrameKey, PartialLabel], source: Path) -> None:
-    here = {clip.name for clip in project.clips()}
-    try:
-        project.check_labels({key: label for key, label in labels.items() if key.clip in here})
-    except Contradiction as error:
-        raise Contradiction(f"{source}: {error}") from None
 
 
 def _doubting_no_label(project: Project, key: FrameKey, theirs: PartialLabel) -> PartialLabel:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from annotator import registry
 from annotator.core.errors import IncompatibleWeights, ProjectError
 from annotator.engine.starting import shipped_weights
-from annotator.project import Project
-from annotator.project.checking import refuse_damaged
+from annotator.project import Project, refuse_damaged
 
 if TYPE_CHECKING:
     from annotator.learn.weights import Predictor

@@ -4,42 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from annotator.core.errors import BadInput
 from annotator.core.identity import PIXEL_DIGITS, Clip, PatientFrom, Pseudonymiser, SpacingStatus, Split
-from annotator.core.labels_document import LabelsDocument
 from annotator.core.plugin_types import Recording
+from annotator.engine.jobs.documents import Document
 from annotator.engine.jobs.progress import Progress
-from annotator.export import read_labels_json
 from annotator.ingest import Read, Reading
-from annotator.project import Project
-from annotator.project.frames import content_hash
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Document:
-    """A ``labels.json`` that was read."""
-
-    path: Path
-    content: LabelsDocument
-
-
-def read_document(project: Project, path: Path) -> Document:
-    """The ``labels.json`` of an export, for a project of the same structures.
-
-    Raises
-    ------
-    BadInput
-        Where it cannot be read, or labels other structures.
-    """
-    content = read_labels_json(path)
-    if content.protocol.ids != project.protocol.ids:
-        theirs, ours = ", ".join(content.protocol.ids), ", ".join(project.protocol.ids)
-        raise BadInput(path, f"it labels {theirs} and the project {ours}", "import it into a project of its protocol")
-    return Document(path, content)
+from annotator.project import content_hash
 
 
 class Returning:

@@ -15,8 +15,7 @@ from annotator.engine.jobs.staging import refuse_project
 from annotator.engine.lineage import lineage_sentences
 from annotator.engine.roles import usable_clips
 from annotator.export import ModelFacts, model_card
-from annotator.project import Project, Snapshot
-from annotator.project.checking import refuse_damaged
+from annotator.project import Project, Snapshot, refuse_damaged
 
 if TYPE_CHECKING:
     from annotator.learn.weights import WeightsHeader
