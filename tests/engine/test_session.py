@@ -70,6 +70,14 @@ def fall_asleep(driver: Driver) -> None:
     driver.run_to(RunState.SLEEPING)
 
 
+def outline_two_patients(project: Project) -> str:
+    """A labelled clip of each of two patients, 'one' and 'two'; the first one's name."""
+    first = add_moving_square(project, "one", patient="p1")
+    outline_square(project, first)
+    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    return first
+
+
 def test_it_waits_for_the_first_finished_label_and_a_draft_is_none(project: Project) -> None:
     clip = add_moving_square(project, "one")
     driver, workshop = driven(project)
@@ -571,9 +579,7 @@ def test_a_removed_patient_leaves_the_trainer_and_an_empty_project_idles(project
 
 
 def test_what_a_removed_patient_taught_is_forgotten(project: Project) -> None:
-    gone = add_moving_square(project, "one", patient="p1")
-    outline_square(project, gone)
-    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    gone = outline_two_patients(project)
     driver, workshop = driven(project)
     driver.run(lambda: has(driver, SnapshotPublished))
     assert driver.session.status().snapshot is not None
@@ -589,9 +595,7 @@ def test_what_a_removed_patient_taught_is_forgotten(project: Project) -> None:
 def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
     project: Project, state: RunState, split: Split
 ) -> None:
-    tested = add_moving_square(project, "one", patient="p1")
-    outline_square(project, tested)
-    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    tested = outline_two_patients(project)
     driver, workshop = driven(project)
     driver.run(lambda: has(driver, SnapshotPublished))
     if state is RunState.SLEEPING:
@@ -615,9 +619,7 @@ def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
 def test_a_checkpoint_that_knows_a_test_patient_is_passed_over_where_the_program_ended_before_it_was_dropped(
     project: Project,
 ) -> None:
-    tested = add_moving_square(project, "one", patient="p1")
-    outline_square(project, tested)
-    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    tested = outline_two_patients(project)
     driver, _ = driven(project)
     driver.run(lambda: has(driver, SnapshotPublished))
     project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
@@ -638,9 +640,7 @@ def test_a_checkpoint_that_knows_a_test_patient_is_passed_over_where_the_program
 def test_a_model_that_is_published_before_the_session_hears_of_a_test_patient_is_marked(
     project: Project, monkeypatch: pytest.MonkeyPatch, *, is_amid_a_load: bool
 ) -> None:
-    tested = add_moving_square(project, "one", patient="p1")
-    outline_square(project, tested)
-    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    tested = outline_two_patients(project)
     driver, workshop = driven(project)
     fit = workshop.training_frame
 
