@@ -28,7 +28,7 @@ from annotator.ui.style import TIGHT
 
 _FROM_FILE = "as the file says"
 _PATIENTS: Final[Mapping[str, PatientFrom]] = {
-    "as the file says; where it names none, a folder is one patient": "file",
+    "as the file says, else a folder is one patient": "file",
     "each file is one patient": "stem",
     "each folder is one patient": "folder",
 }
