@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
+from annotator.core.allowed import conditioned
 from annotator.core.protocols import LabelProtocol
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.metrics import Reliability, brier, expected_calibration_error, reliability
@@ -143,23 +144,22 @@ class _Pixels:
     flatters
         (N, K+1) bool, where an accepted suggestion would confirm itself.
     possible
-        (N, K+1) bool, what the frame's view can show.
+        (N,) bitmap of the classes that the frame's view can show.
     """
 
     probabilities: NDArray[np.float32]
     bitmaps: NDArray[np.integer]
     half: NDArray[np.int64]
     flatters: NDArray[np.bool_]
-    possible: NDArray[np.bool_]
+    possible: NDArray[np.int64]
 
     def in_view(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities (N, K+1) of these pixels as a person sees them, given what the views can show."""
-        if self.possible.all():
-            return rows
-        found = np.where(self.possible, rows, np.float32(0))
-        left = found.sum(axis=1, keepdims=True)
-        found[:, :1] += left == 0
-        return np.asarray(found / np.where(left == 0, 1, left), dtype=np.float32)
+        found = rows.copy()
+        for possible in np.unique(self.possible):
+            here = self.possible == possible
+            found[here] = conditioned(rows[here][:, :, None, None], int(possible))[:, :, 0, 0]
+        return found
 
     def decided(self, c: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Where a class is decided, (N,) bool; and its truth there."""
@@ -281,7 +281,7 @@ def _some_pixels(
     rows = probabilities.transpose(0, 2, 3, 1).reshape(-1, classes)[::stride]
     frame_of = np.arange(n).repeat(height * width)[::stride]
     half = np.array([halves[frame.patient] for frame in frames], dtype=np.int64)[frame_of]
-    possible = np.array([[frame.possible >> c & 1 for c in range(classes)] for frame in frames], dtype=np.bool_)
+    possible = np.array([frame.possible for frame in frames], dtype=np.int64)
     return _Pixels(rows, bitmaps, half, flattering[frame_of], possible[frame_of])
 
 
