@@ -164,10 +164,12 @@ class Wiring(QObject):
         header = clip.header
         why = _WHY.get(header.spacing_status, "The pixel size as it is used now; change it only if you know better.")
         proposed: Spacing | None = header.proposed_spacing or header.spacing
-        question = SpacingQuestion(why, proposed, np.asarray(self._bench.scene.image.data))
+        alike = self._bench.facts.sized_alike()
+        picture = np.asarray(self._bench.scene.image.data)
+        question = SpacingQuestion(why, proposed, picture, len(alike))
         answer = ConfirmSpacingDialog.ask(question, parent=self._window())
         if answer is not None:
-            self._bench.confirm_spacing(answer)
+            self._bench.confirm_spacing(answer.spacing, also=alike if answer.is_for_all else ())
 
     def _show_learner(self) -> None:
         """Open the learner's window, made at the first time, or bring it to the front."""

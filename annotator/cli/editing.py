@@ -13,7 +13,7 @@ from annotator.cli.opening import writable
 from annotator.cli.output import AuthorOption, JsonOption, ProjectArgument, author_name, show, tell
 from annotator.core.clip_json import clip_to_json
 from annotator.core.errors import AnnotatorError, BadInput
-from annotator.core.identity import PLAUSIBLE_MM, Clip, ClipHeader, Spacing, SpacingStatus, Split, safe_stem
+from annotator.core.identity import PLAUSIBLE_MM, Clip, ClipHeader, Spacing, Split, safe_stem
 from annotator.core.views import strange_view_sentence, view_id
 
 
@@ -33,6 +33,14 @@ def edit(
         str | None,
         typer.Option(help="Pixel size Y,X in mm, confirmed by you; 'proposed' takes what was proposed at import."),
     ] = None,
+    alike: Annotated[
+        bool,
+        typer.Option(
+            "--alike",
+            help="With --spacing: also for every other clip of the same domain, with pictures of the same size, whose "
+            "pixel size stands as this clip's does.",
+        ),
+    ] = False,
     split: Annotated[Split | None, typer.Option(help="Part of the data, of the whole patient.")] = None,
     author: AuthorOption = None,
     json: JsonOption = False,
@@ -50,14 +58,21 @@ def edit(
     changes: dict[str, Any] = {name: _frames(text) for name, text in marks if text is not None}
     if all(given is None for given in (view, domain, ed, es, spacing, split)):
         raise typer.BadParameter("say what to change: --view, --domain, --ed, --es, --spacing or --split")
+    if alike and (spacing is None or split is not None):
+        raise typer.BadParameter("--alike goes with --spacing, and without --split")
     size_of = _spacing(spacing) if spacing is not None else None
     with writable(project) as opened:
         found = opened.clip(clip)
         changes |= _text_changes(view, domain, opened.protocol.views)
+        header = _changed(found, changes, project)
         if size_of is not None:
-            size = size_of(found.header, project)
-            changes |= {"spacing": size, "spacing_status": SpacingStatus.CONFIRMED, "proposed_spacing": None}
-        commit = opened.update_clip(clip, _changed(found, changes, project), author=author_name(author), split=split)
+            header = header.with_confirmed(size_of(found.header, project))
+        if alike and header.spacing is not None:
+            same = (other for other in opened.clips() if other.header.is_sized_like(found.header))
+            headers = {other.name: other.header.with_confirmed(header.spacing) for other in same}
+            commit = opened.update_clips(headers | {clip: header}, author=author_name(author))
+        else:
+            commit = opened.update_clip(clip, header, author=author_name(author), split=split)
         now = opened.clip(clip)
         strange = strange_view_sentence(now.header.view or "", opened.protocol) if view else None
         tell([strange] if strange else [])

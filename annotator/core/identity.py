@@ -11,7 +11,7 @@ import hmac
 import math
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -196,6 +196,22 @@ class ClipHeader:
     def shape(self) -> tuple[int, int]:
         """(H, W) in pixels."""
         return self.height, self.width
+
+    def with_confirmed(self, spacing: Spacing) -> ClipHeader:
+        """The header with a pixel size that a person vouches for."""
+        return replace(self, spacing=spacing, spacing_status=SpacingStatus.CONFIRMED, proposed_spacing=None)
+
+    def is_sized_like(self, other: ClipHeader) -> bool:
+        """Whether domain, picture and what is known of the pixel size are the same: what fits one may fit the other.
+
+        Two depths of one scanner look the same here, and so a person has to say that it does.
+        """
+        return _kind_of_size(self) == _kind_of_size(other)
+
+
+def _kind_of_size(header: ClipHeader) -> tuple[object, ...]:
+    size = (header.spacing, header.spacing_status, header.proposed_spacing)
+    return header.domain, header.shape, *size
 
 
 def twin_hash(content_hash: str, patient: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
@@ -156,17 +156,43 @@ class ClipWriter(LabelWriter):
         self._refuse_read_only()
         with self._lock:
             clip = self.clip(name)
-            refuse_fixed_changes(clip.header, header)
             changed = [replace(clip, header=header, split=split or clip.split)]
             if split is not None:
                 others = (c for c in self.clips() if c.header.patient == header.patient and c.name != name)
                 changed += [replace(other, split=split) for other in others]
-            changed = [c for c in changed if c != self.clip(c.name)]
-            if not changed:
-                return self._nothing("clip")
-            commit = self._store_details(changed, author)
-        self.committed.emit(commit)
-        return commit
+            commit = self._update(changed, author)
+        return self._emitted(commit)
+
+    def update_clips(self, headers: Mapping[str, ClipHeader], *, author: str) -> Commit:
+        """Change several clips' views, domains, spacings or ED and ES marks, undone together.
+
+        Parameters
+        ----------
+        headers
+            New headers by the clips' names.
+        author
+            Who did it.
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such clip.
+        AnnotatorError
+            Where another field differs.
+        ReadOnlyProject, ProjectError
+            Where the project cannot be written.
+        """
+        self._refuse_read_only()
+        with self._lock:
+            changed = [replace(self.clip(name), header=header) for name, header in headers.items()]
+            commit = self._update(changed, author)
+        return self._emitted(commit)
+
+    def _update(self, wanted: Sequence[Clip], author: str) -> Commit:
+        for clip in wanted:
+            refuse_fixed_changes(self.clip(clip.name).header, clip.header)
+        changed = [clip for clip in wanted if clip != self.clip(clip.name)]
+        return self._store_details(changed, author) if changed else self._nothing("clip")
 
     def _store_details(self, changed: Sequence[Clip], author: str) -> Commit:
         revision = self.data_revision + 1

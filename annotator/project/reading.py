@@ -21,6 +21,7 @@ from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Frame
 from annotator.core.protocols import UNSURE, LabelProtocol
 from annotator.core.status import Origin, Provenance
+from annotator.core.words import counted
 from annotator.project import schema
 from annotator.project.history import sentence
 from annotator.project.rows import label_from_rows, provenance_from_row, read_label
@@ -31,6 +32,9 @@ from annotator.project.tainting import came_too_late
 from annotator.project.values import Cell, Counts, Snapshot
 
 _CACHED_LABELS: Final = 32
+
+_MOST_NAMED: Final = 3
+"""Clips that a sentence names; more are counted."""
 
 
 class ProjectReader:
@@ -300,7 +304,8 @@ class ProjectReader:
             edited = connection.execute(sa.select(details.clip_id).where(details.revision == revision)).scalars().all()
         names = self._state.names
         if not cells:
-            return "Changed the details of " + ", ".join(f"'{names[i]}'" for i in edited)
+            named = ", ".join(f"'{names[i]}'" for i in edited)
+            return f"Changed the details of {named if len(edited) <= _MOST_NAMED else counted(len(edited), 'clip')}"
         keys = tuple(sorted({FrameKey(names[clip], frame) for clip, frame, _ in cells}))
         return sentence(self.protocol, str(action), (c.structure for c in cells), keys)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from annotator.core.identity import ClipHeader, Spacing, SpacingStatus
+from annotator.core.identity import Clip, ClipHeader, Spacing
 from annotator.viewer.desk import Desk
 
 
@@ -32,11 +33,17 @@ class ClipFacts:
         if name:
             self._write(replace(self._header(), domain=name))
 
-    def confirm_spacing(self, spacing: Spacing) -> None:
-        """Vouch for a pixel size in mm/px; millimetres are shown from then on."""
-        self._write(
-            replace(self._header(), spacing=spacing, spacing_status=SpacingStatus.CONFIRMED, proposed_spacing=None)
-        )
+    def sized_alike(self) -> tuple[Clip, ...]:
+        """The other clips that a pixel size of this one may hold for."""
+        here = self._desk.open_clip
+        others = (clip for clip in self._desk.project.clips() if clip.name != here.name)
+        return tuple(clip for clip in others if clip.header.is_sized_like(here.header))
+
+    def confirm_spacing(self, spacing: Spacing, *, also: Sequence[Clip] = ()) -> None:
+        """Vouch for a pixel size in mm/px, here and of other clips; millimetres are shown from then on."""
+        clips = (self._desk.open_clip, *also)
+        headers = {clip.name: clip.header.with_confirmed(spacing) for clip in clips}
+        self._desk.project.update_clips(headers, author=self._desk.ledger.author)
 
     def toggle_mark(self, mark: str) -> None:
         """Mark or unmark the frame on screen as ``"ed"`` or ``"es"``; it cannot be both."""

@@ -7,14 +7,14 @@ window calls on its timer, so that only the GUI thread touches a layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import assert_never
 
 from napari.components import ViewerModel
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import FrameKey, Spacing
+from annotator.core.identity import Clip, FrameKey, Spacing
 from annotator.engine.messages import (
     Event,
     Pause,
@@ -167,9 +167,9 @@ class Workbench(Stage):
         """Say where the clip on screen is from."""
         self._change_clip(lambda: self.facts.set_domain(domain))
 
-    def confirm_spacing(self, spacing: Spacing) -> None:
-        """Vouch for the clip's pixel size in mm/px."""
-        self._act(lambda: self.facts.confirm_spacing(spacing))
+    def confirm_spacing(self, spacing: Spacing, *, also: Sequence[Clip] = ()) -> None:
+        """Vouch for the clip's pixel size in mm/px, and for that of others like it."""
+        self._act(lambda: self.facts.confirm_spacing(spacing, also=also))
 
     def toggle_mark(self, mark: str) -> None:
         """Mark or unmark the frame on screen as ``"ed"`` or ``"es"``."""
@@ -255,8 +255,8 @@ class Workbench(Stage):
             return
         if done.keys and (self.desk.clip is None or self.desk.key not in done.keys):
             self._navigate(done.keys[0])
-        elif done.clips and not done.keys:
-            self._navigate(FrameKey(done.clips[0], self.desk.frame if self._is_open(done.clips[0]) else 0))
+        elif done.clips and not done.keys and not any(self._is_open(name) for name in done.clips):
+            self._navigate(FrameKey(done.clips[0], 0))
         self.desk.tell(done.sentence)
 
     def _navigate(self, key: FrameKey) -> None:

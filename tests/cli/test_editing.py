@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from pydicom.data import get_testdata_file
 
 from annotator.core.identity import Clip, Spacing, SpacingStatus
@@ -65,6 +67,8 @@ def test_empty_marks_and_view_take_them_away(study: Path) -> None:
         ("--spacing", "0.3"),
         ("--spacing", "0,1"),
         ("--spacing", "30,30"),
+        ("--alike", "--ed", "1"),
+        ("--alike", "--spacing", "0.3,0.3", "--split", "test"),
         ("--view", "a view!"),
         ("--domain", " "),
     ],
@@ -94,3 +98,21 @@ def test_a_proposed_pixel_size_is_confirmed_by_command(tmp_path: Path) -> None:
     header = clip_of(project, name).header
     assert (header.spacing, header.spacing_status) == (proposed, SpacingStatus.CONFIRMED)
     assert command("edit", project, name, "--spacing", "proposed").status == 1
+
+
+def test_a_pixel_size_is_given_to_clips_that_are_alike(tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    command("new", project, "--protocol", "apical")
+    for number, (side, domain) in enumerate(((40, "north"), (40, "north"), (40, "south"), (48, "north"))):
+        picture = tmp_path / f"patient {number}" / f"frame{number}.png"
+        picture.parent.mkdir()
+        Image.fromarray(np.full((side, side), 10 * number, dtype=np.uint8)).save(picture)
+        command("import", project, picture, "--domain", domain)
+    assert command("edit", project, "frame0", "--view", "a2c", "--spacing", "0.3,0.2", "--alike").status == 0
+    with Project.open(project) as opened:
+        sizes = {clip.name: clip.header.spacing for clip in opened.clips()}
+        views = {clip.name for clip in opened.clips() if clip.header.view == "a2c"}
+        assert sizes == {"frame0": Spacing(0.3, 0.2), "frame1": Spacing(0.3, 0.2), "frame2": None, "frame3": None}
+        assert views == {"frame0"}
+        opened.undo(author="Ada")
+        assert {clip.header.spacing for clip in opened.clips()} == {None}

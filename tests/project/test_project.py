@@ -206,6 +206,22 @@ def test_details_of_a_clip_can_be_edited_and_undone(project: Project) -> None:
         assert again.clip("clip").header == after
 
 
+def test_details_of_many_clips_are_one_undo_step(project: Project) -> None:
+    for number in range(1, 5):
+        project.add_clip(recording(project, f"more{number}", patient=f"P{number}", seed=number), author="ann")
+    before = {clip.name: clip.header for clip in project.clips()}
+    after = {name: header.with_confirmed(Spacing(0.3, 0.2)) for name, header in before.items()}
+    commit = project.update_clips(after, author="ann")
+    assert (len(commit.clips), commit.sentence) == (5, "Changed the details of 5 clips")
+    assert {clip.name: clip.header for clip in project.clips()} == after
+    assert project.update_clips(after, author="ann").sentence == "Nothing changed"
+    with pytest.raises(AnnotatorError, match="comes from its file"):
+        project.update_clips({**before, "clip": replace(before["clip"], height=99)}, author="ann")
+    assert {clip.name: clip.header for clip in project.clips()} == after
+    project.undo(author="ann")
+    assert {clip.name: clip.header for clip in project.clips()} == before
+
+
 def test_what_describes_the_pixels_cannot_be_edited(project: Project) -> None:
     header = project.clip("clip").header
     with pytest.raises(AnnotatorError, match="'patient' of a clip comes from its file"):

@@ -410,6 +410,20 @@ def test_clip_facts_are_undoable(bench: Workbench, project: Project) -> None:
     assert tuple(bench.scene.labels.scale) == (0.5, 1.0)
 
 
+def test_a_pixel_size_may_hold_for_clips_that_are_alike(bench: Workbench, project: Project) -> None:
+    alike = bench.facts.sized_alike()
+    assert [clip.name for clip in alike] == ["clip1"]
+    bench.confirm_spacing(Spacing(0.3, 0.3), also=alike)
+    assert {clip.header.spacing for clip in project.clips()} == {Spacing(0.3, 0.3)}
+    bench.open_clip("clip1")
+    assert tuple(bench.scene.labels.scale) == (0.3, 0.3)
+    bench.undo()
+    assert bench.desk.open_clip.name == "clip1", "undo stays where it changes something"
+    assert {clip.header.spacing for clip in project.clips()} == {Spacing(0.5, 1.0)}
+    bench.set_domain("elsewhere")
+    assert bench.facts.sized_alike() == ()
+
+
 def test_trouble_offers_a_retry(bench: Workbench, engine: Any) -> None:
     heard = messages(bench)
     engine.waiting.append(Trouble("The learner stopped.", can_retry=True))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from annotator.core.identity import Spacing
+from annotator.core.words import counted
 from annotator.ui.controls import DecimalBox, label
 from annotator.ui.dialogs.form import FormDialog, asked
 from annotator.ui.ruler import Ruler
@@ -28,11 +29,22 @@ class SpacingQuestion:
         mm/px, ``None`` where nothing is proposed.
     picture
         (H, W) or (H, W, 3) uint8: a frame, to measure on.
+    alike
+        How many other clips are like it in domain, size of the picture and pixel size as it stands.
     """
 
     why: str
     proposed: Spacing | None
     picture: NDArray[np.uint8]
+    alike: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpacingAnswer:
+    """A pixel size in mm/px, and whether it holds for the clips that are alike, too."""
+
+    spacing: Spacing
+    is_for_all: bool = False
 
 
 def spacing_from_distance(pixels: float, mm: float, *, aspect: float = 1.0) -> Spacing:
@@ -73,6 +85,11 @@ class ConfirmSpacingDialog(FormDialog):
         self.fields.addWidget(self._meaning)
         self.fields.addSpacing(TIGHT)
         self.fields.addWidget(self._make_distance(question.picture), 1)
+        others = counted(question.alike, "other clip")
+        self.for_all = QCheckBox(f"Also for {others} of its domain and picture size, if recorded at the same depth")
+        self.for_all.setToolTip("Clips of whose pixels the same is known as of this one's.")
+        if question.alike:
+            self.fields.addWidget(self.for_all)
         self.mm_y.valueChanged.connect(self.refresh)
         self.mm_x.valueChanged.connect(self.refresh)
         self.refresh()
@@ -125,15 +142,15 @@ class ConfirmSpacingDialog(FormDialog):
         self._meaning.setText("" if self.problem() else words)
         super().refresh()
 
-    def value(self) -> Spacing:
-        """The size in mm/px.
+    def value(self) -> SpacingAnswer:
+        """The size, and what it holds for.
 
         Raises
         ------
         AnnotatorError
             Where a size is not positive; the accepting button is disabled then.
         """
-        return Spacing(self.mm_y.value(), self.mm_x.value())
+        return SpacingAnswer(Spacing(self.mm_y.value(), self.mm_x.value()), self.for_all.isChecked())
 
     def _on_distance(self) -> None:
         """The size follows the distance as soon as both of its figures are there."""
@@ -143,7 +160,7 @@ class ConfirmSpacingDialog(FormDialog):
             self.mm_x.setValue(spacing.x)
 
     @classmethod
-    def ask(cls, question: SpacingQuestion, *, parent: QWidget | None = None) -> Spacing | None:
+    def ask(cls, question: SpacingQuestion, *, parent: QWidget | None = None) -> SpacingAnswer | None:
         """Ask for the pixel size."""
         dialog = cls(question, parent=parent)
         return asked(dialog, dialog.value)

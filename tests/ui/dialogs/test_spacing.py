@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Spacing
 from annotator.ui.dialogs import ConfirmSpacingDialog, SpacingQuestion
-from annotator.ui.dialogs.spacing import spacing_from_distance
+from annotator.ui.dialogs.spacing import SpacingAnswer, spacing_from_distance
 
 Find = Callable[[QWidget, str], QAbstractButton]
 PICTURE = np.zeros((400, 600), dtype=np.uint8)
@@ -21,7 +21,7 @@ PICTURE = np.zeros((400, 600), dtype=np.uint8)
 def test_the_proposal_is_shown_with_what_it_means(qtbot: QtBot) -> None:
     dialog = ConfirmSpacingDialog(SpacingQuestion("It is doubted.", Spacing(0.5, 0.25), PICTURE))
     qtbot.addWidget(dialog)
-    assert dialog.value() == Spacing(0.5, 0.25)
+    assert dialog.value() == SpacingAnswer(Spacing(0.5, 0.25))
     words = {label.text() for label in dialog.findChildren(QLabel)}
     assert {"It is doubted.", "The whole picture would be 20.0 cm high and 15.0 cm wide."} <= words
 
@@ -33,7 +33,7 @@ def test_a_known_distance_gives_the_size(qtbot: QtBot, button: Find) -> None:
     dialog.pixels.setValue(200)
     assert not button(dialog, "Use this size").isEnabled()
     dialog.mm.setValue(50)
-    assert dialog.value() == Spacing(0.25, 0.25)
+    assert dialog.value() == SpacingAnswer(Spacing(0.25, 0.25))
     assert button(dialog, "Use this size").isEnabled()
 
 
@@ -47,7 +47,7 @@ def test_a_line_along_a_known_distance_gives_the_size(qtbot: QtBot, drag: Callab
     start = dialog.ruler.rect().center()
     drag(dialog.ruler, start, start + QPoint(120, 0))
     assert dialog.pixels.value() == pytest.approx(120 / scale, abs=0.1)
-    assert dialog.value().x == dialog.value().y == pytest.approx(40 * scale / 120, abs=1e-3)
+    assert dialog.value().spacing.x == dialog.value().spacing.y == pytest.approx(40 * scale / 120, abs=1e-3)
 
 
 def test_pixels_that_are_not_square_keep_their_shape(qtbot: QtBot, drag: Callable[..., None]) -> None:
@@ -60,8 +60,9 @@ def test_pixels_that_are_not_square_keep_their_shape(qtbot: QtBot, drag: Callabl
     for first, along in ((QPoint(-60, -50), QPoint(0, 100)), (QPoint(-30, 10), QPoint(100, 0))):
         start = dialog.ruler.rect().center() + first
         drag(dialog.ruler, start, start + along)
-        assert dialog.value().x == pytest.approx(40 * scale / 100, abs=1e-3)
-        assert dialog.value().y == pytest.approx(2 * dialog.value().x, abs=2e-4)
+        spacing = dialog.value().spacing
+        assert spacing.x == pytest.approx(40 * scale / 100, abs=1e-3)
+        assert spacing.y == pytest.approx(2 * spacing.x, abs=2e-4)
 
 
 @pytest.fixture
@@ -80,8 +81,25 @@ def test_a_point_and_a_comma_mean_the_same_in_every_language(qtbot: QtBot, typed
     dialog.mm_y.selectAll()
     QTest.keyClicks(dialog.mm_y, typed)
     dialog.mm_y.interpretText()
-    assert dialog.value() == Spacing(0.31, 0.25)
+    assert dialog.value() == SpacingAnswer(Spacing(0.31, 0.25))
     assert dialog.mm_y.text() == "0.3100"
+
+
+def test_others_like_it_are_offered_where_there_are_some(qtbot: QtBot) -> None:
+    dialog = ConfirmSpacingDialog(SpacingQuestion("It is unknown.", Spacing(0.5, 0.25), PICTURE, 41))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert (
+        dialog.for_all.text() == "Also for 41 other clips of its domain and picture size, if recorded at the same depth"
+    )
+    assert dialog.for_all.isVisible()
+    assert not dialog.value().is_for_all
+    dialog.for_all.click()
+    assert dialog.value() == SpacingAnswer(Spacing(0.5, 0.25), is_for_all=True)
+    alone = ConfirmSpacingDialog(SpacingQuestion("It is unknown.", Spacing(0.5, 0.25), PICTURE))
+    qtbot.addWidget(alone)
+    alone.show()
+    assert not alone.for_all.isVisible()
 
 
 def test_a_distance_of_nothing_is_an_error() -> None:
