@@ -35,6 +35,8 @@ ACTIONS: Final = (
     Action("next_up", "Go to the next one worth labelling", "N"),
     Action("next_frame", "Next frame", "Right"),
     Action("previous_frame", "Previous frame", "Left"),
+    Action("next_marked", "Next frame with a label or mark", "Ctrl+Right"),
+    Action("previous_marked", "Previous frame with a label or mark", "Ctrl+Left"),
     Action("play", "Play or stop", "Space"),
     Action("brush", "Brush", "B"),
     Action("eraser", "Eraser", "D"),

@@ -305,6 +305,8 @@ class MainWindow(QMainWindow):
             "next_up": bench.next_up,
             "next_frame": lambda: bench.step(1),
             "previous_frame": lambda: bench.step(-1),
+            "next_marked": lambda: bench.step_marked(1),
+            "previous_marked": lambda: bench.step_marked(-1),
             "play": bench.toggle_playing,
             "smaller_brush": lambda: bench.resize_brush(-1),
             "larger_brush": lambda: bench.resize_brush(1),

@@ -51,6 +51,9 @@ class CellLook:
 
 _WHOLE: Final = ((0.0, 1.0),)
 
+NOBODY_SAID: Final = frozenset({CellState.UNKNOWN, CellState.NOT_IN_VIEW, CellState.SUGGESTED})
+"""States of which no person has said anything; the others must be found on a timeline however small a cell is."""
+
 CELL_LOOKS: Final = {
     CellState.UNKNOWN: CellLook("unknown", "nobody has said anything yet", "", "#8a929b", ()),
     CellState.NOT_IN_VIEW: CellLook(
@@ -112,7 +115,7 @@ def cell_pixmap(state: CellState, side: int, ratio: float = 1.0) -> QPixmap:
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     area = QRectF(1, 1, side - 2, side - 2)
-    is_label = state not in (CellState.UNKNOWN, CellState.NOT_IN_VIEW, CellState.SUGGESTED)
+    is_label = state not in NOBODY_SAID
     painter.setPen(QColor(look.colour))
     painter.setBrush(QColor(look.colour) if is_label else Qt.BrushStyle.NoBrush)
     painter.drawEllipse(area)

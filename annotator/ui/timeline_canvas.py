@@ -19,7 +19,7 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from annotator.ui.cell_looks import CELL_LOOKS, paint_cell
+from annotator.ui.cell_looks import CELL_LOOKS, NOBODY_SAID, paint_cell
 from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.ui.timeline_geometry import AXIS, HEADER, ROW_GAP, Geometry, axis_ticks
 from annotator.viewer.state import TimelineRow, TimelineState
@@ -96,17 +96,29 @@ class TimelineCanvas(QWidget):
             if before.cells is after.cells or before.cells == after.cells or self._cells is None:
                 continue
             painter = painter or QPainter(self._cells)
+            if geometry.is_crowded:
+                self._paint_row(painter, geometry, r)
             for frame, state in enumerate(after.cells):
                 if before.cells[frame] is not state:
-                    paint_cell(painter, self._cell_rect(geometry, r, frame), state)
+                    if not geometry.is_crowded:
+                        paint_cell(painter, self._cell_rect(geometry, r, frame), state)
                     self._update_frame(frame)
         if painter is not None:
             painter.end()
 
+    def _paint_row(self, painter: QPainter, geometry: Geometry, row: int) -> None:
+        """What people said comes last, so that nothing hides it where frames share a pixel."""
+        cells = self._state.rows[row].cells
+        for is_said in (False, True):
+            for frame, state in enumerate(cells):
+                if (state not in NOBODY_SAID) == is_said:
+                    paint_cell(painter, self._cell_rect(geometry, row, frame, is_found=is_said), state)
+
     @staticmethod
-    def _cell_rect(geometry: Geometry, row: int, frame: int) -> QRect:
-        left = geometry.frame_left(frame)
-        return QRect(left, geometry.row_top(row), geometry.frame_width(frame), geometry.row_height)
+    def _cell_rect(geometry: Geometry, row: int, frame: int, *, is_found: bool = False) -> QRect:
+        place = (geometry.frame_left(frame), geometry.frame_width(frame))
+        left, width = geometry.mark(frame) if is_found else place
+        return QRect(left, geometry.row_top(row), width, geometry.row_height)
 
     def _update_frame(self, frame: int) -> None:
         geometry = self.geometry_now()
@@ -119,9 +131,8 @@ class TimelineCanvas(QWidget):
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
-        for r, row in enumerate(self._state.rows):
-            for frame, state in enumerate(row.cells):
-                paint_cell(painter, self._cell_rect(geometry, r, frame), state)
+        for row in range(len(self._state.rows)):
+            self._paint_row(painter, geometry, row)
         painter.end()
         return pixmap
 
@@ -213,7 +224,16 @@ class TimelineCanvas(QWidget):
         if row is not None and self._state.rows[row].id != self._state.selected:
             self.structure_selected.emit(self._state.rows[row].id)
         if place.x() >= geometry.left - 3:
-            self._ask(geometry.frame_at(place.x()))
+            self._ask(self._marked_at(geometry, place.x(), row))
+
+    def _marked_at(self, geometry: Geometry, x: float, row: int | None) -> int:
+        """The frame at a place; where it is crowded, the one whose mark is hit there."""
+        nearest = geometry.frame_at(x)
+        if row is None or not geometry.is_crowded:
+            return nearest
+        cells = self._state.rows[row].cells
+        hits = [f for f in geometry.marks_at(x) if cells[f] not in NOBODY_SAID]
+        return min(hits, key=lambda frame: abs(frame - nearest), default=nearest)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Scrub while the left button is down; a frame is asked for once."""

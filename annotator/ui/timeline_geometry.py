@@ -13,6 +13,8 @@ ROW_GAP: Final = 2
 """Between two rows, in pixels."""
 MAX_ROW: Final = 26
 """Rows do not grow beyond this height, in pixels."""
+MARK: Final = 3
+"""Least width at which what a person said of a frame is found at a glance, in pixels."""
 _NICE: Final = (1, 2, 5)
 
 
@@ -55,6 +57,24 @@ class Geometry:
         """Width of a frame's cell, at least one pixel; a gap of one is left where there is room."""
         room = self.frame_left(frame + 1) - self.frame_left(frame)
         return max(1, room - 1 if room >= 5 else room)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether cells are too narrow to be found, or share a pixel."""
+        return self.width < MARK * self.n_frames
+
+    def mark(self, frame: int) -> tuple[int, int]:
+        """Left edge and width of what stands for a frame that must be found; it may lie over the frames beside it."""
+        left, width = self.frame_left(frame), self.frame_width(frame)
+        if width >= MARK:
+            return left, width
+        return max(self.left, min(left - (MARK - width) // 2, self.left + self.width - MARK)), MARK
+
+    def marks_at(self, x: float) -> range:
+        """The frames whose marks cover a horizontal position."""
+        first, last = self.frame_at(x - MARK), self.frame_at(x + MARK)
+        covering = [f for f in range(first, last + 1) if self.mark(f)[0] <= x < sum(self.mark(f))]
+        return range(covering[0], covering[-1] + 1) if covering else range(0)
 
     def row_top(self, row: int) -> int:
         """Upper edge of a row."""

@@ -157,6 +157,19 @@ class Workbench(Stage):
                     return
         self.desk.tell("The next-up list holds nothing new; it is refreshed as the model learns.")
 
+    def step_marked(self, by: int) -> None:
+        """Go to the next frame of the clip with a label or an ED or ES mark, or (-1) the one before, around its end."""
+        clip, here = self.desk.clip, self.desk.frame
+        if clip is None:
+            return
+        header = clip.header
+        said = {frame for frame, cells in self.project.statuses(clip.name).items() if cells}
+        marked = {*said, *header.ed_frames, *header.es_frames} - {here}
+        if marked:
+            self.go_to(min(marked, key=lambda frame: (frame - here) * by % header.n_frames))
+        else:
+            self.desk.tell("No other frame of this clip has a label or an ED or ES mark.")
+
     # --- the clip and the learner ---------------------------------------------------------------------
 
     def set_view(self, view: str) -> None:

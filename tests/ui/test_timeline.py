@@ -98,6 +98,25 @@ def test_a_changed_cell_is_painted_anew(qtbot: QtBot, timeline_state: MakeState)
     assert fresh.canvas.grab().toImage() == timeline.canvas.grab().toImage()
 
 
+def test_a_label_is_found_in_a_clip_of_many_frames(qtbot: QtBot, timeline_state: MakeState) -> None:
+    timeline = shown(qtbot, timeline_state, n_frames=2000)
+    before = timeline.canvas.grab().toImage()
+    for labelled in ({(1, 1500): CellState.ACCEPTED}, {(1, 1500): CellState.ACCEPTED, (1, 0): CellState.ACCEPTED}):
+        timeline.show_state(timeline_state(2000, current=5, cells=labelled))
+        seen = timeline.canvas.grab().toImage()
+        colour, y = QColor(CELL_LOOKS[CellState.ACCEPTED].colour), place(timeline, 0, 1).y()
+        assert sum(seen.pixelColor(x, y) == colour for x in range(200, seen.width())) == 3
+    asked: list[int] = []
+    timeline.frame_requested.connect(asked.append)
+    for row in (1, 2):
+        click = QPoint(timeline.canvas.geometry_now().mark(1500)[0] + 2, place(timeline, 0, row).y())
+        QTest.mouseClick(timeline.canvas, Qt.MouseButton.LeftButton, pos=click)
+    assert asked[0] == 1500, "a click on a mark goes to its frame"
+    assert asked[1] != 1500
+    timeline.show_state(timeline_state(2000, current=5))
+    assert timeline.canvas.grab().toImage() == before
+
+
 def test_clips_of_other_lengths_replace_each_other(qtbot: QtBot, timeline_state: MakeState, button: Find) -> None:
     timeline = shown(qtbot, timeline_state, 320)
     timeline.canvas.grab()

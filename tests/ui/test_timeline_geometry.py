@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.ui.timeline_geometry import Geometry, axis_ticks, tick_step, time_words
+from annotator.ui.timeline_geometry import MARK, Geometry, axis_ticks, tick_step, time_words
 
 geometries = st.builds(
     Geometry,
@@ -21,6 +21,18 @@ def test_a_visible_cell_is_under_its_own_left_edge(geometry: Geometry, data: st.
     if geometry.width >= geometry.n_frames:
         assert geometry.frame_at(geometry.frame_left(frame)) == frame
         assert geometry.frame_at(geometry.frame_left(frame) + geometry.frame_width(frame) - 1) == frame
+
+
+@given(geometries, st.data())
+def test_what_must_be_found_is_wide_enough_and_in_the_timeline(geometry: Geometry, data: st.DataObject) -> None:
+    frame = data.draw(st.integers(0, geometry.n_frames - 1))
+    left, width = geometry.mark(frame)
+    assert width >= min(MARK, geometry.width)
+    assert geometry.left <= left
+    assert left + width <= geometry.left + max(MARK, geometry.width)
+    assert all(frame in geometry.marks_at(x) for x in range(left, left + width))
+    if not geometry.is_crowded:
+        assert (left, width) == (geometry.frame_left(frame), geometry.frame_width(frame))
 
 
 @given(geometries, st.floats(-500, 5000), st.floats(-500, 5000))

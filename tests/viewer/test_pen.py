@@ -26,6 +26,7 @@ OFFERED = box(slice(15, 28), slice(5, 25))
 DURING: dict[str, Callable[[Workbench], object]] = {
     "another frame": lambda bench: bench.go_to(3),
     "a step": lambda bench: bench.step(1),
+    "a step to a label": lambda bench: bench.step_marked(1),
     "another clip": lambda bench: bench.open_clip("clip1"),
     "next up": lambda bench: bench.next_up(),
     "a line of the list": lambda bench: bench.jump(bench.board.queue[0]),

@@ -410,6 +410,21 @@ def test_clip_facts_are_undoable(bench: Workbench, project: Project) -> None:
     assert tuple(bench.scene.labels.scale) == (0.5, 1.0)
 
 
+def test_one_goes_from_label_to_label(bench: Workbench, draw: Callable[..., None]) -> None:
+    heard = messages(bench)
+    bench.step_marked(1)
+    assert (bench.desk.frame, heard[-1].sentence) == (0, "No other frame of this clip has a label or an ED or ES mark.")
+    draw(LEFT)
+    bench.go_to(2)
+    bench.toggle_mark("es")
+    bench.go_to(1)
+    been = []
+    for by in (1, 1, 1, -1, -1):
+        bench.step_marked(by)
+        been.append(bench.desk.frame)
+    assert been == [2, 0, 2, 0, 2]
+
+
 def test_a_pixel_size_may_hold_for_clips_that_are_alike(bench: Workbench, project: Project) -> None:
     alike = bench.facts.sized_alike()
     assert [clip.name for clip in alike] == ["clip1"]
