@@ -158,7 +158,8 @@ class MainWindow(QMainWindow):
         self.start_page.demo_requested.connect(self._demo)
         self.start_page.recent_chosen.connect(lambda folder: self.open_project(Path(folder)))
 
-    def _new_project(self) -> None:
+    def _new_project(self, paths: tuple[Path, ...] = ()) -> None:
+        """Ask for a new project and what to import into it, with files that are already known."""
         protocols = tuple(
             Choice(p.name, p.title, ", ".join(s.name for s in p.structures)) for p in registry.protocols().values()
         )
@@ -171,7 +172,7 @@ class MainWindow(QMainWindow):
             self.complain(str(error))
             return
         if self.open_project(asked.folder) and self.session is not None:
-            self.session.transfer.ask_import()
+            self.session.transfer.ask_import(paths)
 
     def _choose_project(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a project", str(Path.home()))
@@ -359,17 +360,25 @@ class MainWindow(QMainWindow):
     # --- Qt -------------------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files where a project is open."""
-        if self.session is not None and has_files(event):
+        """Take files."""
+        if has_files(event):
             accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Offer dropped files for import."""
+        """Offer dropped files for import, into a new project where none is open."""
         paths = dropped_paths(event)
         accept_as_copy(event)
         if paths:
             # The program that they come from stands still until the drop is over, and a question takes its time.
-            QTimer.singleShot(0, lambda: self._with(lambda session: session.transfer.ask_import(paths)))
+            QTimer.singleShot(0, lambda: self._take_dropped(paths))
+
+    def _take_dropped(self, paths: tuple[Path, ...]) -> None:
+        if self.session is not None:
+            self.session.transfer.ask_import(paths)
+        elif len(paths) == 1 and Project.is_project(paths[0]):
+            self.open_project(paths[0])
+        elif not self._is_waiting:
+            self._new_project(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save, stop the learner and close; or stay, where the person would rather save first."""

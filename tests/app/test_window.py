@@ -23,7 +23,7 @@ from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
 from annotator.settings import UserSettings, load_settings
 from annotator.ui.controls import ElidedLabel, Readout
-from annotator.ui.dialogs import LearnerDialog
+from annotator.ui.dialogs import ImportDialog, LearnerDialog, NewProject, NewProjectDialog
 from annotator.viewer.state import CellState, StructureRow, Tool
 
 pytestmark = pytest.mark.window
@@ -363,6 +363,30 @@ def test_a_folder_that_is_no_project_is_one_sentence(
     assert "nothing here" in heard[0]
     (recent,) = window.start_page.findChildren(QListWidget)
     assert recent.count() == 1, "the project that was closed for it can be opened again"
+
+
+def drop(window: MainWindow, path: Path) -> None:
+    carried = QMimeData()
+    carried.setUrls([QUrl.fromLocalFile(str(path))])
+    copy, button = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    window.dropEvent(QDropEvent(QPointF(9, 9), copy, carried, button, Qt.KeyboardModifier.NoModifier))
+
+
+def test_files_dropped_on_the_start_page_begin_a_project(
+    qtbot: Any, window: MainWindow, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert window.close_project()
+    made = NewProject(tmp_path / "begun", "apical")
+    monkeypatch.setattr(NewProjectDialog, "ask", lambda *_args, **_words: made)
+    offered: list[tuple[Path, ...]] = []
+    monkeypatch.setattr(ImportDialog, "ask", lambda *_args, paths, **_words: offered.append(paths))
+    drop(window, tmp_path / "one.dcm")
+    qtbot.waitUntil(lambda: offered == [(tmp_path / "one.dcm",)])
+    assert session_of(window).project.path == made.folder
+    assert window.close_project()
+    drop(window, folder)
+    qtbot.waitUntil(lambda: window.session is not None)
+    assert session_of(window).project.path == folder
 
 
 def test_dropped_files_are_copied_and_asked_about_when_the_drop_is_over(
