@@ -191,11 +191,18 @@ def export(
     project: ProjectArgument,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     format: Annotated[str, typer.Option(help="png, nifti, metaimage or hdf5.")] = "png",  # noqa: A002 - the option's name
+    derived: Annotated[
+        str | None,
+        typer.Option(
+            help="In place of all structures, the masks of one that the protocol derives from them, such as lv-epi "
+            "(apical: LV cavity and myocardium together); its value is 1."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Write the labels as files; unknown is never written as background."""
     with Project.open(project, read_only=True) as opened, progress_bar() as progress:
-        report = export_labels(opened, format, out, progress=progress)
+        report = export_labels(opened, format, out, progress=progress, derived=derived)
     tell(report.dropped)
     result = {"files": [str(f) for f in report.files], "dropped": list(report.dropped)}
     show(result, as_json=json, lines=[f"Wrote {counted(len(report.files), 'file')} to {out}."])

@@ -161,6 +161,19 @@ class LabelProtocol:
         """
         return self.structures[self.index(structure) - 1]
 
+    def derived_structure(self, name: str) -> DerivedStructure:
+        """The derived structure with this id.
+
+        Raises
+        ------
+        UnknownName
+            Where the protocol derives no such structure.
+        """
+        for found in self.derived:
+            if found.id == name:
+                return found
+        raise UnknownName("derived structure", name, tuple(d.id for d in self.derived))
+
     def shown_in(self, view: str | None) -> tuple[str, ...]:
         """Ids of the structures that a picture of a view can show; all where the view is not known or not its own."""
         if view not in self.views:

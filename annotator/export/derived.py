@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 
 from annotator.core.allowed import allowed_bitmap
-from annotator.core.errors import UnknownName
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.plugin_types import ExportContext, LabelledClip, LabelledFrame
 from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
@@ -27,7 +26,7 @@ def derived_context(context: ExportContext, name: str) -> ExportContext:
     UnknownName
         Where the protocol derives no such structure.
     """
-    found = _derived(context.protocol, name)
+    found = context.protocol.derived_structure(name)
     structure = Structure(found.id, found.name, found.colour, key=found.id[0])
     protocol = LabelProtocol(f"{context.protocol.name}-{found.id}", found.name, (structure,))
     return replace(context, protocol=protocol, values={found.id: 1})
@@ -41,7 +40,7 @@ def derived_clips(clips: Iterable[LabelledClip], protocol: LabelProtocol, name: 
     UnknownName
         Where the protocol derives no such structure.
     """
-    found = _derived(protocol, name)
+    found = protocol.derived_structure(name)
     for entry in clips:
         yield replace(entry, frames=(_derived_frame(frame, protocol, found) for frame in entry.frames))
 
@@ -63,7 +62,7 @@ def derived_label(label: PartialLabel, protocol: LabelProtocol, name: str) -> St
     UnknownName
         Where the protocol derives no such structure.
     """
-    members = _derived(protocol, name).members
+    members = protocol.derived_structure(name).members
     bits = np.uint16(sum(1 << protocol.index(member) for member in members))
     bitmap = allowed_bitmap(label, protocol)
     inside = np.asarray((bitmap & ~bits) == 0, dtype=np.bool_)
@@ -73,13 +72,6 @@ def derived_label(label: PartialLabel, protocol: LabelProtocol, name: str) -> St
     if inside.any() or outside.any():
         return StructureLabel(LabelStatus.PARTIAL, inside, outside)
     return StructureLabel()
-
-
-def _derived(protocol: LabelProtocol, name: str) -> DerivedStructure:
-    for found in protocol.derived:
-        if found.id == name:
-            return found
-    raise UnknownName("derived structure", name, tuple(d.id for d in protocol.derived))
 
 
 def _derived_frame(frame: LabelledFrame, protocol: LabelProtocol, found: DerivedStructure) -> LabelledFrame:

@@ -168,6 +168,20 @@ def test_png_export_is_one_indexed_png_per_labelled_frame(study: Path, tmp_path:
     assert set(np.unique(mask)) == {1, 2, 255}  # rv and ra were not known, so nothing is background
 
 
+def test_a_derived_structure_is_exported_in_place_of_all(study: Path, tmp_path: Path) -> None:
+    command("export", study, "--format", "png", "--out", tmp_path / "all")
+    wrote = command("export", study, "--format", "png", "--derived", "lv-epi", "--out", tmp_path / "epi", "--json").json
+    masks = {Path(file).name: np.asarray(Image.open(file)) for file in wrote["files"] if file.endswith(".png")}
+    assert masks
+    for name, mask in masks.items():
+        plain = np.asarray(Image.open(tmp_path / "all" / name))
+        assert np.array_equal(mask == 1, np.isin(plain, (1, 2)))
+    assert any((mask == 255).any() for mask in masks.values()), "what nobody knows is not called background"
+    refused = command("export", study, "--derived", "lv-endo", "--out", tmp_path / "none")
+    assert (refused.status, refused.err.count("\n"), "lv-epi" in refused.err) == (1, 1, True)
+    assert not (tmp_path / "none").exists()
+
+
 def labels_of(path: Path) -> dict[str, object]:
     with Project.open(path, read_only=True) as project:
         keys = [key for clip in project.clips() for key in clip.frame_keys]
@@ -191,8 +205,9 @@ def test_a_data_set_file_restores_a_whole_project(study: Path, tmp_path: Path) -
     command("export", study, "--format", "hdf5", "--out", tmp_path / "out")
     second = tmp_path / "second"
     command("new", second, "--protocol", "apical")
-    (file,) = (tmp_path / "out").glob("*.h5")
-    assert command("import", second, file).status == 0
+    named = sorted((tmp_path / "out").iterdir())
+    assert {file.suffix for file in named} == {".h5", ".json"}
+    assert command("import", second, *named).status == 0, "its own list of files is no labels.json"
     said, restored = labels_of(study), labels_of(second)
     assert restored == {name: label for name, label in said.items() if name in restored}
     assert {name for name in said if not name.startswith("frank")} == set(restored)

@@ -12,11 +12,13 @@ from annotator.core.identity import Clip, FrameKey
 from annotator.core.plugin_types import ExportContext, LabelledClip, LabelledFrame, WriteReport
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import refuse_project
-from annotator.export import MARKER, export_masks
+from annotator.export import MARKER, derived_clips, derived_context, export_masks
 from annotator.project import Project
 
 
-def export_labels(project: Project, format_name: str, out: Path, *, progress: Progress) -> WriteReport:
+def export_labels(
+    project: Project, format_name: str, out: Path, *, progress: Progress, derived: str | None = None
+) -> WriteReport:
     """Write every clip of which anything is said.
 
     Parameters
@@ -29,24 +31,32 @@ def export_labels(project: Project, format_name: str, out: Path, *, progress: Pr
         Folder to write to.
     progress
         Told after every clip.
+    derived
+        Id of a structure that the protocol derives from others, to be written in place of all structures, as 1.
 
     Raises
     ------
     UnknownName
-        Where no plugin writes the format.
+        Where no plugin writes the format, or the protocol derives no such structure.
     BadInput
-        Where nothing is labelled, or the folder cannot be written or lies in a project.
+        Where nothing of it is labelled, or the folder cannot be written or lies in a project.
     """
     refuse_project(out)
     writer = registry.writer(format_name)
-    names = {key.clip for key, cells in project.all_statuses().items() if cells}
+    protocol = project.protocol
+    wanted = set(protocol.ids if derived is None else protocol.derived_structure(derived).members)
+    names = {key.clip for key, cells in project.all_statuses().items() if wanted & set(cells)}
     clips = [clip for clip in project.clips() if clip.name in names]
     if not clips:
-        raise BadInput(project.path, "nothing is labelled yet", "label a frame before exporting")
-    context = ExportContext(project.protocol, project.values, project.data_revision)
+        what = "nothing" if derived is None else f"nothing of '{derived}'"
+        raise BadInput(project.path, f"{what} is labelled yet", "label a frame before exporting")
+    context = ExportContext(protocol, project.values, project.data_revision)
+    entries = _clips(project, clips, progress)
+    if derived is not None:
+        context, entries = derived_context(context, derived), derived_clips(entries, protocol, derived)
     # Keyed with the project's secret, the name of the file tells nothing, and is the same at every export.
     source = project.pseudonymiser.key(MARKER)
-    return export_masks(writer, _clips(project, clips, progress), context, out, source=source)
+    return export_masks(writer, entries, context, out, source=source)
 
 
 def _clips(project: Project, clips: Sequence[Clip], progress: Progress) -> Iterator[LabelledClip]:

@@ -19,6 +19,7 @@ from annotator.core.words import counted
 from annotator.engine.jobs.documents import Document, gathered, read_document, refuse_contradictions
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.returning import Returning
+from annotator.export import MARKER
 from annotator.project import Added, Project
 
 SPLIT_SENTENCE = (
@@ -198,8 +199,10 @@ def import_paths(
     ProjectError
         Where the project cannot be written.
     """
-    files = [p for p in paths if p.suffix.lower() == ".json" and p.is_file()]
-    images = [p for p in paths if p not in files]
+    # Whoever names everything in an export's folder names its own list of files too.
+    given = [p for p in paths if p.name != MARKER] or paths
+    files = [p for p in given if p.suffix.lower() == ".json" and p.is_file()]
+    images = [p for p in given if p not in files]
     documents = [read_document(project, path) for path in files]
     report = ImportReport()
     if images:
