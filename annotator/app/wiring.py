@@ -9,9 +9,16 @@ from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
 from annotator.app.work_page import WorkPage
-from annotator.core.identity import Spacing, SpacingStatus
+from annotator.core.identity import Spacing, SpacingStatus, Split
 from annotator.engine.recipes import offered_recipes
-from annotator.ui.dialogs import AskAbsentDialog, Choice, ConfirmSpacingDialog, LearnerDialog, SpacingQuestion
+from annotator.ui.dialogs import (
+    AskAbsentDialog,
+    AskSplitDialog,
+    Choice,
+    ConfirmSpacingDialog,
+    LearnerDialog,
+    SpacingQuestion,
+)
 from annotator.viewer.state import Message
 from annotator.viewer.workbench import Workbench
 
@@ -55,6 +62,8 @@ class Wiring(QObject):
     def _show_values(self) -> None:
         signals, page = self._bench.signals, self._page
         page.next_up.setHidden(self._bench.project.is_read_only)
+        if not self._bench.project.is_read_only:
+            page.clips.offer_changes(self._bench.desk.protocol.views)
         signals.structures.connect(page.structures.show_state)
         signals.timeline.connect(page.timeline.show_state)
         signals.clips.connect(page.clips.show_state)
@@ -78,11 +87,14 @@ class Wiring(QObject):
         panel.accept_all.connect(bench.accept_all)
         panel.reject_all.connect(bench.reject_all)
         panel.visibility_toggled.connect(bench.set_visible)
+        page.clips.split_chosen.connect(self._ask_split)
         page.timeline.frame_requested.connect(bench.go_to)
         page.timeline.structure_selected.connect(bench.select)
         page.timeline.play_toggled.connect(lambda _on: bench.toggle_playing())
         page.timeline.speed_changed.connect(self._on_speed)
         page.clips.clip_activated.connect(self._on_clip)
+        page.clips.view_chosen.connect(lambda clips, view: bench.set_view(view, of=clips))
+        page.clips.domain_chosen.connect(lambda clips, domain: bench.set_domain(domain, of=clips))
         page.next_up.activated.connect(self._on_next_up)
         page.training.pause.connect(bench.pause_training)
         page.training.resume.connect(bench.resume_training)
@@ -157,6 +169,12 @@ class Wiring(QObject):
     def _ask_absent(self, name: str) -> bool:
         return AskAbsentDialog.ask(name, parent=self._window())
 
+    def _ask_split(self, clips: tuple[str, ...], split: str) -> None:
+        project, part = self._bench.project, Split(split)
+        moved = {clip.header.patient for clip in map(project.clip, clips) if clip.split is not part}
+        if moved and AskSplitDialog.ask(len(moved), part, parent=self._window()):
+            self._bench.set_split(part, of=clips)
+
     def _ask_spacing(self) -> None:
         clip = self._bench.desk.clip
         if clip is None:
@@ -166,10 +184,10 @@ class Wiring(QObject):
         proposed: Spacing | None = header.proposed_spacing or header.spacing
         alike = self._bench.facts.sized_alike()
         picture = np.asarray(self._bench.scene.image.data)
-        question = SpacingQuestion(why, proposed, picture, len(alike))
+        question = SpacingQuestion(why, proposed, picture, len(alike) - 1)
         answer = ConfirmSpacingDialog.ask(question, parent=self._window())
         if answer is not None:
-            self._bench.confirm_spacing(answer.spacing, also=alike if answer.is_for_all else ())
+            self._bench.confirm_spacing(answer.spacing, of=alike if answer.is_for_all else ())
 
     def _show_learner(self) -> None:
         """Open the learner's window, made at the first time, or bring it to the front."""

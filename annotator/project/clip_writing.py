@@ -138,33 +138,15 @@ class ClipWriter(LabelWriter):
         return Commit(revision, "import", tuple(sorted(keys)), tuple(sorted(structures)), names, text + consequence)
 
     def update_clip(self, name: str, header: ClipHeader, *, author: str, split: Split | None = None) -> Commit:
-        """Change a clip's view, domain, spacing or ED and ES marks, or the split of its whole patient.
+        """Change a clip's details, or the split of its whole patient; see :meth:`update_clips`."""
+        return self.update_clips({name: header}, author=author, split=split)
+
+    def update_clips(self, headers: Mapping[str, ClipHeader], *, author: str, split: Split | None = None) -> Commit:
+        """Change clips' views, domains, spacings or ED and ES marks, or the split of their whole patients, in one step.
 
         Models that may have learnt from a patient who becomes a test patient, or from the labels of one who is for
         validation now, are marked and serve no more, and the state of training is dropped; the commit's sentence says
         so. Undo does not bring them back.
-
-        Raises
-        ------
-        UnknownName
-            Where there is no such clip.
-        AnnotatorError
-            Where another field differs.
-        ReadOnlyProject, ProjectError
-            Where the project cannot be written.
-        """
-        self._refuse_read_only()
-        with self._lock:
-            clip = self.clip(name)
-            changed = [replace(clip, header=header, split=split or clip.split)]
-            if split is not None:
-                others = (c for c in self.clips() if c.header.patient == header.patient and c.name != name)
-                changed += [replace(other, split=split) for other in others]
-            commit = self._update(changed, author)
-        return self._emitted(commit)
-
-    def update_clips(self, headers: Mapping[str, ClipHeader], *, author: str) -> Commit:
-        """Change several clips' views, domains, spacings or ED and ES marks, undone together.
 
         Parameters
         ----------
@@ -172,6 +154,8 @@ class ClipWriter(LabelWriter):
             New headers by the clips' names.
         author
             Who did it.
+        split
+            Of all clips of these clips' patients; as they are where ``None``.
 
         Raises
         ------
@@ -184,15 +168,16 @@ class ClipWriter(LabelWriter):
         """
         self._refuse_read_only()
         with self._lock:
-            changed = [replace(self.clip(name), header=header) for name, header in headers.items()]
-            commit = self._update(changed, author)
+            wanted = [replace(self.clip(name), header=header) for name, header in headers.items()]
+            for clip in wanted:
+                refuse_fixed_changes(self.clip(clip.name).header, clip.header)
+            if split is not None:
+                patients = {clip.header.patient for clip in wanted}
+                others = (c for c in self.clips() if c.header.patient in patients and c.name not in headers)
+                wanted = [replace(clip, split=split) for clip in (*wanted, *others)]
+            changed = [clip for clip in wanted if clip != self.clip(clip.name)]
+            commit = self._store_details(changed, author) if changed else self._nothing("clip")
         return self._emitted(commit)
-
-    def _update(self, wanted: Sequence[Clip], author: str) -> Commit:
-        for clip in wanted:
-            refuse_fixed_changes(self.clip(clip.name).header, clip.header)
-        changed = [clip for clip in wanted if clip != self.clip(clip.name)]
-        return self._store_details(changed, author) if changed else self._nothing("clip")
 
     def _store_details(self, changed: Sequence[Clip], author: str) -> Commit:
         revision = self.data_revision + 1

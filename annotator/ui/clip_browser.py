@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, QSortFilterProxyModel, Qt, QTimer, Signal
+from qtpy.QtCore import (
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+    QTimer,
+    Signal,
+)
 from qtpy.QtGui import QColor, QFont, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -18,6 +28,7 @@ from qtpy.QtWidgets import (
 )
 
 from annotator.core.words import counted
+from annotator.ui.clip_menu import ClipMenu
 from annotator.ui.clip_model import FILTER_ROLE, ROW_ROLE, ClipModel
 from annotator.ui.controls import label
 from annotator.ui.style import GAP, PALETTE, TIGHT
@@ -110,9 +121,14 @@ class ClipBrowser(QWidget):
     -------
     clip_activated(str)
         The user clicked a clip or pressed Enter on it.
+    view_chosen(tuple, str), domain_chosen(tuple, str), split_chosen(tuple, str)
+        A view (``""`` for none), a domain, or a part of the data for some clips, by name.
     """
 
     clip_activated = Signal(str)
+    view_chosen = Signal(tuple, str)
+    domain_chosen = Signal(tuple, str)
+    split_chosen = Signal(tuple, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -146,6 +162,7 @@ class ClipBrowser(QWidget):
         self._current = self._wanted = self._counts = ""
         # Patients that were closed before the filter, which opens all that it finds.
         self._closed: frozenset[str] = frozenset()
+        self._views: tuple[str, ...] | None = None
 
     def _make_tree(self) -> QTreeView:
         tree = QTreeView()
@@ -158,9 +175,16 @@ class ClipBrowser(QWidget):
         tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         tree.setAccessibleName("Clips by patient")
         tree.setExpandsOnDoubleClick(True)
+        tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        tree.customContextMenuRequested.connect(self._on_menu)
         tree.clicked.connect(self._on_clicked)
-        tree.activated.connect(self._on_clicked)
+        tree.activated.connect(self._activate)
         return tree
+
+    def offer_changes(self, views: tuple[str, ...]) -> None:
+        """Let the user say views, these or none, domains and parts of the data of clips by a menu."""
+        self._views = views
 
     def show_state(self, rows: tuple[ClipRow, ...]) -> None:
         """Show these clips; selection, open patients and scroll position stay."""
@@ -218,6 +242,36 @@ class ClipBrowser(QWidget):
         self._summary.setText("No clip matches the filter." if is_missed else self._counts)
 
     def _on_clicked(self, index: QModelIndex) -> None:
+        """A click opens a clip, but where it is one of several that are being selected."""
+        if self._tree.selectionModel().selectedRows() == [index]:
+            self._activate(index)
+
+    def _on_menu(self, place: QPoint) -> None:
+        rows = self._rows_meant(self._tree.indexAt(place))
+        if self._views is None or not rows:
+            return
+        names = tuple(row.name for row in rows)
+        menu = ClipMenu(
+            rows,
+            self._views,
+            self._model.domains(),
+            choose_view=lambda view: self.view_chosen.emit(names, view),
+            choose_domain=lambda domain: self.domain_chosen.emit(names, domain),
+            choose_split=lambda split: self.split_chosen.emit(names, split),
+            parent=self,
+        )
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self._tree.viewport().mapToGlobal(place))
+
+    def _rows_meant(self, at: QModelIndex) -> tuple[ClipRow, ...]:
+        """What a menu is about: the clips selected, or all of the patient on whose line it was asked for."""
+        source = self._proxy.mapToSource(at)
+        if source.isValid() and self._model.row_at(source) is None:
+            return self._model.clips_of(source)
+        chosen = (self._proxy.mapToSource(index) for index in self._tree.selectionModel().selectedRows())
+        return tuple(row for row in (self._model.row_at(index) for index in chosen) if row is not None)
+
+    def _activate(self, index: QModelIndex) -> None:
         row = self._model.row_at(self._proxy.mapToSource(index))
         if row is not None:
             self.clip_activated.emit(row.name)

@@ -92,6 +92,10 @@ class ClipModel(QAbstractItemModel):
         """All clips of the patient at an index."""
         return tuple(self._groups[index.row()][1])
 
+    def domains(self) -> tuple[str, ...]:
+        """Domains of all clips, sorted."""
+        return tuple(sorted({row.domain for _, clips in self._groups for row in clips}))
+
     def index(self, row: int, column: int, parent: _Index = _NO_INDEX) -> QModelIndex:
         """Qt's index of a row below a parent; see ``QAbstractItemModel``."""
         if not 0 <= row < self.rowCount(parent) or column != 0:

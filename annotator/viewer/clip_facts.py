@@ -1,16 +1,16 @@
-"""Facts of the clip on screen that a person may set: view, domain, spacing, ED and ES."""
+"""Facts of clips that a person may set: view, domain, spacing, ED and ES."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from annotator.core.identity import Clip, ClipHeader, Spacing
+from annotator.core.identity import ClipHeader, Spacing, Split
 from annotator.viewer.desk import Desk
 
 
 class ClipFacts:
-    """Writes a clip's header through the project, undoable like a label.
+    """Writes the header of the clip on screen, or of several, through the project, undoable like a label.
 
     Every method raises AnnotatorError where no clip is open or the project refuses.
 
@@ -23,40 +23,46 @@ class ClipFacts:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def set_view(self, view: str) -> None:
-        """Say which view the clip is; the empty string for unknown."""
-        self._write(replace(self._header(), view=view or None))
+    def set_view(self, view: str, *, of: Sequence[str] = ()) -> None:
+        """Say which view the clip, or clips by name, are; the empty string for unknown."""
+        self._change(lambda header: replace(header, view=view or None), of)
 
-    def set_domain(self, domain: str) -> None:
-        """Say which scanner, vendor or hospital the clip is from."""
+    def set_domain(self, domain: str, *, of: Sequence[str] = ()) -> None:
+        """Say which scanner, vendor or hospital the clip, or clips by name, are from."""
         name = domain.strip()
         if name:
-            self._write(replace(self._header(), domain=name))
+            self._change(lambda header: replace(header, domain=name), of)
 
-    def sized_alike(self) -> tuple[Clip, ...]:
-        """The other clips that a pixel size of this one may hold for."""
+    def set_split(self, split: Split, *, of: Sequence[str]) -> None:
+        """Put the patients of clips, by name, into another part of the data."""
+        project = self._desk.project
+        headers = {name: project.clip(name).header for name in of}
+        self._desk.tell(project.update_clips(headers, author=self._desk.ledger.author, split=split).sentence)
+
+    def sized_alike(self) -> tuple[str, ...]:
+        """The clips that a pixel size of this one may hold for, by name, this one first."""
         here = self._desk.open_clip
-        others = (clip for clip in self._desk.project.clips() if clip.name != here.name)
-        return tuple(clip for clip in others if clip.header.is_sized_like(here.header))
+        alike = (clip.name for clip in self._desk.project.clips() if clip.header.is_sized_like(here.header))
+        return (here.name, *(name for name in alike if name != here.name))
 
-    def confirm_spacing(self, spacing: Spacing, *, also: Sequence[Clip] = ()) -> None:
-        """Vouch for a pixel size in mm/px, here and of other clips; millimetres are shown from then on."""
-        clips = (self._desk.open_clip, *also)
-        headers = {clip.name: clip.header.with_confirmed(spacing) for clip in clips}
-        self._desk.project.update_clips(headers, author=self._desk.ledger.author)
+    def confirm_spacing(self, spacing: Spacing, *, of: Sequence[str] = ()) -> None:
+        """Vouch for a pixel size in mm/px, of the clip or of clips by name; millimetres are shown from then on."""
+        self._change(lambda header: header.with_confirmed(spacing), of)
 
     def toggle_mark(self, mark: str) -> None:
         """Mark or unmark the frame on screen as ``"ed"`` or ``"es"``; it cannot be both."""
-        header, frame = self._header(), self._desk.frame
+        header, frame = self._desk.open_clip.header, self._desk.frame
         ed, es = set(header.ed_frames), set(header.es_frames)
         here, other = (ed, es) if mark == "ed" else (es, ed)
         here ^= {frame}
         other.discard(frame)
-        self._write(replace(header, ed_frames=tuple(sorted(ed)), es_frames=tuple(sorted(es))))
+        marked = replace(header, ed_frames=tuple(sorted(ed)), es_frames=tuple(sorted(es)))
+        self._change(lambda _: marked)
 
-    def _header(self) -> ClipHeader:
-        return self._desk.open_clip.header
-
-    def _write(self, header: ClipHeader) -> None:
-        if header != self._header():
-            self._desk.project.update_clip(self._desk.open_clip.name, header, author=self._desk.ledger.author)
+    def _change(self, change: Callable[[ClipHeader], ClipHeader], names: Sequence[str] = ()) -> None:
+        project = self._desk.project
+        wanted = names or (self._desk.open_clip.name,)
+        headers = {name: change(project.clip(name).header) for name in wanted}
+        commit = project.update_clips(headers, author=self._desk.ledger.author)
+        if len(commit.clips) > 1:
+            self._desk.tell(commit.sentence)

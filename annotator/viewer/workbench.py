@@ -14,7 +14,7 @@ from typing import assert_never
 from napari.components import ViewerModel
 
 from annotator.core.errors import AnnotatorError
-from annotator.core.identity import Clip, FrameKey, Spacing
+from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.engine.messages import (
     Event,
     Pause,
@@ -172,17 +172,21 @@ class Workbench(Stage):
 
     # --- the clip and the learner ---------------------------------------------------------------------
 
-    def set_view(self, view: str) -> None:
-        """Say which view the clip on screen is."""
-        self._change_clip(lambda: self.facts.set_view(view))
+    def set_view(self, view: str, *, of: Sequence[str] = ()) -> None:
+        """Say which view the clip on screen, or clips by name, are."""
+        self._change_clip(lambda: self.facts.set_view(view, of=of))
 
-    def set_domain(self, domain: str) -> None:
-        """Say where the clip on screen is from."""
-        self._change_clip(lambda: self.facts.set_domain(domain))
+    def set_domain(self, domain: str, *, of: Sequence[str] = ()) -> None:
+        """Say where the clip on screen, or clips by name, are from."""
+        self._change_clip(lambda: self.facts.set_domain(domain, of=of))
 
-    def confirm_spacing(self, spacing: Spacing, *, also: Sequence[Clip] = ()) -> None:
-        """Vouch for the clip's pixel size in mm/px, and for that of others like it."""
-        self._act(lambda: self.facts.confirm_spacing(spacing, also=also))
+    def set_split(self, split: Split, *, of: Sequence[str]) -> None:
+        """Put the patients of clips, by name, into another part of the data."""
+        self._change_clip(lambda: self.facts.set_split(split, of=of))
+
+    def confirm_spacing(self, spacing: Spacing, *, of: Sequence[str] = ()) -> None:
+        """Vouch for the pixel size in mm/px of the clip on screen, or of clips by name."""
+        self._act(lambda: self.facts.confirm_spacing(spacing, of=of))
 
     def toggle_mark(self, mark: str) -> None:
         """Mark or unmark the frame on screen as ``"ed"`` or ``"es"``."""

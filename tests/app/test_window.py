@@ -16,14 +16,14 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
-from annotator.core.identity import FrameKey
+from annotator.core.identity import FrameKey, Split
 from annotator.core.status import LabelStatus
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
 from annotator.settings import UserSettings, load_settings
 from annotator.ui.controls import ElidedLabel, Readout
-from annotator.ui.dialogs import ImportDialog, LearnerDialog, NewProject, NewProjectDialog
+from annotator.ui.dialogs import AskSplitDialog, ImportDialog, LearnerDialog, NewProject, NewProjectDialog
 from annotator.viewer.state import CellState, StructureRow, Tool
 
 pytestmark = pytest.mark.window
@@ -363,6 +363,25 @@ def test_a_folder_that_is_no_project_is_one_sentence(
     assert "nothing here" in heard[0]
     (recent,) = window.start_page.findChildren(QListWidget)
     assert recent.count() == 1, "the project that was closed for it can be opened again"
+
+
+def test_a_patient_is_set_apart_only_where_the_person_means_it(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(window)
+    name = session.project.clips()[0].name
+    asked: list[tuple[int, Split]] = []
+    means_it = [False, True]
+
+    def ask(patients: int, split: Split, **_words: object) -> bool:
+        asked.append((patients, split))
+        return means_it.pop(0)
+
+    monkeypatch.setattr(AskSplitDialog, "ask", ask)
+    for expected in (Split.TRAIN, Split.TEST, Split.TEST):
+        session.page.clips.split_chosen.emit((name,), "test")
+        assert session.project.clip(name).split is expected
+    assert asked == [(1, Split.TEST)] * 2, "what is so already is not asked"
 
 
 def drop(window: MainWindow, path: Path) -> None:

@@ -220,6 +220,9 @@ def test_details_of_many_clips_are_one_undo_step(project: Project) -> None:
     assert {clip.name: clip.header for clip in project.clips()} == after
     project.undo(author="ann")
     assert {clip.name: clip.header for clip in project.clips()} == before
+    project.add_clip(recording(project, "beside", patient="P2", seed=9), author="ann")
+    project.update_clips({name: before[name] for name in ("more2", "more3")}, author="ann", split=Split.TEST)
+    assert {c.name for c in project.clips() if c.split is Split.TEST} == {"more2", "more3", "beside"}
 
 
 def test_what_describes_the_pixels_cannot_be_edited(project: Project) -> None:

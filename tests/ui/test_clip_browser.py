@@ -7,9 +7,12 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel, QLineEdit, QTreeView, QWidget
+from qtpy.QtWidgets import QLabel, QLineEdit, QMenu, QTreeView, QWidget
 
+from annotator.core.identity import Split
 from annotator.ui.clip_browser import ClipBrowser
+from annotator.ui.clip_menu import ClipMenu
+from annotator.ui.dialogs import SPLIT_WORDS
 from annotator.viewer.state import ClipRow
 
 MakeRow = Callable[..., ClipRow]
@@ -49,6 +52,55 @@ def test_a_click_on_a_clip_opens_it_and_on_a_patient_does_not(browser: ClipBrows
     QTest.keyClick(tree(browser), Qt.Key.Key_Down)
     QTest.keyClick(tree(browser), Qt.Key.Key_Return)
     assert opened == ["b", "c"]
+
+
+def menu_at(browser: ClipBrowser, index: QModelIndex) -> ClipMenu | None:
+    view = tree(browser)
+    view.customContextMenuRequested.emit(view.visualRect(index).center())
+    return next((menu for menu in browser.findChildren(ClipMenu) if menu.isVisible()), None)
+
+
+def choose(menu: ClipMenu, name: str, choice: str) -> bool:
+    """Trigger a choice; whether it was ticked before."""
+    (part,) = (found for found in menu.findChildren(QMenu) if found.title() == name)
+    (action,) = (found for found in part.actions() if found.text() == choice)
+    was_ticked = action.isChecked()
+    action.trigger()
+    menu.close()
+    return was_ticked
+
+
+def test_several_clips_get_a_view_or_a_domain_by_a_menu(browser: ClipBrowser, clip_row: MakeRow) -> None:
+    rows = (clip_row("a"), clip_row("b"), clip_row("c"), replace(clip_row("d", patient="p2"), domain="R & D"))
+    browser.show_state(rows)
+    opened: list[str] = []
+    chosen: list[tuple[tuple[str, ...], str]] = []
+    browser.clip_activated.connect(opened.append)
+    browser.view_chosen.connect(lambda names, view: chosen.append((names, view)))
+    browser.domain_chosen.connect(lambda names, domain: chosen.append((names, domain)))
+    browser.split_chosen.connect(lambda names, split: chosen.append((names, split)))
+    click(browser, leaf(browser, 0, 0))
+    view = tree(browser)
+    control = Qt.KeyboardModifier.ControlModifier
+    for place in (leaf(browser, 0, 2), leaf(browser, 1, 0), leaf(browser, 1, 0)):
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, control, view.visualRect(place).center())
+    assert opened == ["a"], "selecting several opens none of them"
+    assert menu_at(browser, leaf(browser, 0, 2)) is None, "nothing can be changed yet"
+    browser.offer_changes(("a4c", "a2c"))
+    menu = menu_at(browser, leaf(browser, 0, 2))
+    assert menu is not None
+    assert menu.actions()[0].text() == "2 clips"
+    assert not choose(menu, "View", "a2c")
+    of_patient = menu_at(browser, view.model().index(0, 0))
+    assert of_patient is not None
+    assert not choose(of_patient, "Domain", "R && D")
+    alone = menu_at(browser, view.model().index(1, 0))
+    assert alone is not None
+    assert choose(alone, "Domain", "R && D")
+    again = menu_at(browser, view.model().index(1, 0))
+    assert again is not None
+    assert not choose(again, "Part of the data", SPLIT_WORDS[Split.TEST])
+    assert chosen == [(("a", "c"), "a2c"), (("a", "b", "c"), "R & D"), (("d",), "R & D"), (("d",), "test")]
 
 
 def test_the_current_clip_is_selected_without_an_intention(browser: ClipBrowser, clip_row: MakeRow) -> None:

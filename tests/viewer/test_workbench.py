@@ -427,8 +427,10 @@ def test_one_goes_from_label_to_label(bench: Workbench, draw: Callable[..., None
 
 def test_a_pixel_size_may_hold_for_clips_that_are_alike(bench: Workbench, project: Project) -> None:
     alike = bench.facts.sized_alike()
-    assert [clip.name for clip in alike] == ["clip1"]
-    bench.confirm_spacing(Spacing(0.3, 0.3), also=alike)
+    assert alike == ("clip0", "clip1")
+    heard = messages(bench)
+    bench.confirm_spacing(Spacing(0.3, 0.3), of=alike)
+    assert heard == [Message("Changed the details of 'clip0', 'clip1'")]
     assert {clip.header.spacing for clip in project.clips()} == {Spacing(0.3, 0.3)}
     bench.open_clip("clip1")
     assert tuple(bench.scene.labels.scale) == (0.3, 0.3)
@@ -436,7 +438,26 @@ def test_a_pixel_size_may_hold_for_clips_that_are_alike(bench: Workbench, projec
     assert bench.desk.open_clip.name == "clip1", "undo stays where it changes something"
     assert {clip.header.spacing for clip in project.clips()} == {Spacing(0.5, 1.0)}
     bench.set_domain("elsewhere")
-    assert bench.facts.sized_alike() == ()
+    assert bench.facts.sized_alike() == ("clip1",)
+
+
+def test_views_and_domains_of_several_clips_are_one_step(bench: Workbench, project: Project) -> None:
+    both = ("clip0", "clip1")
+    bench.set_view("a2c", of=both)
+    bench.set_domain("north", of=both)
+    assert {(clip.header.view, clip.header.domain) for clip in project.clips()} == {("a2c", "north")}
+    bench.undo()
+    bench.undo()
+    assert {(clip.header.view, clip.header.domain) for clip in project.clips()} == {(None, "default")}
+
+
+def test_patients_are_moved_to_another_part_of_the_data_together(bench: Workbench, project: Project) -> None:
+    heard = messages(bench)
+    bench.set_split(Split.TEST, of=("clip0", "clip1"))
+    assert {clip.split for clip in project.clips()} == {Split.TEST}
+    assert heard[-1].sentence.startswith("Changed the details of 'clip0', 'clip1'")
+    bench.undo()
+    assert {clip.split for clip in project.clips()} == {Split.TRAIN}
 
 
 def test_trouble_offers_a_retry(bench: Workbench, engine: Any) -> None:
@@ -472,7 +493,7 @@ def test_a_view_that_could_not_be_saved_is_not_shown_as_if_it_had_been(
     before = project.clip("clip0").header.view
     shown: list[Any] = []
     bench.signals.details.connect(shown.append)
-    monkeypatch.setattr(project, "update_clip", refuse)
+    monkeypatch.setattr(project, "update_clips", refuse)
     bench.set_view("a2c" if before != "a2c" else "a4c")
     bench.set_domain("elsewhere")
     assert [details.view for details in shown] == 2 * [before or ""]

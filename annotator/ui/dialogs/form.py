@@ -100,7 +100,8 @@ class FormDialog(QDialog):
             self.accept()
 
     def add_field(self, name: str, field: QWidget) -> None:
-        """Add a labelled field below the others."""
+        """Add a labelled field below the others; the first one has the keyboard."""
+        is_first = self.fields.isEmpty()
         text = label(name, role="heading")
         text.setBuddy(field)
         if not field.accessibleName():
@@ -108,6 +109,8 @@ class FormDialog(QDialog):
         self.fields.addWidget(text)
         self.fields.addWidget(field)
         self.fields.addSpacing(TIGHT)
+        if is_first:
+            field.setFocus()
 
 
 class FolderField(QWidget):

@@ -23,6 +23,7 @@ from annotator.core.identity import PatientFrom, Split
 from annotator.ingest import shared_folder
 from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
+from annotator.ui.dialogs.split import SPLIT_WORDS
 from annotator.ui.drops import accept_as_copy, dropped_paths, has_files
 from annotator.ui.style import TIGHT
 
@@ -36,11 +37,9 @@ _ONE_PATIENT: Final = (
     "The files in '{folder}' that name no patient will count as one. If they are of several, choose here that each "
     "file is one patient: it cannot be changed later."
 )
-_SPLITS = {
+_SPLITS: Final[dict[str, Split | None]] = {
     "training, or as an earlier export says": None,
-    "training": Split.TRAIN,
-    "validation: checks the model, never trained on": Split.VALIDATION,
-    "test: judges the model at the end, no suggestions shown": Split.TEST,
+    **{words: split for split, words in SPLIT_WORDS.items()},
 }
 
 

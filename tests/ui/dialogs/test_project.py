@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QDialog, QLabel, QWidget
 
-from annotator.ui.dialogs import AuthorDialog, Choice, NewProject, NewProjectDialog
+from annotator.ui.dialogs import AuthorDialog, Choice, DomainDialog, NewProject, NewProjectDialog
 
 Find = Callable[[QWidget, str], QAbstractButton]
 PROTOCOLS = (Choice("apical", "Apical views", "LV cavity, LA"), Choice("plax", "Long axis", "LV"))
@@ -32,6 +32,29 @@ def test_name_place_and_protocol_make_a_value(dialog: NewProjectDialog, tmp_path
     QTest.mouseClick(button(dialog, "Create project"), Qt.MouseButton.LeftButton)
     assert dialog.result() == int(QDialog.DialogCode.Accepted)
     assert dialog.value() == NewProject(tmp_path / "Herz 1", "plax")
+
+
+def test_the_first_field_has_the_keyboard(qtbot: QtBot, tmp_path: Path) -> None:
+    for made, name in (
+        (NewProjectDialog(PROTOCOLS, folder=tmp_path), "Name"),
+        (AuthorDialog(""), "Name or initials"),
+        (DomainDialog(), "Domain"),
+    ):
+        qtbot.addWidget(made)
+        made.show()
+        has_keyboard = made.focusWidget()
+        assert has_keyboard is not None
+        assert has_keyboard.accessibleName() == name
+
+
+def test_a_domain_has_a_name(qtbot: QtBot, button: Find) -> None:
+    dialog = DomainDialog()
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert not button(dialog, "Use this domain").isEnabled()
+    QTest.keyClicks(dialog.domain, " GE Vivid & Sons ")
+    QTest.keyClick(dialog.domain, Qt.Key.Key_Return)
+    assert (dialog.result(), dialog.value()) == (int(QDialog.DialogCode.Accepted), "GE Vivid & Sons")
 
 
 def test_what_cannot_be_made_is_said(dialog: NewProjectDialog, tmp_path: Path, button: Find) -> None:
