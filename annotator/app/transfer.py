@@ -68,7 +68,8 @@ class Transfer:
         if self._is_busy():
             return
         domains = tuple(sorted({clip.header.domain for clip in self._project.clips()}))
-        asked = ImportDialog.ask(domains, self._project.protocol.views, paths=paths, parent=self._parent)
+        views, values = self._project.protocol.views, self._project.values
+        asked = ImportDialog.ask(domains, views, paths=paths, values=values, parent=self._parent)
         if asked is not None:
             self._import(asked)
 
@@ -110,7 +111,7 @@ class Transfer:
         """A CSV alone is a manifest; everything else is recordings and exports."""
         project, author = self._project, self._author()
         if len(asked.paths) == 1 and asked.paths[0].suffix.lower() == ".csv":
-            return import_manifest(project, asked.paths[0], values=None, author=author, progress=progress)
+            return import_manifest(project, asked.paths[0], values=asked.values, author=author, progress=progress)
         options = ImportOptions(
             asked.domain or None, asked.view or None, asked.patient_from, asked.split, asked.skip_damaged
         )

@@ -21,8 +21,9 @@ from annotator.cli.output import (
     table,
     tell,
 )
-from annotator.core.errors import CorruptProject
+from annotator.core.errors import AnnotatorError, CorruptProject
 from annotator.core.identity import PatientFrom, Split
+from annotator.core.indexed import read_values
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
 from annotator.engine.jobs.exporting import export_labels
@@ -141,7 +142,7 @@ def chosen_protocol(text: str) -> LabelProtocol:
 
 
 def parse_values(text: str) -> dict[str, int]:
-    """``"lv=1,myo=2"`` as a mapping.
+    """:func:`~annotator.core.indexed.read_values` of an option.
 
     Raises
     ------
@@ -149,13 +150,9 @@ def parse_values(text: str) -> dict[str, int]:
         Where it is anything else: a usage error.
     """
     try:
-        pairs = [pair.split("=") for pair in text.split(",") if pair.strip()]
-        found = {name.strip(): int(value) for name, value in pairs}
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is not of the form lv=1,myo=2,la=3") from None
-    if len(found) < len(pairs):
-        raise typer.BadParameter(f"'{text}' names a structure twice; give each one value")
-    return found
+        return read_values(text)
+    except AnnotatorError as error:
+        raise typer.BadParameter(str(error).rstrip(".")) from None
 
 
 def status(project: ProjectArgument, json: JsonOption = False) -> None:

@@ -40,6 +40,24 @@ def complete_values(protocol: LabelProtocol, values: Mapping[str, int] | None = 
     return {name: chosen[name] if name in chosen else next(free) for name in protocol.ids}
 
 
+def read_values(text: str) -> dict[str, int]:
+    """``"lv=1, myo=2"`` as structures and their mask values.
+
+    Raises
+    ------
+    AnnotatorError
+        Where it is anything else, or names a structure twice.
+    """
+    try:
+        pairs = [pair.split("=") for pair in text.split(",") if pair.strip()]
+        found = {name.strip(): int(value) for name, value in pairs}
+    except ValueError:
+        raise AnnotatorError(f"'{text}' is not of the form lv=1,myo=2,la=3.") from None
+    if len(found) < len(pairs):
+        raise AnnotatorError(f"'{text}' names a structure twice; give each one value.")
+    return found
+
+
 def to_indexed(label: PartialLabel, protocol: LabelProtocol, values: Mapping[str, int]) -> NDArray[np.uint8]:
     """Write a label as an indexed mask that never says more than is known.
 

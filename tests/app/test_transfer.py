@@ -32,13 +32,15 @@ def parent(qtbot: Any) -> QWidget:
 
 def test_a_csv_alone_is_a_manifest(qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path) -> None:
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(tmp_path / "one.png")
-    (tmp_path / "rows.csv").write_text("image,patient,absent\none.png,p,la\n")
+    Image.fromarray(np.full((6, 8), 7, dtype=np.uint8)).save(tmp_path / "mask.png")
+    (tmp_path / "rows.csv").write_text("image,patient,labels,known,absent\none.png,p,mask.png,lv,la\n")
     said: list[Message] = []
     with Project.open(folder) as project:
         transfer = Transfer(project, lambda: "Ada", say=said.append, parent=parent)
-        transfer._import(ImportRequest((tmp_path / "rows.csv",), "", ""))
+        transfer._import(ImportRequest((tmp_path / "rows.csv",), "", "", values={"lv": 7}))
         qtbot.waitUntil(lambda: any("Imported 1 clip" in message.sentence for message in said), timeout=30_000)
-        assert project.label(project.clip("one").frame_keys[0]).status("la") is LabelStatus.ABSENT
+        label = project.label(project.clip("one").frame_keys[0])
+        assert (label.status("lv"), label.status("la")) == (LabelStatus.OUTLINED, LabelStatus.ABSENT)
         assert not [message for message in said if message.level is MessageLevel.ERROR]
         transfer.wait()
 

@@ -99,8 +99,8 @@ class FormDialog(QDialog):
         if not self.problem():
             self.accept()
 
-    def add_field(self, name: str, field: QWidget) -> None:
-        """Add a labelled field below the others; the first one has the keyboard."""
+    def add_field(self, name: str, field: QWidget) -> QWidget:
+        """Add a field below the others, and return its label; the first one has the keyboard."""
         is_first = self.fields.isEmpty()
         text = label(name, role="heading")
         text.setBuddy(field)
@@ -111,6 +111,7 @@ class FormDialog(QDialog):
         self.fields.addSpacing(TIGHT)
         if is_first:
             field.setFocus()
+        return text
 
 
 class FolderField(QWidget):

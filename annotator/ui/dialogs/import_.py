@@ -19,7 +19,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from annotator.core.errors import AnnotatorError
 from annotator.core.identity import PatientFrom, Split
+from annotator.core.indexed import read_values
 from annotator.ingest import shared_folder
 from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
@@ -47,7 +49,8 @@ _SPLITS: Final[dict[str, Split | None]] = {
 class ImportRequest:
     """Files and folders; ``domain`` and ``view`` are empty, ``split`` is ``None``, where the files shall decide.
 
-    ``skip_damaged`` leaves out files that cannot be read, where others can; ``patient_from`` says what tells patients.
+    ``skip_damaged`` leaves out files that cannot be read, where others can; ``patient_from`` says what tells patients;
+    ``values`` are those of a manifest's masks by structure, ``None`` where they are the project's.
     """
 
     paths: tuple[Path, ...]
@@ -56,6 +59,7 @@ class ImportRequest:
     split: Split | None = None
     skip_damaged: bool = True
     patient_from: PatientFrom = "file"
+    values: Mapping[str, int] | None = None
 
 
 class ImportDialog(FormDialog):
@@ -67,6 +71,8 @@ class ImportDialog(FormDialog):
         What to choose from; a domain may also be typed.
     paths
         Files that are already known, such as dropped ones.
+    values
+        Mask value of each structure of the project.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class ImportDialog(FormDialog):
         views: tuple[str, ...],
         *,
         paths: tuple[Path, ...] = (),
+        values: Mapping[str, int] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         intro = "DICOM, NIfTI, MetaImage, AVI, MP4 and pictures. Patient names and dates are never stored."
@@ -100,6 +107,12 @@ class ImportDialog(FormDialog):
         self.split.addItems(list(_SPLITS))
         self.split.setToolTip("All clips of one patient belong into one part")
         self.add_field("Part of the data", self.split)
+        self._values = dict(values or {})
+        self.values = QLineEdit(", ".join(f"{name}={value}" for name, value in self._values.items()))
+        self.values.setToolTip("Leave out structures that the masks do not hold")
+        self.values.setAcceptDrops(False)
+        self.values.textChanged.connect(self.refresh)
+        self._values_label = self.add_field("Value of each structure in the manifest's masks", self.values)
         self.skip_damaged = QCheckBox("Leave out files that cannot be read, and name them")
         self.skip_damaged.setChecked(True)
         self.skip_damaged.setToolTip("Otherwise one damaged file stops the whole import")
@@ -151,6 +164,9 @@ class ImportDialog(FormDialog):
         is_manifest = len(paths) == 1 and paths[0].suffix.lower() == ".csv"
         for field in (self.patients, self.domain, self.view, self.split, self.skip_damaged):
             field.setEnabled(not is_manifest)
+        self.values.setEnabled(is_manifest)
+        for part in (self._values_label, self.values):
+            part.setVisible(is_manifest)
         folder = shared_folder(paths) if self.patients.currentIndex() == 0 else None
         self._one_patient.setText("" if folder is None else _ONE_PATIENT.format(folder=folder.name))
         self._one_patient.setVisible(folder is not None)
@@ -166,16 +182,40 @@ class ImportDialog(FormDialog):
         if not self.list.count():
             return "Add the files or the folder to import."
         missing = next((p for p in self.paths() if not p.exists()), None)
-        return f"'{missing}' does not exist." if missing is not None else ""
+        if missing is not None:
+            return f"'{missing}' does not exist."
+        return self._problem_of_values() if self.values.isEnabled() else ""
+
+    def _problem_of_values(self) -> str:
+        try:
+            strange = [name for name in read_values(self.values.text()) if name not in self._values]
+        except AnnotatorError as error:
+            return str(error)
+        return f"'{strange[0]}' is none of {', '.join(self._values)}." if strange else ""
 
     def value(self) -> ImportRequest:
-        """What was chosen."""
+        """What was chosen.
+
+        Raises
+        ------
+        AnnotatorError
+            Where the values are not of their form; the accepting button is disabled then.
+        """
         domain = self.domain.currentText().strip()
         view = self.view.currentText() if self.view.currentIndex() > 0 else ""
         split = _SPLITS[self.split.currentText()]
         chosen = "" if domain == _FROM_FILE else domain
         patient_from = _PATIENTS[self.patients.currentText()]
-        return ImportRequest(self.paths(), chosen, view, split, self.skip_damaged.isChecked(), patient_from)
+        values = read_values(self.values.text()) if self.values.isEnabled() else self._values
+        return ImportRequest(
+            self.paths(),
+            chosen,
+            view,
+            split,
+            self.skip_damaged.isChecked(),
+            patient_from,
+            None if values == self._values else values,
+        )
 
     def _on_files(self) -> None:
         files, _ = QFileDialog.getOpenFileNames(self, "Add files")
@@ -197,10 +237,11 @@ class ImportDialog(FormDialog):
         views: tuple[str, ...],
         *,
         paths: tuple[Path, ...] = (),
+        values: Mapping[str, int] | None = None,
         parent: QWidget | None = None,
     ) -> ImportRequest | None:
         """Ask what to import."""
-        dialog = cls(domains, views, paths=paths, parent=parent)
+        dialog = cls(domains, views, paths=paths, values=values, parent=parent)
         return asked(dialog, dialog.value)
 
 

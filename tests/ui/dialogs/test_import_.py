@@ -52,6 +52,25 @@ def test_what_tells_the_patients_is_chosen_where_no_manifest_says_it(qtbot: QtBo
     assert not dialog.patients.isEnabled()
 
 
+def test_a_manifest_s_masks_have_values_that_may_be_others(qtbot: QtBot, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.touch()
+    dialog = ImportDialog((), (), paths=(rows,), values={"lv": 1, "myo": 2})
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert dialog.values.isVisible()
+    assert dialog.value().values is None, "as the project has them"
+    dialog.values.setText("lv=7")
+    assert (dialog.problem(), dialog.value().values) == ("", {"lv": 7})
+    for text, words in (("lv", "is not of the form"), ("lv=1,lv=2", "twice"), ("rv=1", "'rv' is none of lv, myo")):
+        dialog.values.setText(text)
+        assert words in dialog.problem()
+    dialog.list.clear()
+    (tmp_path / "clip.avi").touch()
+    dialog.add_paths((tmp_path / "clip.avi",))
+    assert (dialog.problem(), dialog.values.isVisible(), dialog.value().values) == ("", False, None)
+
+
 def test_something_that_exists_is_needed(qtbot: QtBot, tmp_path: Path) -> None:
     dialog = ImportDialog((), ())
     qtbot.addWidget(dialog)
