@@ -39,6 +39,11 @@ def how_many(sets: Tensor) -> Tensor:
     return sets.view(torch.uint8).sum(dim=1, keepdim=True, dtype=torch.uint8)
 
 
+def as_numbers(sets: Tensor, kind: torch.dtype) -> Tensor:
+    """Bool as 0 and 1 of a floating type, by which a CPU multiplies twice as fast as by bool, forward and backward."""
+    return sets.view(torch.uint8).to(kind)
+
+
 def of_active(sets: Tensor, active: Tensor) -> Tensor:
     """The active classes of each set, (B, C, H, W) bool and (C,) bool to (B, C, H, W) bool.
 
@@ -112,8 +117,10 @@ def marginal_cross_entropy(log_p: Tensor, allowed: Tensor, active: Tensor) -> Te
     active
         (K+1,) bool.
     """
-    says = informative(allowed, active)
-    loss = -log_sum_exp(log_p.masked_fill(~allowed, MASKED)).squeeze(1)
+    says = as_numbers(informative(allowed, active), log_p.dtype)
+    # A sum, where choosing between two values costs a CPU more, above all its gradient.
+    within = torch.add(log_p, as_numbers(~allowed, log_p.dtype), alpha=MASKED)
+    loss = -log_sum_exp(within).squeeze(1)
     return (loss * says).sum() / says.sum().clamp(min=1)
 
 
@@ -133,8 +140,9 @@ def partial_dice(log_p: Tensor, allowed: Tensor, active: Tensor) -> Tensor:
         (K+1,) bool.
     """
     probability = exponential(log_p[:, 1:])
-    positive = (allowed & (how_many(allowed) == 1))[:, 1:]
-    decided = positive | ~allowed[:, 1:]
+    is_positive = (allowed & (how_many(allowed) == 1))[:, 1:]
+    positive = as_numbers(is_positive, log_p.dtype)
+    decided = as_numbers(is_positive | ~allowed[:, 1:], log_p.dtype)
     sums = (0, 2, 3)
     overlap = (probability * positive).sum(sums)
     total = (probability * decided).sum(sums) + positive.sum(sums)
@@ -177,7 +185,7 @@ def consistency(log_p: Tensor, log_q: Tensor, allowed: Tensor, active: Tensor) -
     active
         (K+1,) bool.
     """
-    undecided = how_many(of_active(allowed, active)).squeeze(1) > 1
+    undecided = as_numbers(how_many(of_active(allowed, active)).squeeze(1) > 1, log_p.dtype)
     count = undecided.sum().clamp(min=1)
     open_target = exponential(log_q) * undecided.unsqueeze(1)
     share = open_target.sum(dim=(0, 2, 3)) / count
