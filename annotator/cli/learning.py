@@ -121,6 +121,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     weights: Annotated[Path | None, typer.Option(help="A weights file; needed for files.")] = None,
     split: Annotated[Split | None, typer.Option(help="Only this part of a project.")] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out what cannot be read, and name it.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Write one indexed PNG per frame and predictions.csv with the confidence per structure.
@@ -137,13 +140,15 @@ def predict(
     with progress_bar() as progress:
         if len(source) == 1 and Project.is_project(source[0]):
             with Project.open(source[0], read_only=True) as opened:
-                report = predict_project(opened, out, split=split, weights=weights, progress=progress)
+                report = predict_project(
+                    opened, out, split=split, weights=weights, progress=progress, skip_damaged=skip_damaged
+                )
         elif weights is None:
             raise BadInput(source[0], "it is no project, and files need a model", "give --weights FILE")
         elif split is not None:
             raise typer.BadParameter("--split goes with a project")
         else:
-            report = predict_files(source, out, weights=weights, progress=progress)
+            report = predict_files(source, out, weights=weights, progress=progress, skip_damaged=skip_damaged)
     tell(report.warnings)
     result = {"frames": report.frames, "out": str(report.out), "snapshot": report.snapshot, "strange": report.strange}
     line = f"Wrote {counted(report.frames, 'mask')} to {out}, made by {_model(report.snapshot, weights)}."

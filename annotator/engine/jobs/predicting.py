@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from annotator import ingest, registry
-from annotator.core.errors import BadInput
-from annotator.core.identity import FrameKey, Pseudonymiser, Spacing, Split
+from annotator.core.errors import BadInput, CorruptProject
+from annotator.core.identity import Clip, FrameKey, Pseudonymiser, Spacing, Split
 from annotator.core.names import free_name
 from annotator.core.plugin_types import Frame
 from annotator.core.protocols import LabelProtocol
@@ -78,9 +78,15 @@ class PredictReport:
 
 
 def predict_project(
-    project: Project, out: Path, *, split: Split | None, weights: Path | None, progress: Progress
+    project: Project,
+    out: Path,
+    *,
+    split: Split | None,
+    weights: Path | None,
+    progress: Progress,
+    skip_damaged: bool = False,
 ) -> PredictReport:
-    """Predict every frame of a project (or of one split).
+    """Predict every frame of a project (or of one split); damaged ones may be left out, unless all are.
 
     Raises
     ------
@@ -90,6 +96,8 @@ def predict_project(
         Where the weights belong to another protocol.
     BadInput
         Where there is no clip in the split, or the folder cannot be written.
+    CorruptProject
+        Where a frame is damaged and must not be left out.
     """
     clips = [c for c in project.clips() if split is None or c.split is split]
     if not clips:
@@ -97,16 +105,18 @@ def predict_project(
         raise BadInput(project.path, f"the project has {what}", "import clips first")
     model = serving_model(project, weights)
     total = sum(c.header.n_frames for c in clips)
-    items = (
-        _Item(_stem(key, clip.header.n_frames), project.read_frame(key), clip.header.spacing, clip.header.view)
-        for clip in clips
-        for key in clip.frame_keys
-    )
-    return _write(items, model, out, values=project.values, total=total, progress=progress)
+    passed_over: list[str] = []
+    items = _read_project(project, clips, passed_over, skip_damaged=skip_damaged)
+    report = _write(items, model, out, values=project.values, total=total, progress=progress)
+    return replace(report, passed_over=tuple(passed_over))
 
 
-def predict_files(paths: Sequence[Path], out: Path, *, weights: Path, progress: Progress) -> PredictReport:
+def predict_files(
+    paths: Sequence[Path], out: Path, *, weights: Path, progress: Progress, skip_damaged: bool = False
+) -> PredictReport:
     """Predict image files or folders with nothing but a weights file; masks that lie in ``out`` are no images.
+
+    Files that cannot be read may be left out, unless none can.
 
     Raises
     ------
@@ -118,7 +128,10 @@ def predict_files(paths: Sequence[Path], out: Path, *, weights: Path, progress: 
     model = load_model(weights)
     passed_over: list[str] = []
     # Masks are called like their files; a pseudonym in a name could be tried out by whoever knows the salt.
-    items = _read_files(paths, out, Pseudonymiser(secrets.token_bytes(32)), passed_over)
+    reading = ingest.read_paths(
+        paths, registry.readers(), Pseudonymiser(secrets.token_bytes(32)), skip_damaged=skip_damaged
+    )
+    items = _read_files(reading, out, passed_over, skip_damaged=skip_damaged)
     report = _write(items, model, out, values=model.predictor.values, total=0, progress=progress)
     return replace(report, passed_over=tuple(passed_over))
 
@@ -127,22 +140,58 @@ def _stem(key: FrameKey, n_frames: int) -> str:
     return key.clip if n_frames == 1 else key.file_stem
 
 
+def _read_project(
+    project: Project, clips: Sequence[Clip], passed_over: list[str], *, skip_damaged: bool
+) -> Iterator[_Item]:
+    first_damage: CorruptProject | None = None
+    n_sound = 0
+    for clip in clips:
+        damaged: list[CorruptProject] = []
+        for key in clip.frame_keys:
+            try:
+                frame = project.read_frame(key)
+            except CorruptProject as error:
+                if not skip_damaged:
+                    raise
+                damaged.append(error)
+                continue
+            n_sound += 1
+            yield _Item(_stem(key, clip.header.n_frames), frame, clip.header.spacing, clip.header.view)
+        if damaged:
+            first_damage = first_damage or damaged[0]
+            passed_over.append(f"Left out {counted(len(damaged), 'frame')}. {damaged[0]}")
+    if first_damage is not None and not n_sound:
+        raise first_damage
+
+
 def _read_files(
-    paths: Sequence[Path], out: Path, pseudonymiser: Pseudonymiser, passed_over: list[str]
+    reading: Iterable[ingest.Read], out: Path, passed_over: list[str], *, skip_damaged: bool
 ) -> Iterator[_Item]:
     taken: set[str] = set()
     masks = out.resolve()
-    for read in ingest.read_paths(paths, registry.readers(), pseudonymiser):
+    damage: BadInput | None = None
+    n_sound = 0
+    for read in reading:
         passed_over += [sentence for sentence in read.warnings if sentence not in _ON_PATIENTS]
+        passed_over += [f"Left out: {read.damage}"] if read.damage else []
         if read.path.suffix.lower() == ".png" and read.path.resolve().parent == masks:
             continue
         for recording in read.recordings:
             stem = ingest.stem_of(read.path) if len(read.recordings) == 1 else recording.header.stem
             name = free_name(stem, taken)
-            for index, frame in enumerate(recording.frames):
-                key = FrameKey(name, index)
-                header = recording.header
-                yield _Item(_stem(key, header.n_frames), frame, header.spacing, header.view)
+            try:
+                for index, frame in enumerate(recording.frames):
+                    key = FrameKey(name, index)
+                    header = recording.header
+                    n_sound += 1
+                    yield _Item(_stem(key, header.n_frames), frame, header.spacing, header.view)
+            except BadInput as error:
+                if not skip_damaged:
+                    raise
+                damage = damage or error
+                passed_over.append(f"Left out from its first damaged frame on: {error}")
+    if damage is not None and not n_sound:
+        raise damage
     if not taken:
         raise BadInput(out, "the only images are masks that a prediction left there", "name files or folders of images")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from annotator import registry
-from annotator.core.errors import BadInput, Cancelled, IncompatibleWeights, ProjectError
+from annotator.core.errors import BadInput, Cancelled, CorruptProject, IncompatibleWeights, ProjectError
 from annotator.core.identity import Split
 from annotator.engine.jobs import models
 from annotator.engine.jobs.models import serving_model
@@ -57,6 +58,40 @@ def test_clips_are_named_by_frame_and_stills_by_stem(taught: Project, tmp_path: 
     assert rows[-1]["image"] == "still"
     assert {row["la"] for row in rows} == {"0.0000"}, "no label spoke of it, so the model does not know it"
     assert all(float(row["lv"]) > 0 for row in rows)
+
+
+def test_damaged_frames_of_a_project_are_left_out_where_that_is_meant(taught: Project, tmp_path: Path) -> None:
+    out, no_out = tmp_path / "out", tmp_path / "none"
+    (taught.path / "clips" / f"{taught.clip('clip').content_hash}.h5").unlink()
+    taught.close()
+    with Project.open(taught.path) as opened:
+        predict = partial(predict_project, opened, weights=None, progress=Silent())
+        for split, skip_damaged in ((None, False), (Split.TRAIN, True)):
+            with pytest.raises(CorruptProject, match="Clip 'clip'"):
+                predict(no_out, split=split, skip_damaged=skip_damaged)
+        assert not no_out.exists()
+        report = predict(out, split=None, skip_damaged=True)
+    assert (report.frames, [p.stem for p in out.glob("*.png")]) == (1, ["still"])
+    (sentence,) = report.warnings
+    assert sentence.startswith("Left out 5 frames. Clip 'clip': ")
+
+
+def test_damaged_files_are_left_out_where_that_is_meant(taught: Project, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(np.full((SIDE, SIDE), 90, dtype=np.uint8)).save(images / f"{name}.png")
+    (images / "b.png").write_bytes((images / "a.png").read_bytes()[:60])
+    weights = tmp_path / "weights.safetensors"
+    shutil.copy(next((taught.path / "snapshots").glob("*.safetensors")), weights)
+    with pytest.raises(BadInput, match=r"b\.png"):
+        predict_files([images], tmp_path / "out", weights=weights, progress=Silent())
+    report = predict_files([images], tmp_path / "out", weights=weights, progress=Silent(), skip_damaged=True)
+    assert (report.frames, [p.stem for p in (tmp_path / "out").glob("*.png")]) == (1, ["a"])
+    assert any(sentence.startswith("Left out") and "b.png" in sentence for sentence in report.warnings)
+    (images / "a.png").unlink()
+    with pytest.raises(BadInput, match=r"b\.png"):
+        predict_files([images], tmp_path / "none", weights=weights, progress=Silent(), skip_damaged=True)
 
 
 def test_a_cancelled_prediction_leaves_the_former_one(taught: Project, tmp_path: Path) -> None:
