@@ -94,8 +94,10 @@ class TrainingBoard:
         )
 
     def recall(self, snapshots: Iterable[Snapshot]) -> None:
-        """Begin the Dice curves with what earlier snapshots were worth, oldest first."""
+        """Begin the Dice curves with what earlier snapshots were worth, oldest first; marked ones are used no more."""
         for snapshot in snapshots:
+            if snapshot.is_tainted:
+                continue
             dice = snapshot.metrics.get("dice", {}) if snapshot.is_validated else {}
             self._forget_from(snapshot.step)
             self._extend(snapshot.step, {s: d for s, d in dice.items() if s in self._protocol.ids})

@@ -76,8 +76,9 @@ def test_curves_begin_with_earlier_snapshots_and_anew_with_another_network(tmp_p
             metrics = {"dice": {"one": dice, "gone": 1.0}}
             project.add_snapshot(b"", step=step, data_revision=0, recipe="r", metrics=metrics, is_validated=True)
         project.add_snapshot(b"", step=160, data_revision=0, recipe="r", metrics={}, is_validated=False)
+        snapshots = project.snapshots()
         board = TrainingBoard(SAMPLE_PROTOCOL)
-        board.recall(project.snapshots())
+        board.recall([*snapshots, replace(snapshots[0], step=180, is_tainted=True)])
     board.take_status(replace(STATUS, step=200, dice={"one": 0.7}))
     (curve,) = board.view.dice
     assert [(p.step, p.value) for p in curve.points] == [(50, 0.3), (150, 0.7)], "the same figure is no new point"
