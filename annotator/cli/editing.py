@@ -59,20 +59,19 @@ def edit(
     if all(given is None for given in (view, domain, ed, es, spacing, split)):
         raise typer.BadParameter("say what to change: --view, --domain, --ed, --es, --spacing or --split")
     if alike and (spacing is None or split is not None):
-        raise typer.BadParameter("--alike goes with --spacing, and without --split")
+        raise typer.BadParameter("--alike goes with --spacing, and not with --split")
     size_of = _spacing(spacing) if spacing is not None else None
     with writable(project) as opened:
         found = opened.clip(clip)
         changes |= _text_changes(view, domain, opened.protocol.views)
         header = _changed(found, changes, project)
+        headers = {clip: header}
         if size_of is not None:
-            header = header.with_confirmed(size_of(found.header, project))
-        if alike and header.spacing is not None:
-            same = (other for other in opened.clips() if other.header.is_sized_like(found.header))
-            headers = {other.name: other.header.with_confirmed(header.spacing) for other in same}
-            commit = opened.update_clips(headers | {clip: header}, author=author_name(author))
-        else:
-            commit = opened.update_clip(clip, header, author=author_name(author), split=split)
+            size = size_of(found.header, project)
+            same = (other for other in opened.clips() if alike and other.header.is_sized_like(found.header))
+            headers = {other.name: other.header.with_confirmed(size) for other in same}
+            headers[clip] = header.with_confirmed(size)
+        commit = opened.update_clips(headers, author=author_name(author), split=split)
         now = opened.clip(clip)
         strange = strange_view_sentence(now.header.view or "", opened.protocol) if view else None
         tell([strange] if strange else [])

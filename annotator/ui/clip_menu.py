@@ -44,10 +44,8 @@ class ClipMenu(QMenu):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._domains = tuple(domains)
-        self._choose_domain = choose_domain
         title = rows[0].name if len(rows) == 1 else counted(len(rows), "clip")
-        heading = self.addAction(title)
+        heading = self.addAction(_plain(title))
         heading.setEnabled(False)
         self.addSeparator()
         of_views, of_domains = {row.view for row in rows}, {row.domain for row in rows}
@@ -58,22 +56,27 @@ class ClipMenu(QMenu):
         for choice in domains:
             _add(domain, choice, choice, is_ticked=of_domains == {choice}, choose=choose_domain)
         domain.addSeparator()
-        domain.addAction("Another…").triggered.connect(self._ask_domain)
+        domain.addAction("Another…").triggered.connect(lambda _checked=False: _ask_domain(choose_domain, parent))
         split = self.addMenu("Part of the data")
         of_splits = {row.split for row in rows}
         for part, words in SPLIT_WORDS.items():
             _add(split, words, part.value, is_ticked=of_splits == {part.value}, choose=choose_split)
 
-    def _ask_domain(self) -> None:
-        domain = DomainDialog.ask(parent=self.parentWidget())
-        if domain:
-            self._choose_domain(domain)
+
+def _ask_domain(choose: Callable[[str], object], parent: QWidget | None) -> None:
+    domain = DomainDialog.ask(parent=parent)
+    if domain:
+        choose(domain)
 
 
 def _add(menu: QMenu, text: str, choice: str, *, is_ticked: bool, choose: Callable[[str], object]) -> None:
-    # An ampersand would be taken for a key's mark.
-    action = QAction(text.replace("&", "&&"), menu)
+    action = QAction(_plain(text), menu)
     action.setCheckable(True)
     action.setChecked(is_ticked)
     action.triggered.connect(lambda _checked=False: choose(choice))
     menu.addAction(action)
+
+
+def _plain(text: str) -> str:
+    """Text of a menu in which an ampersand is one, and not a key's mark."""
+    return text.replace("&", "&&")
