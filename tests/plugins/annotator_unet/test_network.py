@@ -38,3 +38,15 @@ def test_weights_do_not_depend_on_the_memory_format() -> None:
         plain = network(images.clone(memory_format=torch.contiguous_format))
         channels_last = network(images.clone(memory_format=torch.channels_last))
     torch.testing.assert_close(plain, channels_last)
+
+
+def test_norms_in_float32_round_to_what_bfloat16_gives() -> None:
+    network = UNet(in_channels=1, n_classes=3, width=8).eval()
+    block = network.encoder.levels[2]
+    x = torch.randn(2, 16, 16, 16, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        found, plain = block(x), x
+        for layer in block:
+            plain = layer(plain)
+    assert found.dtype is torch.bfloat16
+    torch.testing.assert_close(found, plain)
