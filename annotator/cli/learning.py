@@ -92,13 +92,16 @@ def train(
         "seconds": report.seconds,
         "steps_per_s": report.steps_per_s,
         "snapshot": report.snapshot,
+        "new": report.is_new,
         "validated": report.is_validated,
         "dice": dict(report.dice),
+        "kept_back": report.kept_back,
         "warnings": list(report.warnings),
     }
     quality = ", ".join(f"{s} {d:.3f}" for s, d in report.dice.items()) or "not validated"
-    line = f"{counted(report.steps, 'step')} in {report.seconds:.0f} s; snapshot {report.snapshot}: {quality}."
-    show(result, as_json=json, lines=[line])
+    made = f"snapshot {report.snapshot}: {quality}" if report.is_new else "no new snapshot"
+    line = f"{counted(report.steps, 'step')} in {report.seconds:.0f} s; {made}."
+    show(result, as_json=json, lines=[line, *filter(None, [report.kept_back])])
 
 
 def overrides(pairs: list[str]) -> dict[str, str]:

@@ -68,6 +68,7 @@ class Learning:
         self._cannot_save = False
         self._start: Mapping[str, Any] | None = None
         self._reliability = reliability_of(newest_lineage(project))
+        self._kept_back = ""
         self.meter = Meter()
         self.step = 0
 
@@ -79,6 +80,7 @@ class Learning:
         self._cannot_save = False
         self._adopt(SessionFacts())
         self._reliability = reliability_of(newest_lineage(self._project))
+        self._kept_back = ""
         self._book.start_over()
 
     def unlearn(self) -> None:
@@ -248,6 +250,7 @@ class Learning:
         is_start = all(s.is_tainted for s in self._project.snapshots())
         decision = decide(validation, self._best_dice or None, is_start=is_start)
         self._schedule = self._schedule.after_check(validation.mean_dice if decision.is_validated else None)
+        self._kept_back = "" if decision.publish else decision.sentence
         if not decision.publish:
             _LOG.info("%s", decision.sentence)
             return None
@@ -364,4 +367,5 @@ class Learning:
             snapshot=snapshot,
             recipe_summary=self._workshop.summary,
             reliability=self._reliability,
+            kept_back=self._kept_back,
         )

@@ -191,6 +191,8 @@ class TrainingStatus:
         Structure id to the confidence of the newest model; empty where it was not measured.
     warnings
         What the user should know of the suggestions before believing them, in plain sentences.
+    kept_back
+        Why the last check published no model, as a sentence; empty where it did, or there was none.
     """
 
     state: RunState
@@ -211,6 +213,7 @@ class TrainingStatus:
     recipe_summary: str = ""
     reliability: Mapping[str, Reliability] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    kept_back: str = ""
 
 
 @dataclass(frozen=True, slots=True)

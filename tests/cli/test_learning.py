@@ -28,6 +28,15 @@ def test_training_goes_on_where_it_stopped(trained: Path) -> None:
     assert set(more["dice"]) <= {"lv", "myo", "la", "rv", "ra"}
 
 
+def test_training_that_brings_no_model_says_so(study: Path) -> None:
+    # The shipped weights know the structures, and at a rate of 1 what comes of them knows nothing.
+    words = ("train", study, "--steps", 3, "--set", "fine_tuning.learning_rate=1", "--set", "optimiser.warm_up_steps=0")
+    ran = command(*words, "--set", "data.image_size=32")
+    assert (ran.status, command("snapshots", study, "--json").json["snapshots"]) == (0, [])
+    assert "no new snapshot.\nKept back: mean Dice" in ran.out
+    assert "not validated" not in ran.out
+
+
 def test_snapshots_say_where_they_came_from(trained: Path) -> None:
     (found,) = command("snapshots", trained, "--json").json["snapshots"]
     assert (found["snapshot"], found["step"], found["recipe"]) == (1, 2, "default")

@@ -263,6 +263,7 @@ def test_a_model_that_validates_worse_is_not_published(project: Project) -> None
     driver.session.finish()
     assert workshop.trainers[0].validations >= 2
     assert [snapshot.metrics["mean_dice"] for snapshot in project.snapshots()] == [0.8]
+    assert driver.session.status().kept_back.startswith("Kept back: mean Dice 0.")
 
 
 def test_a_pause_stops_steps_but_not_suggestions(project: Project) -> None:

@@ -58,17 +58,20 @@ class TrainReport:
     """What came of it.
 
     ``step`` counts since the project began, ``steps`` and ``seconds`` this run from its first step on;
-    ``dice`` is the published snapshot's on validation patients, empty where it is not validated; ``warnings`` say what
-    to know of its suggestions before believing them.
+    ``snapshot`` is the project's newest, and ``is_new`` where this run published it. ``dice`` is the published
+    snapshot's on validation patients, empty where it is not validated; ``kept_back`` says why what was learnt at the
+    end is none, and is empty where it is one; ``warnings`` say what to know of its suggestions before believing them.
     """
 
     step: int
     steps: int
     seconds: float
     snapshot: int | None
+    is_new: bool
     is_validated: bool
     dice: Mapping[str, float]
     sentences: tuple[str, ...]
+    kept_back: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -141,9 +144,11 @@ class _Run:
             steps=self._session.step - self._first_step,
             seconds=ended - self._began if self._began is not None else 0.0,
             snapshot=latest.id if latest else None,
+            is_new=self._published is not None,
             is_validated=latest.is_validated if latest else False,
             dice=self._published.dice if self._published else {},
             sentences=tuple(dict.fromkeys(self._sentences)),
+            kept_back=self._session.status().kept_back,
             warnings=self._session.warnings,
         )
 

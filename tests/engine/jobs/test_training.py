@@ -59,6 +59,18 @@ def test_four_patients_are_validated_and_one_is_not(project: Project) -> None:
     assert set(report.dice) == {"lv"}
 
 
+def test_what_was_kept_back_is_said_and_not_taken_for_the_snapshot_before(project: Project) -> None:
+    labelled(project, patients=5)
+    quick = {**TINY.overrides, "optimiser.learning_rate": "0.01", "optimiser.warm_up_steps": "1"}
+    good = train(project, TrainOptions(overrides=quick, device="cpu"), TrainBudget(steps=60), progress=Silent())
+    assert (good.snapshot, good.is_new, good.kept_back) == (1, True, "")
+    assert good.dice["lv"] > 0.3, "there must be something to be worse than"
+    ruinous = TrainOptions(overrides={**TINY.overrides, "optimiser.learning_rate": "1"}, device="cpu")
+    bad = train(project, ruinous, TrainBudget(steps=20), progress=Silent())
+    assert (bad.snapshot, bad.is_new, dict(bad.dice)) == (1, False, {})
+    assert "of the best before" in bad.kept_back
+
+
 def test_without_a_training_label_there_is_nothing_to_train(project: Project) -> None:
     outline_square(project, add_moving_square(project, "one", split=Split.TEST))
     add_moving_square(project, "two")
