@@ -85,8 +85,9 @@ class Descent:
             raise TrainingFailed("The loss is no longer a number; lower optimiser.learning_rate and try again.")
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from ``adamw.state_dict()``, also from another device's."""
-        # Each device has its own implementation, and the step counts lie where that wants them.
-        for group in state["param_groups"]:
-            group.update(adamw_options(self._device))
+        """Go on from ``adamw.state_dict()``, also from another device's or another recipe's."""
+        # Each device has its own implementation, and the step counts lie where that wants them; and what the recipe
+        # says now holds, whatever it said when the state was written.
+        for group, own in zip(state["param_groups"], self.adamw.param_groups, strict=True):
+            group.update(adamw_options(self._device), weight_decay=own["weight_decay"])
         self.adamw.load_state_dict(state)

@@ -113,6 +113,26 @@ def test_stopping_and_going_on_equals_never_having_stopped(
     np.testing.assert_array_equal(straight.predict(images), resumed.predict(images))
 
 
+def test_what_the_recipe_says_now_holds_after_going_on(
+    make_trainer: TrainerMaker, recipe: Recipe, frames: list[TrainingFrame]
+) -> None:
+    first = make_trainer()
+    first.put(frames)
+    first.step()
+    firm = recipe.optimiser.model_copy(update={"weight_decay": 0.5})
+    moved = []
+    for changed in (recipe, recipe.model_copy(update={"optimiser": firm})):
+        trainer = make_trainer(changed=changed)
+        trainer.restore(first.checkpoint())
+        trainer.put(frames)
+        trainer.step()
+        moved.append(torch.cat([p.detach().flatten() for p in trainer._student.parameters()]))
+    # All else being equal, AdamW's decay takes its share of the rate times the weight as it was.
+    before = torch.cat([p.detach().flatten() for p in first._student.parameters()])
+    share = trainer._pacing.learning_rate(1) * (0.5 - recipe.optimiser.weight_decay)
+    torch.testing.assert_close(moved[0] - moved[1], share * before, atol=1e-6, rtol=1e-3)
+
+
 @pytest.mark.parametrize("data", [b"", b"not a checkpoint", b"PK\x03\x04" + bytes(200)])
 def test_a_damaged_checkpoint_is_one_sentence(make_trainer: TrainerMaker, data: bytes) -> None:
     with pytest.raises(IncompatibleWeights, match="anew"):
