@@ -26,10 +26,8 @@ _LOG = logging.getLogger(__name__)
 
 SAVE_EVERY_S: Final = 60.0
 
-_BAD_CHECKPOINT: Final = "The training checkpoint cannot be used, so training goes on from the last model."
-_OTHER_NETWORK: Final = (
-    "This recipe has another network than the one before, so its training begins anew; labels and models stay."
-)
+_BAD_CHECKPOINT: Final = "The training checkpoint cannot be used"
+_OTHER_NETWORK: Final = "The recipe has another network than the training before"
 
 
 class Learning:
@@ -105,24 +103,26 @@ class Learning:
     def _made(self) -> TrainerProtocol:
         """A trainer that goes on from the checkpoint, else from the newest model that fits."""
         trainer = self._workshop.trainer()
-        facts = SessionFacts()
+        why = ""
         try:
             found = read_checkpoint(self._project.checkpoint_path)
             if found is not None and self._is_outdated(found[0]):
                 _LOG.info("The checkpoint knows a patient who is not to be learnt from any more; it is passed over.")
             elif found is not None:
-                facts = found[0]
                 trainer.restore(found[1])
-                self._adopt(facts)
+                self._adopt(found[0])
                 return trainer
         except Exception as error:
             _LOG.exception("The checkpoint is passed over.")
-            is_other = isinstance(error, IncompatibleWeights) and facts.recipe not in ("", self._workshop.recipe)
-            self._troubles.append(Trouble(_OTHER_NETWORK if is_other else _BAD_CHECKPOINT, can_retry=False))
+            why = _OTHER_NETWORK if isinstance(error, IncompatibleWeights) else _BAD_CHECKPOINT
             # The former one may be half-restored.
             trainer = self._workshop.trainer()
         self._adopt(SessionFacts())
-        self._start_from_weights(trainer)
+        snapshot = self._start_from_weights(trainer)
+        if why:
+            anew = "begins anew; labels and models stay"
+            end = f"goes on from model {snapshot}" if snapshot else anew
+            self._troubles.append(Trouble(f"{why}, so training {end}.", can_retry=False))
         return trainer
 
     def _is_outdated(self, facts: SessionFacts) -> bool:
@@ -141,8 +141,8 @@ class Learning:
         self._measured_on_accepted = facts.measured_on_accepted
         self._best_dice = facts.best_dice
 
-    def _start_from_weights(self, trainer: TrainerProtocol) -> None:
-        """Start from the newest snapshot that fits, else from the starting weights, else from nothing."""
+    def _start_from_weights(self, trainer: TrainerProtocol) -> int:
+        """Start from the newest snapshot that fits, whose id is given, else from the starting weights or nothing: 0."""
 
         def begin(weights: Path) -> Mapping[str, Any]:
             known = self._workshop.start_from(trainer, weights)
@@ -150,7 +150,8 @@ class Learning:
             return {"file": weights.name, "sha256": digest, "knows": list(known)}
 
         found, _ = first_usable(self._project, self._starting_weights, begin)
-        self._start = {} if found is None else found[0]
+        self._start, snapshot = ({}, 0) if found is None else found
+        return snapshot
 
     # --- pieces of work -------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ def test_any_recipe_can_follow_any_other(project: Project, tmp_path: Path) -> No
     driver.run(lambda: sum(isinstance(event, Trouble) for event in driver.events) == 2)
     troubles = [event.sentence for event in driver.events if isinstance(event, Trouble)]
     assert "another network" in troubles[0]
+    assert "begins anew" in troubles[0]
     assert "elsewhere" in troubles[1]
     assert session.status().recipe == "wide"
     driver.events += session.finish()

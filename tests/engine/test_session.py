@@ -395,7 +395,8 @@ def test_a_damaged_checkpoint_is_told_and_training_goes_on_from_the_last_model(p
     project.checkpoint_path.write_bytes(project.checkpoint_path.read_bytes()[:-1])
     again, workshop = driven(project)
     again.run_to(RunState.TRAINING)
-    assert "checkpoint cannot be used" in of(again, Trouble)[0].sentence
+    (said,) = of(again, Trouble)
+    assert said.sentence == "The training checkpoint cannot be used, so training goes on from model 1."
     assert workshop.started_from == [project.snapshots()[-1].file]
 
 

@@ -37,6 +37,16 @@ def test_steps_are_in_addition(project: Project) -> None:
     assert second.steps_per_s > 0
 
 
+def test_another_width_of_one_recipe_is_another_network_and_begins_anew(project: Project) -> None:
+    labelled(project)
+    train(project, TINY, TrainBudget(steps=2), progress=Silent())
+    wider = TrainOptions(overrides={**TINY.overrides, "network.options.width": "16"}, device="cpu")
+    report = train(project, wider, TrainBudget(steps=1), progress=Silent())
+    assert (report.step, project.snapshots()[-1].metrics["lineage"]["start"]) == (1, {})
+    (said,) = report.sentences
+    assert "another network than the training before, so training begins anew" in said
+
+
 @pytest.mark.parametrize("figures", [{}, {"steps": 1, "minutes": 1.0}, {"minutes": math.inf}, {"steps": 0}])
 def test_a_budget_that_is_none_is_refused(figures: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="a number of steps or of minutes"):
