@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 
-def near_contour(bitmaps: Tensor, *, width: int, everything: int) -> Tensor:
+def near_contour(bitmaps: Tensor, *, width: int, everything: int | Tensor) -> Tensor:
     """(B, H, W) bool: pixels that say something, within ``width`` pixels of one that says something else.
 
     A pixel of which nothing is known makes no contour, so the rim of a rotated frame is none.
@@ -19,7 +19,7 @@ def near_contour(bitmaps: Tensor, *, width: int, everything: int) -> Tensor:
     width
         In pixels, at least 1.
     everything
-        The bitmap of a pixel of which nothing is known.
+        The bitmap of a pixel of which nothing is known: one for all frames, or (B, 1, 1) integer.
     """
     says = bitmaps != everything
     # Below 2^24 an integer is exact in float32, which pooling needs.

@@ -37,8 +37,10 @@ class StepState:
         (B, 1, S, S) float32 in 0..1, one geometry.
     bitmaps
         (B, S, S) allowed sets after dropout and warp.
+    possible
+        (B, 1, 1), what each frame's view can show at all: the set of a pixel of which nobody said anything.
     allowed
-        The same, (B, K+1, S, S) bool.
+        The sets as (B, K+1, S, S) bool.
     active
         (K+1,) bool.
     gated
@@ -56,6 +58,7 @@ class StepState:
     plain: Tensor
     strong: Tensor
     bitmaps: Tensor
+    possible: Tensor
     allowed: Tensor
     active: Tensor
     gated: Tensor | None
@@ -176,15 +179,15 @@ class RegularisedLabels:
     """LABO, where a person spoke."""
 
     recipe: Recipe
-    everything: int
     needs_features: ClassVar[bool] = False
     needs_teacher: ClassVar[bool] = False
 
     def __call__(self, state: StepState) -> Mapping[str, Tensor]:
-        """The difference to the plain cross entropy."""
+        """The difference to the plain cross entropy, where a person spoke: what a view cannot show is no label."""
         section = self.recipe.labo
-        near = near_contour(state.bitmaps, width=section.contour_width, everything=self.everything)
+        near = near_contour(state.bitmaps, width=section.contour_width, everything=state.possible)
         share = labo.share_of(near, share=section.share, contour_factor=section.contour_factor)
+        share = share * (state.bitmaps != state.possible)
         value = labo.regularisation(state.log_p, state.allowed, state.active, share=share, tau=section.temperature)
         return {"labo": value}
 
@@ -258,8 +261,7 @@ def chosen(
     if recipe.unimatch.second_view or recipe.unimatch.feature_view:
         terms.append(FurtherViews(recipe, student, chance, precision))
     if recipe.labo.share:
-        everything = (1 << networks.head_of(student).out_channels) - 1
-        terms.append(RegularisedLabels(recipe, everything))
+        terms.append(RegularisedLabels(recipe))
     if recipe.inversion.weight or recipe.inversion.entropy:
         terms.append(Inversion(recipe, student))
     if recipe.temporal.area:

@@ -214,7 +214,7 @@ class Trainer:
         if is_taught and target is not None:
             report["consistency"] = gated_consistency(student, target, allowed, active=active, gated=gated)
             loss = loss + weight * report["consistency"]
-        views = (plain, strong, bitmaps, allowed, active, gated)
+        views = (plain, strong, bitmaps, possible, allowed, active, gated)
         state = terms.StepState(*views, seen, student, taught, target, ramp, near)
         for term in self._terms:
             more = term(state)

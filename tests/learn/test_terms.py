@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -36,6 +37,7 @@ def _state(trainer: Trainer, *, ramp: float = 1.0, is_labelled: bool = True) -> 
         plain=plain,
         strong=plain,
         bitmaps=bitmaps,
+        possible=torch.full((3, 1, 1), 0b1111, dtype=torch.int32),
         allowed=allowed,
         active=active,
         gated=None,
@@ -104,6 +106,21 @@ def test_further_views_are_other_views(make_trainer: TrainerMaker, recipe: Recip
     # Student and teacher are one at the start, so that only the change of view makes them differ.
     assert plain == pytest.approx(0.0, abs=1e-5)
     assert all(float(value.detach()) > 1e-4 for value in found.values())
+
+
+def test_regularised_labels_are_a_persons_and_not_a_views(make_trainer: TrainerMaker, recipe: Recipe) -> None:
+    trainer = make_trainer(changed=_changed(recipe, labo=LaboSection(share=0.1)))
+    (term,) = trainer._terms
+    state = _state(trainer)
+    # Frame 2 has no label, and its view cannot show class 2, of which frames 0 and 1 say nothing either.
+    shows = torch.tensor([0b1111, 0b1111, 0b1011], dtype=torch.int32).view(3, 1, 1)
+    seen = replace(state, possible=shows, bitmaps=state.bitmaps & shows, allowed=state.allowed.clone())
+    seen.allowed[2, 2] = False
+    rows = [torch.autograd.grad(term(s)["labo"], s.log_p, retain_graph=True)[0] for s in (state, seen)]
+    assert float(rows[1][:2].abs().sum()) > 0
+    assert float(rows[1][2].abs().sum()) == 0, "nobody said anything in this frame"
+    cross_entropy = losses.marginal_cross_entropy(seen.log_p, seen.allowed, seen.active)
+    assert float(torch.autograd.grad(cross_entropy, seen.log_p)[0][2].abs().sum()) > 0, "what a view shows is taught"
 
 
 def test_the_teachers_view_is_disturbed_within_bounds() -> None:
