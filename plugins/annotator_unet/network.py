@@ -150,10 +150,17 @@ class UNetFactory:
         unknown = set(options) - {"width", "feature_channels"}
         if unknown:
             raise ValueError(f"The network 'unet' has no option '{min(unknown)}'.")
-        width = int(options.get("width", 24))
-        if width < _GROUP or width % _GROUP:
+        width = _whole_number(options, "width", 24)
+        if width % _GROUP:
             raise ValueError(f"The width of 'unet' is a multiple of {_GROUP}, not {width}.")
-        features = int(options.get("feature_channels", 16))
+        features = _whole_number(options, "feature_channels", 16)
         network = UNet(in_channels=in_channels, n_classes=n_classes, width=width, feature_channels=features)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
+
+
+def _whole_number(options: Mapping[str, Any], name: str, default: int) -> int:
+    value = options.get(name, default)
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"The option '{name}' of 'unet' is a whole number above 0, not {value!r}.")
+    return value

@@ -244,7 +244,17 @@ def test_a_loss_that_is_no_number_ends_in_a_sentence(make_trainer: TrainerMaker,
         trainer.step()
 
 
-@pytest.mark.parametrize("options", [{"width": 9}, {"nonsense": 1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": 9},
+        {"width": 0},
+        {"width": "wide"},
+        {"feature_channels": 0},
+        {"feature_channels": 2.5},
+        {"nonsense": 1},
+    ],
+)
 def test_options_that_do_not_fit_are_one_sentence(
     make_trainer: TrainerMaker, recipe: Recipe, options: dict[str, int | float | str]
 ) -> None:
