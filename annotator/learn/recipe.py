@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from annotator.core.errors import BadInput, UnknownName
 from annotator.learn.recipe_sections import (
@@ -29,6 +30,11 @@ from annotator.learn.recipe_sections import (
     UniMatchSection,
 )
 
+LONGEST_NAME: Final = 60
+
+_DEEPEST: Final = 3
+"""Words in the longest dotted path, such as ``network.options.width``."""
+
 
 class Recipe(Section):
     """A whole recipe; every field has a default, so a file names only what it changes.
@@ -46,7 +52,7 @@ class Recipe(Section):
         structure with its protocol, they predict nothing, and training begins at all but their head.
     """
 
-    name: str = Field(default="default", min_length=1, max_length=60)
+    name: str = Field(default="default", min_length=1, max_length=LONGEST_NAME)
     summary: str = Field(default="", max_length=160, pattern=r"^[^\n]*$")
     is_offered: bool = True
     start: Literal["weights", "nothing"] = "weights"
@@ -84,19 +90,38 @@ def read_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     UnknownName
         Where an override names no option.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(path, f"the recipe cannot be read ({error})", "give a TOML file") from None
-    document.setdefault("name", path.stem)
+    document = _document(path)
+    document.setdefault("name", path.stem[:LONGEST_NAME])
     for dotted, text in (overrides or {}).items():
         _set(document, dotted, _value(text))
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadInput(path, f"'{where}' does not fit: {first['msg']}", "correct the recipe or the --set") from None
+        raise BadInput(path, _complaint(error.errors()[0]), "correct the recipe or the --set") from None
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        # Windows' editors begin a file with a mark that TOML does not know.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadInput(path, f"the recipe cannot be read ({error.strerror})", "give a TOML file") from None
+    except UnicodeDecodeError:
+        raise BadInput(path, "the recipe cannot be read, since it is no UTF-8 text", "save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(path, f"the recipe cannot be read ({error})", "give a TOML file") from None
+
+
+def _complaint(error: ErrorDetails) -> str:
+    # What else a place may hold, as of an option of the network, is none of its name.
+    where = ".".join(str(part) for part in error["loc"][:_DEEPEST])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"'{where}' is no option of a recipe"
+        case "model_type" | "dict_type":
+            return f"'{where}' is a section of a recipe, with options of its own, and no single value"
+        case _:
+            return f"'{where}' does not fit: {error['msg']}"
 
 
 def _set(document: dict[str, Any], dotted: str, value: object) -> None:

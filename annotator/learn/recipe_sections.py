@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 SMALLEST_IMAGE: Final = 16
 LARGEST_IMAGE: Final = 1024
@@ -13,9 +14,17 @@ LARGEST_IMAGE: Final = 1024
 
 
 class Section(BaseModel):
-    """Validated, and as it was read: what is not an option is refused."""
+    """Validated, and as it was read: what is not an option is refused, and so is what is no number where one is due."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_mere_yes(cls, value: object, info: ValidationInfo) -> object:
+        # Pydantic takes 'true' for 1, which nobody means who switches something on.
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise PydanticCustomError("no_flag", "Input should not be true or false")
+        return value
 
 
 class NetworkSection(Section):

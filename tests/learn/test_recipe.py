@@ -36,6 +36,22 @@ def test_a_value_that_does_not_fit_is_one_sentence(option: str, value: str) -> N
 
 
 @pytest.mark.parametrize(
+    "option", ["teacher.weight", "optimiser.clip_norm", "labo.temperature", "network.options.width"]
+)
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e999"])
+def test_no_number_is_endless(option: str, value: str) -> None:
+    with pytest.raises(BadInput, match=f"'{option}' does not fit"):
+        read_recipe(resource("recipes/default.toml"), {option: value})
+
+
+@pytest.mark.parametrize("option", ["teacher.gate", "augment.backmix", "data.labelled_batch", "hdc.weight"])
+def test_yes_is_not_taken_for_one(option: str) -> None:
+    with pytest.raises(BadInput, match=f"'{option}' does not fit: Input should not be true or false"):
+        read_recipe(resource("recipes/default.toml"), {option: "true"})
+    assert read_recipe(resource("recipes/default.toml"), {"calibration.apply": "true"}).calibration.apply
+
+
+@pytest.mark.parametrize(
     ("text", "option"), [("loss = 3", "loss.label_dropout"), ("[network]\noptions = 3", "network.options.width")]
 )
 def test_a_change_in_what_is_no_section_is_one_sentence(tmp_path: Path, text: str, option: str) -> None:
@@ -63,6 +79,39 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(BadInput, match="broken"):
         read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[teacher]\nwieght = 1\n", "'teacher.wieght' is no option of a recipe; "),
+        ("[teachr]\nweight = 1\n", "'teachr' is no option of a recipe; "),
+        ("teacher = 3\n", "'teacher' is a section of a recipe"),
+        ("[[teacher]]\nweight = 1\n", "'teacher' is a section of a recipe"),
+        ("[network.options]\nwidth = [8]\n", "'network.options.width' does not fit"),
+    ],
+)
+def test_a_mistake_is_told_in_words_of_a_recipe(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(BadInput) as caught:
+        read_recipe(file)
+    assert f"mine.toml: {said}" in str(caught.value)
+
+
+def test_a_file_may_begin_with_the_mark_of_windows_editors(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('name = "mine"\n[teacher]\nweight = 0.25\n', encoding="utf-8-sig")
+    assert read_recipe(file).teacher.weight == 0.25
+    file.write_text("", encoding="utf-16")
+    with pytest.raises(BadInput, match="no UTF-8 text; save it as UTF-8"):
+        read_recipe(file)
+
+
+def test_a_long_file_name_is_cut_to_a_name(tmp_path: Path) -> None:
+    file = tmp_path / f"{'long ' * 20}.toml"
+    file.write_text("")
+    assert read_recipe(file).name == ("long " * 20)[:60]
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
