@@ -319,19 +319,15 @@ class AugmentSection(Section):
 
 
 class ScheduleSection(Section):
-    """When the learner looks up, in steps.
+    """When the learner looks up; when a project's models are judged and published is no matter of its recipe.
 
     Parameters
     ----------
-    validate_every, publish_every
-        Steps between validations, and between snapshots where nothing is held aside.
+    validate_every
+        Steps after which gates are looked at again, and after which the learning benchmark validates.
     plateau_patience
-        Validations without a better result after which the learner sleeps.
-    checkpoint_every
-        Steps between checkpoints.
+        So many times ``validate_every`` steps without a better result let the learner sleep.
     """
 
     validate_every: int = Field(default=100, ge=1)
-    publish_every: int = Field(default=100, ge=1)
     plateau_patience: int = Field(default=20, ge=1)
-    checkpoint_every: int = Field(default=200, ge=1)

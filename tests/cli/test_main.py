@@ -103,7 +103,7 @@ def test_the_program_says_who_is_writing(study: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="ctrl-C is no signal to a child there")
 def test_ctrl_c_ends_a_running_program_cleanly(study: Path) -> None:
-    recipe = ("--set", "data.image_size=32", "--set", "schedule.publish_every=1", "--set", "schedule.validate_every=1")
+    recipe = ("--set", "data.image_size=32", "--set", "schedule.validate_every=1")
     call = [sys.executable, "-m", "annotator", "train", str(study), "--minutes", "5", *recipe]
     # A shell that runs the tests in the background has them, and so the child, ignore ctrl-C.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import annotator
 from annotator.core.errors import BadInput, UnknownName
 from annotator.learn.recipe import Recipe, option_names, read_recipe
 from annotator.registry.resources import resource
@@ -59,6 +60,12 @@ def test_a_change_in_what_is_no_section_is_one_sentence(tmp_path: Path, text: st
     file.write_text(text)
     with pytest.raises(BadInput, match=f"--set {option}: .* is no section of the recipe"):
         read_recipe(file, {option: "1"})
+
+
+def test_every_option_of_a_recipe_is_read_somewhere() -> None:
+    sources = [file.read_text(encoding="utf-8") for file in Path(annotator.__file__).parent.rglob("*.py")]
+    unread = [o for o in option_names() if not any(f".{o.rpartition('.')[2]}" in text for text in sources)]
+    assert unread == []
 
 
 def test_an_unknown_option_is_named() -> None:
