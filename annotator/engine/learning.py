@@ -258,9 +258,11 @@ class Learning:
         metrics = self._metrics() if decision.is_validated else {}
         # Pseudonyms stay in the database, out of files that may leave the project and outlive a patient's removal.
         whom = {"validation_patients": list(self._book.plan.held)} if decision.is_validated else {}
-        start = {} if self._start is None else {"start": dict(self._start)}
-        said = {"data_revision": self._data_revision, "metrics": metrics, **start}
-        lineage = {**start, **candidate.facts}
+        origin = {} if self._start is None else {"start": dict(self._start)}
+        if self._workshop.changes:
+            origin["changes"] = dict(self._workshop.changes)
+        said = {"data_revision": self._data_revision, "metrics": metrics, **origin}
+        lineage = {**origin, **candidate.facts}
         snapshot = self._project.add_snapshot(
             candidate.write(said),
             step=self.step,

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from annotator.project import Project
 
 LINEAGE: Final = "lineage"
-"""Key of a snapshot's metrics: ``start``, and ``cft`` and ``calibration`` where the recipe asked for them."""
+"""Key of a snapshot's metrics: ``start``; ``changes`` where the recipe was not followed as its file says; and ``cft``
+and ``calibration`` where it asked for them."""
 
 _SHOWN_HASH: Final = 12
 
@@ -43,7 +44,7 @@ def _curve(error: float, rows: Sequence[Sequence[Any]]) -> ReliabilityCurve:
 
 
 def lineage_sentences(lineage: Mapping[str, Any]) -> tuple[str, ...]:
-    """Start, rows fitted again and what they brought, confidence before and after; only what was recorded.
+    """Start, changes of the recipe, rows fitted again, confidence before and after: only what was recorded.
 
     Parameters
     ----------
@@ -54,6 +55,9 @@ def lineage_sentences(lineage: Mapping[str, Any]) -> tuple[str, ...]:
     if "start" in lineage:
         start = lineage["start"]
         said.append(f"Training began from {_origin(start) if start else 'nothing'}.")
+    if "changes" in lineage:
+        changed = ", ".join(f"{option} = {value}" for option, value in lineage["changes"].items())
+        said.append(f"The recipe was changed for the run that published it: {changed}.")
     if "cft" in lineage:
         said += _refit_sentences(lineage["cft"])
     if "calibration" in lineage:

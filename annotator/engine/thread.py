@@ -205,7 +205,14 @@ def open_session(
         network = read.network.name
         builder = known[network] if network in known else registry.network(network)
         return LearnWorkshop(
-            project.protocol, project.values, recipe=read, factory=builder, device=device, seed=seed, others=known
+            project.protocol,
+            project.values,
+            recipe=read,
+            factory=builder,
+            device=device,
+            seed=seed,
+            others=known,
+            changes=overrides,
         )
 
     return TrainingSession(project, workshop, recipe=recipe, options=options)

@@ -174,6 +174,11 @@ class Workshop(Protocol):
         ...
 
     @property
+    def changes(self) -> Mapping[str, str]:
+        """What was changed of the recipe for this session, option to value as text; empty for nothing."""
+        ...
+
+    @property
     def starting_weights(self) -> Path | None:
         """What a project without a model begins with by this recipe, where there is something."""
         ...

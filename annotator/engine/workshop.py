@@ -41,6 +41,8 @@ class LearnWorkshop:
         Of the training.
     others
         Builders of further networks by name, for models that another recipe made.
+    changes
+        What of the recipe is not as its file says, option to value as text.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class LearnWorkshop:
         device: str = "auto",
         seed: int = 0,
         others: Mapping[str, NetworkFactory] | None = None,
+        changes: Mapping[str, str] | None = None,
     ) -> None:
         self._protocol = protocol
         self._factories = {**(others or {}), factory.name: factory}
         self._values = dict(values)
         self._recipe = recipe
+        self._changes = dict(changes or {})
         self._factory = factory
         self._device = device
         self._seed = seed
@@ -72,6 +76,11 @@ class LearnWorkshop:
     def summary(self) -> str:
         """What the recipe does, in one line."""
         return self._recipe.summary
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """What was changed of it for this session, option to value as text."""
+        return self._changes
 
     @property
     def starting_weights(self) -> Path | None:

@@ -221,6 +221,7 @@ class FakeWorkshop:
         self._protocol = protocol
         self._make = make
         self.patience = patience
+        self.changes: Mapping[str, str] = {}
         self.trainers: list[FakeTrainer] = []
         self.models: list[FakeModel] = []
         self.started_from: list[Path] = []

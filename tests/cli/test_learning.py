@@ -40,10 +40,12 @@ def test_training_that_brings_no_model_says_so(study: Path) -> None:
 def test_snapshots_say_where_they_came_from(trained: Path) -> None:
     (found,) = command("snapshots", trained, "--json").json["snapshots"]
     assert (found["snapshot"], found["step"], found["recipe"]) == (1, 2, "default")
-    assert set(found["lineage"]) == {"start", "calibration"}
+    assert set(found["lineage"]) == {"start", "changes", "calibration"}
     said = command("snapshots", trained).out
     assert "Snapshot 1, step 2, recipe default" in said
     assert "Training began from nothing." in said
+    changed = "data.image_size = 32, network.options.width = 8"
+    assert f"The recipe was changed for the run that published it: {changed}." in said
 
 
 def test_minutes_are_a_budget_too(study: Path) -> None:
