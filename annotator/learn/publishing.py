@@ -146,12 +146,14 @@ def _calibrated(
 @torch.no_grad()
 def _refitted(teacher: nn.Module, material: Material, section: CftSection) -> tuple[nn.Module, dict[str, Any]]:
     facts: dict[str, Any] = {"method": section.method, "rows": {}}
+    old = head_of(teacher)
+    if old.bias is None:
+        facts["reason"] = "the head of this network has no bias, and a row would need one"
+        return teacher, facts
     pixels = collect_pixels(teacher, material, section)
     if not material.validation or pixels is None:
         facts["reason"] = "no patient is held aside, so nothing could confirm a new row"
         return teacher, facts
-    old = head_of(teacher)
-    assert old.bias is not None
     kept = _validation_features(teacher, material)
 
     def validate(head: cft.Head) -> Validation:

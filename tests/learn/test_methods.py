@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from annotator.core.protocols import LabelProtocol
 from annotator.learn import augment, ema, losses, weights
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.label_dropout import choose_dropped, drop_labels
@@ -18,7 +20,7 @@ from annotator.learn.recipe_sections import CftSection
 from annotator.learn.trainer import Trainer
 from annotator.learn.validation import score
 from annotator.registry.resources import resource
-from annotator_unet import UNetFactory
+from annotator_unet import UNet, UNetFactory
 
 TrainerMaker = Callable[..., Trainer]
 FrameMaker = Callable[..., TrainingFrame]
@@ -212,6 +214,27 @@ def test_nothing_is_fitted_where_no_patient_is_held_aside(
     header = weights.read_header(path)
     assert "held aside" in header.facts["cft"]["reason"]
     assert "held aside" in header.facts["calibration"]["reason"]
+
+
+class _WithoutBias(UNetFactory):
+    """A head that no bias is added to, as many networks have."""
+
+    def build(self, *, in_channels: int, n_classes: int, options: Mapping[str, Any]) -> UNet:
+        network = super().build(in_channels=in_channels, n_classes=n_classes, options=options)
+        network.head = torch.nn.Conv2d(network.head.in_channels, n_classes, 1, bias=False)
+        return network
+
+
+@pytest.mark.parametrize("name", ["cft", "hdc", "labo", "inversion"])
+def test_a_head_without_a_bias_trains_and_publishes(
+    name: str, protocol: LabelProtocol, make_frame: FrameMaker, frames: list[TrainingFrame]
+) -> None:
+    trainer = Trainer(protocol=protocol, recipe=_recipe(name), factory=_WithoutBias(), device="cpu")
+    trainer.put(frames)
+    trainer.set_validation([make_frame(100, ("disc", "bar"))])
+    trainer.step()
+    found = trainer.candidate().facts
+    assert name != "cft" or "no bias" in found["cft"]["reason"]
 
 
 @pytest.mark.parametrize("applied", [True, False])
