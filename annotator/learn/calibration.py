@@ -275,7 +275,7 @@ def _some_pixels(
     flattering: NDArray[np.bool_],
 ) -> _Pixels:
     n, classes, height, width = probabilities.shape
-    # An odd stride does not stay in the same columns.
+    # An odd stride does not stay in the same columns of a side of 2^n pixels.
     stride = max(1, n * height * width // _MOST_PIXELS) | 1
     bitmaps = np.stack([_bitmap(frame) for frame in frames]).ravel()[::stride]
     rows = probabilities.transpose(0, 2, 3, 1).reshape(-1, classes)[::stride]

@@ -70,7 +70,7 @@ def correlation_loss(student: Tensor, teacher: Tensor, *, floor: float = 1.0) ->
 
 
 def mutual_information_loss(student: Tensor, reference: Tensor) -> Tensor:
-    """Sum G_s^2 - sum G_st^2 of Gram matrices scaled to trace 1, G_st = G_s o G_r: 0 or more.
+    """Sum G_s^2 - sum G_st^2 of Gram matrices scaled to trace 1, G_st = G_s o G_r: 0 or more where no row is dead.
 
     Rényi's second-order entropies in matrix form: least where rows alike in the student are alike in the reference.
 

@@ -44,7 +44,8 @@ class DataSection(Section):
     labelled_batch, unlabelled_batch
         Frames of each kind per step.
     max_unlabelled
-        Unlabelled frames that stay on the device; beyond it a new one replaces the oldest.
+        Unlabelled frames that stay on the device; beyond it a new one replaces the oldest. A project gives 1,500 at
+        most.
     """
 
     image_size: int = Field(default=128, ge=SMALLEST_IMAGE, le=LARGEST_IMAGE, multiple_of=SMALLEST_IMAGE)
@@ -114,7 +115,7 @@ class LossSection(Section):
     dice_weight
         Weight of the Dice partner beside the cross entropy.
     label_dropout
-        Probability that a known structure is made unknown again for one step.
+        Probability that a known structure is made unknown again for one step; none is in the naive reading.
     """
 
     unknown: Literal["marginal", "background", "adaptive-categorical", "adaptive-binary"] = "marginal"
@@ -280,7 +281,7 @@ class CalibrationSection(Section):
 
 
 class AugmentSection(Section):
-    """Largest strengths; geometry is shared by teacher and student, the rest is the student's alone.
+    """Largest strengths; geometry and backgrounds are shared by teacher and student, the rest is the student's alone.
 
     Parameters
     ----------
