@@ -35,7 +35,7 @@ def find_recipe(name: str) -> Path:
         Where there is neither.
     """
     path = Path(name)
-    if path.suffix == ".toml" and path.exists():
+    if path.suffix.lower() == ".toml" and path.exists():
         return path
     shipped = _shipped()
     if name not in shipped:

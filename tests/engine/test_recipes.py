@@ -30,6 +30,12 @@ def test_the_default_is_offered_first_and_what_is_not_for_projects_is_not() -> N
         find_recipe("nonsense")
 
 
+def test_a_file_is_known_by_its_suffix_however_that_is_written(tmp_path: Path) -> None:
+    for name in ("mine.toml", "MINE 2.TOML"):
+        (tmp_path / name).write_text("")
+        assert find_recipe(str(tmp_path / name)) == tmp_path / name
+
+
 def test_a_remembered_recipe_that_is_gone_gives_way_to_the_default(project: Project, tmp_path: Path) -> None:
     assert usable_recipe(project) == ("default", "")
     project.write_fact("recipe", str(tmp_path / "gone.toml"))
