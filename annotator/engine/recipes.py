@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ from annotator.core.errors import AnnotatorError, UnknownName
 from annotator.registry import resource
 
 if TYPE_CHECKING:
+    from annotator.learn.recipe import Recipe
     from annotator.project import Project
 
 DEFAULT: Final = "default"
@@ -41,6 +43,31 @@ def find_recipe(name: str) -> Path:
     if name not in shipped:
         raise UnknownName("recipe", name, sorted(shipped))
     return shipped[name]
+
+
+def followed_recipe(name: str, overrides: Mapping[str, str] | None = None) -> Recipe:
+    """A shipped recipe by its name, or one from a file; what has a shipped one's name is told from it by its file's.
+
+    Parameters
+    ----------
+    name
+        As for :func:`find_recipe`.
+    overrides
+        Dotted path to a value as text.
+
+    Raises
+    ------
+    AnnotatorError
+        Where there is no such recipe, or something in it does not fit.
+    """
+    from annotator.learn.recipe import read_recipe  # noqa: PLC0415 - torch is imported late
+
+    path, shipped = find_recipe(name), _shipped()
+    read = read_recipe(path, overrides)
+    if read.name in shipped and path.resolve() not in {file.resolve() for file in shipped.values()}:
+        # A copy that was changed must neither show as the original nor be recorded as it.
+        return read.model_copy(update={"name": f"{read.name} ({path.name})"})
+    return read
 
 
 def offered_recipes() -> tuple[OfferedRecipe, ...]:

@@ -15,7 +15,7 @@ from annotator.core.plugin_types import NetworkFactory
 from annotator.engine.messages import Command, DataChanged, Event, Stop, Trouble
 from annotator.engine.options import SessionOptions
 from annotator.engine.priority import leave_a_core, lower_priority
-from annotator.engine.recipes import find_recipe
+from annotator.engine.recipes import followed_recipe
 from annotator.engine.serving import LookServed
 from annotator.engine.session import TrainingSession
 from annotator.engine.status import sentence_of
@@ -196,12 +196,10 @@ def open_session(
     AnnotatorError
         Where the recipe does not exist or does not fit.
     """
-    from annotator.learn.recipe import read_recipe  # noqa: PLC0415
-
     known = {**registry.networks(), factory.name: factory}
 
     def workshop(name: str) -> LearnWorkshop:
-        read = read_recipe(find_recipe(name), overrides or {})
+        read = followed_recipe(name, overrides)
         network = read.network.name
         builder = known[network] if network in known else registry.network(network)
         return LearnWorkshop(

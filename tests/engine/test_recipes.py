@@ -11,7 +11,7 @@ import pytest
 from annotator import registry
 from annotator.core.errors import UnknownName
 from annotator.engine.messages import Look, RunState, SnapshotPublished, Trouble, UseRecipe
-from annotator.engine.recipes import find_recipe, offered_recipes, remembered_recipe, usable_recipe
+from annotator.engine.recipes import find_recipe, followed_recipe, offered_recipes, remembered_recipe, usable_recipe
 from annotator.engine.thread import open_session
 from annotator.engine.workshop import FittedModel
 from annotator.learn.weights import Predictor, WeightsHeader
@@ -36,6 +36,23 @@ def test_a_file_is_known_by_its_suffix_however_that_is_written(tmp_path: Path) -
         assert find_recipe(str(tmp_path / name)) == tmp_path / name
 
 
+def test_a_changed_copy_is_told_from_the_shipped_recipe_whose_name_it_kept(project: Project, tmp_path: Path) -> None:
+    assert followed_recipe("default").name == "default"
+    assert followed_recipe(str(find_recipe("default"))).name == "default"
+    copy = tmp_path / "mine.toml"
+    small = "image_size = 32\n[network.options]\nwidth = 8\n"
+    copy.write_text(find_recipe("default").read_text(encoding="utf-8").replace("image_size = 128", small, 1))
+    copy.write_text(copy.read_text().replace("labelled_batch = 8\nunlabelled_batch = 4\n", ""))
+    outline_square(project, add_moving_square(project, "one"))
+    session = open_session(project, factory=registry.network("unet"), recipe=str(copy), device="cpu")
+    driver = Driver(session)
+    driver.run(lambda: session.step == 1)
+    driver.events += session.finish()
+    assert session.status().recipe == project.snapshots()[-1].recipe == "default (mine.toml)"
+    copy.write_text('name = "my own"\n')
+    assert followed_recipe(str(copy)).name == "my own"
+
+
 def test_a_remembered_recipe_that_is_gone_gives_way_to_the_default(project: Project, tmp_path: Path) -> None:
     assert usable_recipe(project) == ("default", "")
     project.write_fact("recipe", str(tmp_path / "gone.toml"))
@@ -53,7 +70,7 @@ def test_any_recipe_can_follow_any_other(project: Project, tmp_path: Path) -> No
     odd.write_text('[network]\nname = "elsewhere"\n')
     tiny = tmp_path / "tiny.toml"
     tiny.write_text(small)
-    hdc = tmp_path / "hdc.toml"
+    hdc = tmp_path / "two decoders.toml"
     hdc.write_text(tiny.read_text() + "[hdc]\nweight = 0.2\n")
     session = open_session(project, factory=registry.network("unet"), recipe=str(tiny), device="cpu")
     driver = Driver(session)
