@@ -207,11 +207,11 @@ def _ignore_key(_owner: Any) -> None:
 
 
 def _push(layer: Image | Labels, array: NDArray[np.uint8]) -> None:
-    """Overwrite a layer's buffer and redraw it, only where it differs."""
+    """Overwrite a layer's buffer and redraw it, only where it differs; a hidden one is drawn when it is shown."""
     if np.array_equal(layer.data, array):
         return
     np.copyto(layer.data, array)
-    if isinstance(layer, Labels):
+    if isinstance(layer, Labels) and layer.visible:
         # As napari's own brush draws: a fifth of the time of a refresh, which computes all transforms anew.
         layer.events.labels_update(data=layer.data, offset=[0, 0])
     else:

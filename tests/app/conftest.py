@@ -32,6 +32,8 @@ class SuggestingEngine:
         self.is_started = self.is_closed = False
         self._events: list[Event] = []
         self.sent: list[Command] = []
+        self.shapes: dict[str, tuple[int, int]] = {}
+        """Clip to the size of its frames, where that is another."""
 
     def start(self) -> None:
         self.is_started = True
@@ -42,7 +44,7 @@ class SuggestingEngine:
     def send(self, command: Command) -> None:
         self.sent.append(command)
         if isinstance(command, Look):
-            self._events.append(SuggestionsReady((boxes(command.key),)))
+            self._events.append(SuggestionsReady((boxes(command.key, self.shapes.get(command.key.clip, SHAPE)),)))
 
     def drain(self) -> list[Event]:
         events, self._events = self._events, []
@@ -53,11 +55,11 @@ class SuggestingEngine:
         return timeout_s > 0
 
 
-def boxes(key: FrameKey) -> Suggestion:
-    classes = np.zeros(SHAPE, dtype=np.uint8)
+def boxes(key: FrameKey, shape: tuple[int, int] = SHAPE) -> Suggestion:
+    classes = np.zeros(shape, dtype=np.uint8)
     classes[10:30, 20 : 60 - 5 * key.frame] = 1
     classes[35:55, 20 : 60 - 5 * key.frame] = 2
-    return Suggestion(key, 0, classes, np.full(SHAPE, 220, dtype=np.uint8), {"lv": 0.9 - key.frame / 10, "la": 0.5})
+    return Suggestion(key, 0, classes, np.full(shape, 220, dtype=np.uint8), {"lv": 0.9 - key.frame / 10, "la": 0.5})
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
-from annotator.core.identity import FrameKey, Split
+from annotator.core.identity import ClipHeader, FrameKey, Split
+from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
@@ -527,6 +528,24 @@ def test_the_picture_shows_what_the_layers_hold(qtbot: Any, window: MainWindow) 
     drag(qtbot, window, (50.0, 4.0), (50.0, 8.0))
     assert tint(window, *outside) > 30
     assert tint(window, *inside) == 0
+
+
+@pytest.mark.parametrize("shape", [(90, 120), (40, 70)], ids=["larger", "smaller"])
+def test_hidden_suggestions_may_be_of_a_clip_of_another_size(
+    qtbot: Any, window: MainWindow, suggesting: Any, shape: tuple[int, int]
+) -> None:
+    bench, inside = session_of(window).bench, (20.0, 40.0)
+    suggesting.shapes["other"] = shape
+    header = ClipHeader("other", session_of(window).project.pseudonymiser.key("p"), 1, *shape)
+    session_of(window).project.add_clip(Recording(header, [np.zeros(shape, dtype=np.uint8)]), author="Ada")
+    press(qtbot, window, Qt.Key.Key_H)
+    bench.open_clip("other")
+    qtbot.waitUntil(lambda: states(window)["lv"] is CellState.SUGGESTED)
+    bench.pump()
+    assert tint(window, *inside) == 0
+    press(qtbot, window, Qt.Key.Key_H)
+    assert tint(window, *inside) > 10
+    assert tint(window, 5.0, 5.0) == 0
 
 
 def test_a_layer_without_labels_is_not_drawn(qtbot: Any, window: MainWindow) -> None:
