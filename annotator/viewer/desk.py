@@ -25,11 +25,17 @@ _VIEWS_KEPT = 64
 _DEFAULT_INTERVAL_MS = 40.0
 
 READ_ONLY: Final = "The project is open read-only, so nothing can be changed."
-NO_CLIP: Final = "No clip is open; choose one at the left, or import some."
 _BLIND: Final = (
     "This is a test clip: suggestions are hidden here, so that its labels judge the model without leaning on it. "
     "Labels that you accept or correct from them stay marked as such."
 )
+
+
+class NoClip(AnnotatorError):
+    """Something was asked of a clip while none is open."""
+
+    def __init__(self) -> None:
+        super().__init__("No clip is open; choose one at the left, or import some.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,11 +87,11 @@ class Desk:
 
         Raises
         ------
-        AnnotatorError
+        NoClip
             Where there is none.
         """
         if self.clip is None:
-            raise AnnotatorError(NO_CLIP)
+            raise NoClip
         return self.clip
 
     @property
@@ -191,9 +197,11 @@ class Desk:
         self.say(Message(sentence, MessageLevel.WARNING))
 
     def complain(self, error: Exception) -> None:
-        """Say what failed, in the error's own sentence; that a project is read-only is no failure."""
+        """Say what failed, in the error's own sentence; that a project is read-only, or empty, is no failure."""
         if isinstance(error, ReadOnlyProject):
             self.warn(READ_ONLY)
+        elif isinstance(error, NoClip):
+            self.tell(str(error))
         else:
             action = MessageAction.SAVE if isinstance(error, NotSaved) else MessageAction.NONE
             self.say(Message(str(error), MessageLevel.ERROR, action))

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from napari.components import ViewerModel
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, ReadOnlyProject
 from annotator.engine.messages import Command, Look
 from annotator.project import Commit, Project
 from annotator.viewer.brush import Brush
-from annotator.viewer.desk import NO_CLIP, READ_ONLY, Desk
+from annotator.viewer.desk import READ_ONLY, Desk, NoClip
 from annotator.viewer.engine_port import EnginePort
 from annotator.viewer.labelling import Labelling
 from annotator.viewer.ledger import Ledger
@@ -226,7 +226,7 @@ class Stage:
         """See :class:`~annotator.viewer.brush.StrokeListener`."""
         desk = self.desk
         if desk.clip is None or self.project.is_read_only:
-            desk.warn(READ_ONLY if desk.clip else NO_CLIP)
+            desk.complain(ReadOnlyProject(READ_ONLY) if desk.clip else NoClip())
             return False
         if self.is_playing:
             self.toggle_playing()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from annotator.project import Project
 from annotator.viewer.patience import REST_S
 from annotator.viewer.state import CellState, ClipRow, Message, MessageAction, MessageLevel, Tool
 from annotator.viewer.workbench import Workbench
-from tests.viewer.conftest import Pen
+from tests.viewer.conftest import PROTOCOL, Pen
 
 Draw = Callable[[NDArray[np.bool_]], None]
 Suggest = Callable[..., None]
@@ -508,6 +509,21 @@ def test_colour_and_grey_clips_reuse_the_layers(bench: Workbench) -> None:
     bench.open_clip("clip0")
     assert list(bench.scene.viewer.layers) == layers
     assert np.array_equal(bench.scene.grey.data, bench.project.read_frame(FrameKey("clip0", 0)))
+
+
+def test_that_no_clip_is_open_is_no_error_that_stands_over_the_first_import(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "empty", PROTOCOL) as project:
+        bench = Workbench(project, ViewerModel(), author="Ada")
+        heard = messages(bench)
+        bench.start()
+        for act in (bench.accept, bench.reject_all, bench.correct, bench.mark_absent, bench.clear, bench.finish):
+            act()
+        bench.toggle_mark("ed")
+        Pen(bench).stroke(1, 0, 1)
+        bench.close()
+    assert len(heard) == 8
+    assert {m.level for m in heard} == {MessageLevel.INFO}
+    assert {m.sentence for m in heard} == {"No clip is open; choose one at the left, or import some."}
 
 
 def test_a_read_only_project_cannot_be_drawn_on(project: Project, draw: Draw, bench: Workbench) -> None:
