@@ -152,9 +152,9 @@ class Wiring(QObject):
             self._bench.step(1)
 
     def _on_resized(self) -> None:
-        # A second event of the same resize must not see the picture of the first as moved by hand.
-        if not self._fitting.isActive():
-            self._was_fitted = self._bench.scene.is_fitted
+        # A second event of the same resize must not see the picture of the first as moved by hand; and a clip may have
+        # been opened, and fitted, between the two.
+        self._was_fitted = (self._fitting.isActive() and self._was_fitted) or self._bench.scene.is_fitted
         self._fitting.start(30)
 
     def _refit(self) -> None:

@@ -18,6 +18,7 @@ from annotator.app.session import Session
 from annotator.app.window import MainWindow
 from annotator.core.identity import ClipHeader, FrameKey, Split
 from annotator.core.plugin_types import Recording
+from annotator.core.protocols import LabelProtocol, Structure
 from annotator.core.status import LabelStatus
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
@@ -546,6 +547,23 @@ def test_hidden_suggestions_may_be_of_a_clip_of_another_size(
     press(qtbot, window, Qt.Key.Key_H)
     assert tint(window, *inside) > 10
     assert tint(window, 5.0, 5.0) == 0
+
+
+def test_the_whole_picture_is_shown_beside_many_structures(qtbot: Any, tmp_path: Path, folder: Path) -> None:
+    assert folder.is_dir()
+    structures = tuple(Structure(f"s{i}", f"Structure {i}", "#4aa8ff", chr(ord("a") + i)) for i in range(15))
+    with Project.create(tmp_path / "many", LabelProtocol("many", "Many", structures)) as project:
+        header = ClipHeader("clip", project.pseudonymiser.key("p"), 1, 60, 80)
+        project.add_clip(Recording(header, [np.zeros((60, 80), dtype=np.uint8)]), author="Ada")
+    window = MainWindow(UserSettings(author="Ada"))
+    window.show()
+    qtbot.waitExposed(window)
+    window.show_session(Session(Project.open(tmp_path / "many"), window.settings, engine=None, parent=window))
+    qtbot.wait(300)
+    qtbot.waitUntil(lambda: native(window).rect().contains(place(window, 0, 0)))
+    assert native(window).rect().contains(place(window, 60, 80))
+    window.close()
+    window.deleteLater()
 
 
 def test_a_layer_without_labels_is_not_drawn(qtbot: Any, window: MainWindow) -> None:
