@@ -55,6 +55,7 @@ class LineLabel(QLabel):
 
     _alignment = Qt.AlignmentFlag.AlignLeft
     _mode = Qt.TextElideMode.ElideNone
+    _free = 0
 
     def __init__(self, *, role: str = "") -> None:
         super().__init__()
@@ -81,8 +82,11 @@ class LineLabel(QLabel):
         """Paint what fits."""
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        shown = self.fontMetrics().elidedText(self._line, self._mode, self.width())
-        painter.drawText(self.rect(), int(self._alignment | Qt.AlignmentFlag.AlignVCenter), shown)
+        painter.drawText(self.rect(), int(self._alignment | Qt.AlignmentFlag.AlignVCenter), self.fitting())
+
+    def fitting(self) -> str:
+        """As much of the text as there is room for."""
+        return self.fontMetrics().elidedText(self._line, self._mode, self.width() - self._free)
 
     def _room_for(self, text: str) -> QSize:
         self.ensurePolished()
@@ -96,6 +100,12 @@ class ElidedLabel(LineLabel):
     def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, *, role: str = "") -> None:
         super().__init__(role=role)
         self._mode = mode
+
+    def leave_free(self, pixels: int) -> None:
+        """Elide the text so that these pixels at the right stay free for what lies over them."""
+        if pixels != self._free:
+            self._free = pixels
+            self.update()
 
     def minimumSizeHint(self) -> QSize:
         """Room for a few letters."""

@@ -7,10 +7,12 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
+from annotator.ui.cell_looks import CELL_LOOKS
+from annotator.ui.controls import ElidedLabel
 from annotator.ui.structure_panel import StructurePanel
-from annotator.ui.structure_row import StructureLine
+from annotator.ui.structure_row import ConfidenceBar, StructureLine
 from annotator.ui.style import TARGET, apply_style
 from annotator.viewer.state import CellState, LabelAction, StructureRow, allowed_actions
 
@@ -68,6 +70,30 @@ def test_a_long_name_makes_the_panel_no_wider(panel: StructurePanel, structure_r
     panel.show_state(tuple(replace(row, name=name) for row in rows))
     assert panel.minimumSizeHint().width() == width
     assert name in {label.toolTip() for label in panel.findChildren(QLabel)}
+
+
+@pytest.mark.parametrize("state", [state for state in C if state is not C.SUGGESTED])
+def test_a_narrow_panel_has_room_for_the_state_where_there_is_no_confidence(
+    panel: StructurePanel, structure_rows: MakeRows, state: CellState
+) -> None:
+    panel.show_state(structure_rows(state, C.SUGGESTED, state))
+    panel.resize(panel.minimumSizeHint().width(), panel.height())
+    QApplication.processEvents()
+    words = [label for label in panel.findChildren(ElidedLabel) if label.text() == CELL_LOOKS[state].word]
+    assert len(words) == 2
+    assert {label.fitting() for label in words} == {CELL_LOOKS[state].word}
+
+
+def test_a_state_ends_before_the_confidence(panel: StructurePanel, structure_rows: MakeRows) -> None:
+    panel.show_state(structure_rows(C.UNKNOWN, C.SUGGESTED, C.UNKNOWN))
+    panel.resize(panel.minimumSizeHint().width(), panel.height())
+    QApplication.processEvents()
+    line = panel.findChildren(StructureLine)[1]
+    (word,) = (label for label in line.findChildren(ElidedLabel) if label.text() == "suggested")
+    (bar,) = line.findChildren(ConfidenceBar)
+    assert word.geometry().left() + word.fontMetrics().horizontalAdvance(word.fitting()) <= bar.geometry().left()
+    panel.show_state(structure_rows(C.UNKNOWN, C.UNKNOWN, C.UNKNOWN))
+    assert word.fitting() == "unknown"
 
 
 def test_buttons_for_all_need_a_suggestion(
