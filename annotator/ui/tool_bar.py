@@ -23,6 +23,8 @@ _TOOLS: Final = {
 }
 MAX_BRUSH: Final = 80
 """Largest diameter on the slider, in image pixels."""
+_SLIDER_WIDTHS: Final = (56, 92)
+"""In a narrow window, and in any other."""
 
 
 class ToolBar(QWidget):
@@ -86,7 +88,8 @@ class ToolBar(QWidget):
     def _make_slider(self, name: str, least: int, most: int) -> QSlider:
         slider = QSlider(Qt.Orientation.Horizontal)
         slider.setRange(least, most)
-        slider.setFixedWidth(92)
+        slider.setMinimumWidth(_SLIDER_WIDTHS[0])
+        slider.setMaximumWidth(_SLIDER_WIDTHS[1])
         slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         slider.setAccessibleName(name)
         slider.setToolTip(name)
@@ -107,11 +110,11 @@ class ToolBar(QWidget):
             layout.addWidget(button)
         layout.addWidget(_bar())
         layout.addWidget(label("Size", role="quiet"))
-        layout.addWidget(self._size)
+        layout.addWidget(self._size, 1)
         layout.addWidget(self._size_text)
         layout.addWidget(_bar())
         layout.addWidget(self._suggestion_sign())
-        layout.addWidget(self._opacity)
+        layout.addWidget(self._opacity, 1)
         layout.addWidget(self._hide)
         layout.addStretch(1)
         for button in (self._undo, self._redo, self._finish):

@@ -86,3 +86,16 @@ def test_suggestions_are_hidden_and_shown(bar: ToolBar, press: Press) -> None:
 
 def test_it_fits_between_two_side_panels(bar: ToolBar) -> None:
     assert bar.minimumSizeHint().width() <= 1366 - 2 * 300
+
+
+def test_nothing_lies_on_another_where_it_is_narrow_and_the_sliders_are_long_elsewhere(bar: ToolBar) -> None:
+    bar.show_state(ToolState(brush_size=368))
+    lengths = []
+    for width in (bar.minimumSizeHint().width(), 800):
+        bar.resize(width, bar.height())
+        bar.grab()
+        places = [w.geometry() for w in bar.findChildren(QWidget) if w.isVisible() and w.parent() is bar]
+        assert not any(a.intersects(b) for i, a in enumerate(places) for b in places[:i])
+        assert max(p.right() for p in places) < bar.width()
+        lengths.append(slider(bar, "Brush size").width())
+    assert lengths == [56, 92]
