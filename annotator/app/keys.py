@@ -84,7 +84,8 @@ def _belongs_to_widget(focus: QObject | None, event: QKeyEvent) -> bool:
             has_command = event.modifiers() & Qt.KeyboardModifier.ControlModifier
             return not has_command and event.key() != Qt.Key.Key_Escape
         case QAbstractItemView():
-            return event.key() in _ENTER
+            # The list of a drop-down takes Enter by itself, out of the very event that would be accepted here.
+            return event.key() in _ENTER and focus.window().windowType() is not Qt.WindowType.Popup
         case QAbstractButton() | QComboBox():
             return event.key() == Qt.Key.Key_Space
         case QAbstractSlider():

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit, QListWidget, QMessageBox, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QLineEdit,
+    QListWidget,
+    QMessageBox,
+    QWidget,
+)
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
@@ -201,6 +210,19 @@ def test_keys_of_a_button_a_list_and_a_slider_are_theirs_while_they_have_the_key
 
 def named(window: MainWindow, name: str) -> QWidget:
     return next(w for w in session_of(window).page.findChildren(QWidget) if w.accessibleName() == name)
+
+
+def test_enter_chooses_in_a_list_that_dropped_down(qtbot: Any, window: MainWindow) -> None:
+    (views,) = (b for b in window.findChildren(QComboBox) if b.accessibleName() == "View")
+    views.showPopup()
+    shown = views.view()
+    qtbot.waitUntil(shown.hasFocus)
+    qtbot.keyClick(shown, Qt.Key.Key_Down)
+    qtbot.keyClick(shown, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not shown.isVisible())
+    clip = session_of(window).bench.desk.clip
+    assert clip is not None
+    assert clip.header.view == views.currentText() == "a4c"
 
 
 def test_a_project_is_among_the_recent_ones_from_its_opening_on(window: MainWindow, folder: Path) -> None:
