@@ -80,13 +80,15 @@ class MainWindow(QMainWindow):
         self._bind_keys()
 
     def open_project(self, path: Path) -> bool:
-        """Open a project in place of the one that is open; whether that worked."""
-        if not self.close_project():
-            return False
+        """Open a project in place of the one that is open, which a folder that is none leaves so; whether it worked."""
         try:
+            Project.protocol_of(path)
+            if not self.close_project():
+                return False
             session = open_session(path, self.settings, parent=self)
         except AnnotatorError as error:
-            self.show_start_page()
+            if self.session is None:
+                self.show_start_page()
             self.complain(str(error))
             return False
         self.show_session(session)

@@ -15,7 +15,7 @@ from annotator.project import checking, removal
 from annotator.project.clip_writing import ClipWriter
 from annotator.project.database_url import refuse_password
 from annotator.project.salvage import salvage, survey
-from annotator.project.session import is_project_folder, make_folder, new_marker, open_session
+from annotator.project.session import is_project_folder, make_folder, new_marker, open_session, read_marker
 from annotator.project.snapshots import Lineage, store_snapshot
 from annotator.project.state import read_news
 from annotator.project.values import CheckReport, Commit, Salvaged, Snapshot
@@ -76,6 +76,19 @@ class Project(ClipWriter):
                 raise
             raise CorruptProject(f"{str(error).rstrip('.')}; {survey(Path(path))}") from error
         return project
+
+    @staticmethod
+    def protocol_of(path: Path) -> LabelProtocol:
+        """The protocol of a project folder, which is not opened.
+
+        Raises
+        ------
+        ProjectError
+            Where it is not a project, or is of a newer format.
+        CorruptProject
+            Where the marker is damaged.
+        """
+        return read_marker(Path(path)).protocol
 
     @staticmethod
     def salvage(path: Path, out: Path) -> Salvaged:

@@ -377,14 +377,30 @@ def test_a_window_that_reads_does_not_ask_for_labels(window: MainWindow, folder:
     assert session_of(window).page.next_up.isHidden()
 
 
-def test_a_folder_that_is_no_project_is_one_sentence(
+def test_a_folder_that_is_no_project_is_one_sentence_and_closes_nothing(
     window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
     monkeypatch.setattr(window, "complain", heard.append)
+    session = session_of(window)
     assert not window.open_project(tmp_path / "nothing here")
     assert len(heard) == 1
     assert "nothing here" in heard[0]
+    assert window.session is session
+    assert session.page.isVisible()
+
+
+def test_a_project_that_cannot_be_opened_leaves_the_way_back(
+    window: MainWindow, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(window, "complain", heard.append)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "project.json").write_bytes((folder / "project.json").read_bytes())
+    (tmp_path / "damaged" / "annotations.sqlite").write_bytes(b"no database")
+    assert not window.open_project(tmp_path / "damaged")
+    assert len(heard) == 1
+    assert window.session is None
     (recent,) = window.start_page.findChildren(QListWidget)
     assert recent.count() == 1, "the project that was closed for it can be opened again"
 

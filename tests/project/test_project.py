@@ -614,9 +614,14 @@ def test_a_network_share_is_said(project: Project, monkeypatch: pytest.MonkeyPat
         assert not (project.path / "annotations.sqlite-wal").exists()
 
 
+def test_the_protocol_is_told_while_another_has_the_project_open(project: Project) -> None:
+    assert Project.protocol_of(project.path) == PROTOCOL
+
+
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="not a project folder"):
-        Project.open(tmp_path)
+    for ask in (Project.open, Project.protocol_of):
+        with pytest.raises(ProjectError, match="not a project folder"):
+            ask(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(ProjectError, match="something here already"):
         Project.create(tmp_path, PROTOCOL)
