@@ -53,6 +53,8 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
             axis.setStyle(tickLength=-3, tickTextOffset=3, maxTickLevel=0, showValues=False)
         item.getAxis("left").setWidth(34)
         item.getAxis("bottom").setHeight(18)
+        # Finer, a step would have decimals and a value more digits than there is room for, and so none at all.
+        item.getViewBox().setLimits(xMin=-1, minXRange=10, minYRange=0.05)
         self._bottom = -1.0
         self._has_points = False
         self._lines: dict[str, Any] = {}

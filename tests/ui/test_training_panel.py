@@ -139,6 +139,26 @@ def test_axes_have_numbers_where_there_is_a_point(qtbot: QtBot, training: Traini
     assert shown == [False, False, True, False]
 
 
+@pytest.mark.parametrize("first", [0, 265])
+def test_steps_have_no_decimals_and_values_have_room_for_theirs(qtbot: QtBot, first: int) -> None:
+    made = CurvePlot("loss")
+    qtbot.addWidget(made)
+    made.resize(268, 70)
+    made.show()
+    made.show_curves((Curve("loss", "#a9b1ba", tuple(CurvePoint(first + i, 0.1375 - 0.0007 * i) for i in range(4))),))
+    made.grab()
+    words = {}
+    for side in ("left", "bottom"):
+        axis = made.getAxis(side)
+        spacing, places = axis.tickValues(*axis.range, axis.width() if side == "bottom" else axis.height())[0]
+        words[side] = axis.tickStrings(places, 1, spacing)
+    assert len(words["bottom"]) >= 2
+    assert all(word.lstrip("-").isdigit() for word in words["bottom"])
+    assert words["left"]
+    room = made.getAxis("left").width() - 5
+    assert all(made.fontMetrics().horizontalAdvance(word) <= room for word in words["left"])
+
+
 def test_a_low_panel_shows_the_dice_curves_alone(panel: TrainingPanel, training: TrainingView) -> None:
     loss, dice = plot(panel, "loss"), plot(panel, "Dice")
     panel.show_state(replace(training, dice=()))
