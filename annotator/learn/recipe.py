@@ -97,7 +97,8 @@ def read_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        raise BadInput(path, _complaint(error.errors()[0]), "correct the recipe or the --set") from None
+        cure = f"correct the recipe{' or the --set' if overrides else ''}"
+        raise BadInput(path, _complaint(error.errors()[0]), cure) from None
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -121,6 +121,16 @@ def test_a_long_file_name_is_cut_to_a_name(tmp_path: Path) -> None:
     assert read_recipe(file).name == ("long " * 20)[:60]
 
 
+def test_a_file_of_another_kind_is_told_of_in_words_of_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "protocol.toml"
+    path.write_text('name = "apical"\ntitle = "Apical views"\n')
+    with pytest.raises(BadInput) as told:
+        read_recipe(path)
+    assert str(told.value) == f"{path}: 'title' is no option of a recipe; correct the recipe."
+    with pytest.raises(BadInput, match="or the --set"):
+        read_recipe(path, {"teacher.weight": "1"})
+
+
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
         read_recipe(tmp_path / "none.toml")
