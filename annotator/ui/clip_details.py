@@ -114,6 +114,9 @@ class ClipDetailsPanel(QWidget):
         line = self._domains.lineEdit()
         if line is None or not (is_same_clip and line.hasFocus() and line.isModified()):
             _fill(self._domains, details.domains, details.domain)
+        if line is not None and not line.hasFocus():
+            # A long name is read from its beginning.
+            line.setCursorPosition(0)
         self._show_spacing(details)
         for widget in (self._view, self._domains, self._confirm, self._ed, self._es):
             widget.setEnabled(details.can_change)
@@ -145,6 +148,7 @@ class ClipDetailsPanel(QWidget):
         line = self._domains.lineEdit()
         if line is not None:
             line.setModified(False)
+            line.setCursorPosition(0)
         if text and text != self._domain:
             self._domain = text
             self.domain_chosen.emit(text)

@@ -87,6 +87,19 @@ def test_a_new_domain_is_typed_once(qtbot: QtBot, panel: ClipDetailsPanel, detai
     assert chosen == ["vendor-c"]
 
 
+def test_a_long_domain_is_read_from_its_beginning(panel: ClipDetailsPanel, details: ClipDetails) -> None:
+    name = "echo laboratory of the second department of internal medicine"
+    _, domain = boxes(panel)
+    line = domain.lineEdit()
+    assert isinstance(line, QLineEdit)
+    panel.show_state(replace(details, domain=name))
+    assert (line.text(), line.cursorPosition()) == (name, 0)
+    QTest.keyClicks(line, "a")
+    QTest.keyClick(line, Qt.Key.Key_End)
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert line.cursorPosition() == 0
+
+
 def test_a_doubted_spacing_asks_to_be_confirmed(
     qtbot: QtBot, panel: ClipDetailsPanel, details: ClipDetails, press: Press
 ) -> None:
