@@ -166,7 +166,7 @@ class Brush:
             viewer.scene.camera.center = (centre[0], centre[1] + shift[0], centre[2] + shift[1])
 
     def _wheel(self, _viewer: Any, event: Any) -> None:
-        """Ctrl and the wheel resize the brush, a step a notch; the wheel alone is napari's zoom."""
+        """Ctrl and the wheel resize the brush, a step a notch; the wheel alone zooms, in place of napari's own way."""
         if "Control" in event.modifiers:
             # A touchpad sends many small parts of a notch.
             self._turned += event.delta[1]
@@ -174,7 +174,10 @@ class Brush:
             if steps:
                 self._turned -= steps
                 self._listener.resize_brush(steps)
-            event.handled = True
+        else:
+            row, column = event.position[-2:]
+            self._scene.zoom(event.delta[1], at=(float(row), float(column)))
+        event.handled = True
 
 
 def steps_between(start: Point, end: Point, brush_size: float) -> tuple[Point, ...]:

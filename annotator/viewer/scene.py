@@ -20,6 +20,12 @@ from annotator.viewer.colours import label_colours, mark_colours, suggestion_col
 from annotator.viewer.state import Tool
 
 _LABEL_OPACITY = 0.5
+_NOTCH = 1.2
+"""How much larger a notch of the wheel makes the picture."""
+_LARGEST_PIXEL = 100.0
+"""Size of a frame's pixel on the canvas, beyond which nothing more is to be seen."""
+_SMALLEST_PART = 1 / 8
+"""Of the fitted picture's size; much farther out OpenGL's numbers end, and no way leads back."""
 _MARK_TOOLS = (Tool.UNSURE, Tool.IS_NOT)
 
 
@@ -104,6 +110,16 @@ class Scene:
         """Fit the picture into the canvas."""
         self.viewer.reset_view()
         self._fitted = self._camera
+
+    def zoom(self, notches: float, *, at: tuple[float, float]) -> None:
+        """Zoom in, or out where ``notches`` is negative, and keep the point ``at`` (y, x, in mm) where it is."""
+        camera = self.viewer.scene.camera
+        before, (depth, y, x) = float(camera.zoom), camera.center
+        fitted = before if self._fitted is None else self._fitted[0]
+        most = max(fitted, _LARGEST_PIXEL / float(min(self.image.scale)))
+        after = min(max(before * _NOTCH**notches, fitted * _SMALLEST_PART), most)
+        camera.center = (depth, *(p + (c - p) * before / after for p, c in zip(at, (y, x), strict=True)))
+        camera.zoom = after
 
     @property
     def is_fitted(self) -> bool:

@@ -102,11 +102,13 @@ def test_the_move_tool_paints_nothing_and_leaves_dragging_to_napari(bench: Workb
 @pytest.mark.parametrize(("up", "sign"), [(1.0, 1), (-1.0, -1)])
 def test_ctrl_and_the_wheel_resize_the_brush(bench: Workbench, up: float, sign: int) -> None:
     (callback,) = bench.scene.viewer.mouse_wheel_callbacks
-    size = bench.tool.brush_size
+    size, camera = bench.tool.brush_size, bench.scene.viewer.scene.camera
+    zoom = camera.zoom
     for modifiers in ((), ("Control",)):
-        event: Any = SimpleNamespace(modifiers=modifiers, delta=(0.0, up), handled=False)
+        event: Any = SimpleNamespace(modifiers=modifiers, delta=(0.0, up), position=(3.0, 4.0), handled=False)
         callback(bench.scene.viewer, event)
-        assert event.handled == bool(modifiers)
+        assert event.handled, "napari would zoom without end, until no way led back"
+        assert (camera.zoom - zoom) * sign > 0
         assert (bench.tool.brush_size - size) * sign == (0 if not modifiers else max(1, size // 6))
 
 

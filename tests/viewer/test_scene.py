@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from napari.components import ViewerModel
 
 from annotator.core.identity import Spacing
@@ -63,3 +64,27 @@ def test_codes_of_all_structures_and_levels_are_distinct_and_grow_more_opaque() 
         assert contours[-1] > fills[-1]
     assert fills == sorted(set(fills))
     assert contours == sorted(set(contours))
+
+
+@pytest.mark.parametrize("spacing", [None, Spacing(0.3, 0.15)])
+def test_zooming_ends_and_the_point_under_the_wheel_stays(spacing: Spacing | None) -> None:
+    scene = Scene(ViewerModel(), PROTOCOL)
+    scene.open((40, 50), 1, spacing)
+    camera, at = scene.viewer.scene.camera, (2.0, 3.0)
+    fitted = camera.zoom
+
+    def place() -> tuple[float, ...]:
+        """Where the point is on the canvas, from its centre, in pixels."""
+        return tuple(camera.zoom * (p - c) for p, c in zip(at, camera.center[1:], strict=True))
+
+    before = place()
+    seen = []
+    for notches in (1.0, 0.25, -3.0, *[5.0] * 200, *[-5.0] * 400):
+        scene.zoom(notches, at=at)
+        seen.append(camera.zoom)
+        assert place() == pytest.approx(before)
+    assert seen[0] > fitted > seen[2]
+    assert max(seen) == pytest.approx(100 / min(scene.image.scale))
+    assert seen[-1] == pytest.approx(fitted / 8)
+    scene.fit()
+    assert camera.zoom == fitted
