@@ -171,7 +171,7 @@ def test_the_keyboard_goes_back_to_the_picture_after_a_domain_and_a_clip(qtbot: 
     qtbot.keyClicks(domain, "north")
     qtbot.keyClick(domain, Qt.Key.Key_Return)
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_E)
-    assert session.project.clip("clip0").header.domain.endswith("north")
+    assert "north" in session.project.clip("clip0").header.domain
     assert session.bench.desk.structure == "la"
     clips.setFocus()
     qtbot.keyClick(clips, Qt.Key.Key_Return)
