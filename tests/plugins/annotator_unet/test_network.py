@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from annotator.testing.networks import NetworkConformance
 from annotator_unet import UNet, UNetFactory
@@ -42,7 +43,7 @@ def test_weights_do_not_depend_on_the_memory_format() -> None:
 
 def test_norms_in_float32_round_to_what_bfloat16_gives() -> None:
     network = UNet(in_channels=1, n_classes=3, width=8).eval()
-    block = network.encoder.levels[2]
+    block: nn.Sequential = network.encoder.levels[2]  # type: ignore[assignment]
     x = torch.randn(2, 16, 16, 16, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         found, plain = block(x), x
