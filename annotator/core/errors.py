@@ -78,6 +78,22 @@ class UnknownName(AnnotatorError):
         super().__init__(f"There is no {kind} called '{name}'{offer}.")
 
 
+class BrokenPlugin(AnnotatorError):
+    """A plugin that cannot be loaded, or does not keep its contract.
+
+    Parameters
+    ----------
+    plugin
+        Its name and kind, and the package that it came with where that is known.
+    what
+        What is wrong, as a clause.
+    """
+
+    def __init__(self, plugin: str, what: str) -> None:
+        self.plugin, self.what = plugin, what
+        super().__init__(f"The plugin {plugin} {what}; repair or uninstall it.")
+
+
 class TrainingFailed(AnnotatorError):
     """The learner stopped on an error; the message says why and what to do."""
 

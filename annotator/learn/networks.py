@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.blame import blame
+from annotator.core.errors import AnnotatorError, BrokenPlugin
 from annotator.core.plugin_types import DecodingNetwork, NetworkFactory, SegmentationNetwork
 from annotator.core.protocols import LabelProtocol
 from annotator.learn.recipe import Recipe
@@ -41,6 +42,8 @@ def build(factory: NetworkFactory, protocol: LabelProtocol, recipe: Recipe, *, s
     ------
     AnnotatorError
         Where the options do not fit, or the network does not take this image size.
+    BrokenPlugin
+        Where the network cannot be built, or gives something else than logits of every class at every pixel.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -48,13 +51,45 @@ def build(factory: NetworkFactory, protocol: LabelProtocol, recipe: Recipe, *, s
             network = factory.build(in_channels=1, n_classes=protocol.n_classes, options=recipe.network.options)
         except ValueError as error:
             raise AnnotatorError(str(error)) from None
+        except (AnnotatorError, MemoryError):
+            raise
+        except Exception as error:
+            raise BrokenPlugin(_plugin(factory), blame(error)) from error
+    if not isinstance(network, nn.Module):
+        raise BrokenPlugin(_plugin(factory), f"built no torch.nn.Module, but a '{type(network).__name__}'")
     stride = int(getattr(network, "stride", 1))
     if recipe.data.image_size % stride:
         raise AnnotatorError(
             f"The network '{factory.name}' needs an image size that is a multiple of {stride}, "
             f"not {recipe.data.image_size}; change data.image_size."
         )
+    _try(network, factory, (protocol.n_classes, recipe.data.image_size))
     return network
+
+
+def _try(network: nn.Module, factory: NetworkFactory, expected: tuple[int, int]) -> None:
+    """Show it one image, as in prediction, so that nothing of it changes."""
+    n_classes, side = expected
+    was_training = network.training
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            found = network.eval()(torch.zeros((1, 1, side, side)))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BrokenPlugin(_plugin(factory), blame(error)) from error
+    finally:
+        network.train(was_training)
+    if not (isinstance(found, Tensor) and found.shape == (1, n_classes, side, side)):
+        got = f"{tuple(found.shape)}" if isinstance(found, Tensor) else f"a '{type(found).__name__}'"
+        what = f"gives {got} for an image of {side} x {side} pixels and {n_classes} classes"
+        raise BrokenPlugin(_plugin(factory), f"{what}, not (1, {n_classes}, {side}, {side})")
+    if not bool(torch.isfinite(found).all()):
+        raise BrokenPlugin(_plugin(factory), "gives values that are no numbers")
+
+
+def _plugin(factory: NetworkFactory) -> str:
+    return f"'{factory.name}' (annotator.networks)"
 
 
 def look(network: nn.Module, images: Tensor, *, inside: bool = False) -> Look:

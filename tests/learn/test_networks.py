@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import pytest
 import torch
 
-from annotator.core.errors import AnnotatorError
+from annotator import registry
+from annotator.core.errors import AnnotatorError, BrokenPlugin
 from annotator.learn import ema, networks
+from annotator.learn.recipe import Recipe
 from annotator_unet import UNetFactory
 
 
@@ -89,3 +94,58 @@ def test_disturbing_keeps_the_mean_and_silences_whole_channels() -> None:
 def test_a_network_without_parts_is_one_sentence() -> None:
     with pytest.raises(AnnotatorError, match="does not declare"):
         networks.noisy_twin(torch.nn.Conv2d(1, 3, 1))
+
+
+class _Made:
+    """A factory of what a function makes."""
+
+    name = "made"
+
+    def __init__(self, make: Callable[[int], Any]) -> None:
+        self._make = make
+
+    def build(self, *, in_channels: int, n_classes: int, options: Mapping[str, Any]) -> torch.nn.Module:
+        made: torch.nn.Module = self._make(n_classes)
+        return made
+
+
+class _Sick(torch.nn.Conv2d):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images) * torch.nan
+
+
+def _plain(channels: int, n_classes: int, *, pace: int = 1) -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Conv2d(channels, n_classes, 1, stride=pace))
+
+
+def _no_network(n_classes: int) -> None:
+    raise TypeError("boom")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_no_network, "failed .TypeError: boom, in test_networks.py"),
+        (lambda _: "a network", "built no torch.nn.Module"),
+        (lambda n: _plain(1, n + 1), r"gives \(1, 7, 64, 64\)"),
+        (lambda n: _plain(1, n, pace=2), r"gives \(1, 6, 32, 32\)"),
+        (lambda n: _plain(3, n), "failed .RuntimeError"),
+        (lambda n: torch.nn.Sequential(_Sick(1, n, 1)), "gives values that are no numbers"),
+    ],
+)
+def test_a_network_that_breaks_its_contract_is_named_before_it_trains(make: Callable[[int], Any], says: str) -> None:
+    recipe = Recipe.model_validate({"data": {"image_size": 64}})
+    with pytest.raises(BrokenPlugin, match=f"'made' .annotator.networks. {says}"):
+        networks.build(_Made(make), registry.protocol("apical"), recipe, seed=0)
+
+
+def test_trying_a_network_changes_nothing_of_it() -> None:
+    """Not its running averages, not whether it trains, not the numbers that come after."""
+    made = torch.nn.Sequential(torch.nn.Conv2d(1, 6, 1), torch.nn.BatchNorm2d(6), torch.nn.Dropout())
+    before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    drawn = torch.random.get_rng_state()
+    recipe = Recipe.model_validate({"data": {"image_size": 64}})
+    built = networks.build(_Made(lambda _: made), registry.protocol("apical"), recipe, seed=0)
+    assert built.training
+    assert torch.equal(torch.random.get_rng_state(), drawn)
+    assert all(torch.equal(before[name], tensor) for name, tensor in built.state_dict().items())
