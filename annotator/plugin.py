@@ -3,7 +3,8 @@
 A plugin registers objects under the entry-point groups ``annotator.readers``, ``annotator.writers``,
 ``annotator.protocols``, ``annotator.networks``, ``annotator.simulators`` and ``annotator.measurements``.
 Readers, writers, networks, simulators and measurements are zero-argument callables (usually the class)
-that return the object; a protocol's entry point is a module or package whose folder holds ``*.toml``.
+that return the object, and the entry point's name is the object's ``name``, which no other plugin has; a protocol's
+entry point is a module or package whose folder holds ``*.toml``.
 """
 
 from annotator.core.allowed import allowed_bitmap

@@ -162,9 +162,13 @@ class MainWindow(QMainWindow):
 
     def _new_project(self, paths: tuple[Path, ...] = ()) -> None:
         """Ask for a new project and what to import into it, with files that are already known."""
-        protocols = tuple(
-            Choice(p.name, p.title, ", ".join(s.name for s in p.structures)) for p in registry.protocols().values()
-        )
+        try:
+            protocols = tuple(
+                Choice(p.name, p.title, ", ".join(s.name for s in p.structures)) for p in registry.protocols().values()
+            )
+        except AnnotatorError as error:
+            self.complain(str(error))
+            return
         asked = NewProjectDialog.ask(protocols, folder=Path.home(), parent=self)
         if asked is None:
             return

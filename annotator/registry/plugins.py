@@ -2,35 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Final
 
-from annotator.core.errors import UnknownName
+from annotator.core.blame import blame
+from annotator.core.errors import BrokenPlugin, UnknownName
 from annotator.core.plugin_types import Measurement, NetworkFactory, Reader, Simulator, Writer
+from annotator.registry.guards import GuardedReader, GuardedSimulator
+
+if TYPE_CHECKING:
+    import torch
+
+_KINDS: Final[Mapping[str, type]] = {
+    "readers": Reader,
+    "writers": Writer,
+    "networks": NetworkFactory,
+    "simulators": Simulator,
+    "measurements": Measurement,
+}
 
 
 @cache
-def _all(group: str) -> dict[str, Any]:
-    """Entry-point name to the object that its callable returns."""
-    return {point.name: point.load()() for point in entry_points(group=f"annotator.{group}")}
+def _points(group: str) -> dict[str, tuple[EntryPoint, ...]]:
+    """Entry points by name; several of one name where packages contend for it."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=f"annotator.{group}"):
+        found[point.name] = (*found.get(point.name, ()), point)
+    return found
+
+
+def described(group: str, *points: EntryPoint) -> str:
+    """``"'bad' (annotator.readers) of bad-tools"``, for the first of some entry points of one name."""
+    packages = " and of ".join(sorted(point.dist.name for point in points if point.dist is not None))
+    return f"'{points[0].name}' (annotator.{group}){packages and ' of '}{packages}"
+
+
+@cache
+def _plugin(group: str, name: str) -> Any:
+    """The object that an entry point's callable returns.
+
+    Raises
+    ------
+    BrokenPlugin
+        Where it cannot be loaded, is not what its group holds, or shares its name with another.
+    """
+    points = _points(group)[name]
+    plugin = described(group, *points)
+    if len(points) > 1:
+        raise BrokenPlugin(plugin, "is there more than once, and which one is meant cannot be told")
+    try:
+        made: Any = points[0].load()()
+    except Exception as error:
+        raise BrokenPlugin(plugin, blame(error)) from error
+    kind = _KINDS[group]
+    if not isinstance(made, kind):
+        raise BrokenPlugin(plugin, f"is no {kind.__name__}, but of the type '{type(made).__name__}'")
+    if (called := getattr(made, "name", None)) != name:
+        # Weights and exports are found again by the name that the object says.
+        raise BrokenPlugin(plugin, f"calls itself '{called}'")
+    return made
 
 
 def _one(group: str, kind: str, name: str) -> Any:
-    found = _all(group)
-    if name not in found:
-        raise UnknownName(kind, name, sorted(found))
-    return found[name]
+    known = _points(group)
+    if name not in known:
+        raise UnknownName(kind, name, sorted(known))
+    return _plugin(group, name)
 
 
 def readers() -> dict[str, Reader]:
-    """All readers by name."""
-    return _all("readers")
+    """All readers by name, held to their contract: what else they raise is told as BadInput.
+
+    Raises
+    ------
+    BrokenPlugin
+        Where one cannot be used: another might take its files for something that they are not.
+    """
+    return {
+        name: GuardedReader(_plugin("readers", name), described("readers", *points))
+        for name, points in _points("readers").items()
+    }
 
 
 def writers() -> dict[str, Writer]:
-    """All writers by name."""
-    return _all("writers")
+    """All writers by name that can be used."""
+    found: dict[str, Writer] = {}
+    for name in _points("writers"):
+        try:
+            found[name] = _plugin("writers", name)
+        except BrokenPlugin:
+            continue
+    return found
 
 
 def writer(name: str) -> Writer:
@@ -40,14 +105,33 @@ def writer(name: str) -> Writer:
     ------
     UnknownName
         Where no installed plugin writes it.
+    BrokenPlugin
+        Where that plugin cannot be used.
     """
     found: Writer = _one("writers", "export format", name)
     return found
 
 
+@dataclass(slots=True)
+class _Unusable:
+    """In place of a network that cannot be used: who needs it is told why, and nobody else is."""
+
+    name: str
+    error: BrokenPlugin
+
+    def build(self, *, in_channels: int, n_classes: int, options: Mapping[str, Any]) -> torch.nn.Module:
+        raise self.error
+
+
 def networks() -> dict[str, NetworkFactory]:
-    """All network factories by name."""
-    return _all("networks")
+    """All network factories by name; one that cannot be used says so where it is built."""
+    found: dict[str, NetworkFactory] = {}
+    for name in _points("networks"):
+        try:
+            found[name] = _plugin("networks", name)
+        except BrokenPlugin as error:
+            found[name] = _Unusable(name, error)
+    return found
 
 
 def network(name: str) -> NetworkFactory:
@@ -57,23 +141,33 @@ def network(name: str) -> NetworkFactory:
     ------
     UnknownName
         Where no installed plugin has it.
+    BrokenPlugin
+        Where that plugin cannot be used.
     """
     found: NetworkFactory = _one("networks", "network", name)
     return found
 
 
 def simulator(name: str) -> Simulator:
-    """The simulator of a name.
+    """The simulator of a name, held to its contract.
 
     Raises
     ------
     UnknownName
         Where no installed plugin has it.
+    BrokenPlugin
+        Where that plugin cannot be used.
     """
     found: Simulator = _one("simulators", "simulator", name)
-    return found
+    return GuardedSimulator(found, described("simulators", *_points("simulators")[name]))
 
 
 def measurements() -> dict[str, Measurement]:
-    """All measurements by name."""
-    return _all("measurements")
+    """All measurements by name.
+
+    Raises
+    ------
+    BrokenPlugin
+        Where one cannot be used.
+    """
+    return {name: _plugin("measurements", name) for name in _points("measurements")}

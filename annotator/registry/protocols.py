@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from annotator.core.errors import BadInput, UnknownName
+from annotator.core.blame import blame
+from annotator.core.errors import AnnotatorError, BadInput, BrokenPlugin, UnknownName
 from annotator.core.protocols import DerivedStructure, LabelProtocol, Structure
+from annotator.registry.plugins import described
 
 
 class _StructureText(BaseModel):
@@ -85,15 +87,32 @@ def read_protocol(path: Path) -> LabelProtocol:
 
 @cache
 def protocols() -> dict[str, LabelProtocol]:
-    """All protocols of all installed plugins, by name."""
+    """All protocols of all installed plugins, by name.
+
+    Raises
+    ------
+    BrokenPlugin
+        Where a plugin's protocols cannot be read, or two plugins have one of the same name.
+    """
     found: dict[str, LabelProtocol] = {}
+    origin: dict[str, EntryPoint] = {}
     for point in entry_points(group="annotator.protocols"):
-        folder = files(point.value)
-        for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-            if entry.name.endswith(".toml"):
-                read = parse_protocol(entry.read_text(encoding="utf-8"), entry.name)
-                found[read.name] = read
+        for read in _protocols_of(point):
+            if read.name in found:
+                other = described("protocols", origin[read.name])
+                raise BrokenPlugin(described("protocols", point), f"has a protocol '{read.name}', as {other} has")
+            found[read.name], origin[read.name] = read, point
     return found
+
+
+def _protocols_of(point: EntryPoint) -> list[LabelProtocol]:
+    try:
+        entries = sorted(files(point.value).iterdir(), key=lambda item: item.name)
+        return [parse_protocol(e.read_text(encoding="utf-8"), e.name) for e in entries if e.name.endswith(".toml")]
+    except AnnotatorError as error:
+        raise BrokenPlugin(described("protocols", point), f"has a protocol that cannot be used ({error})") from None
+    except Exception as error:
+        raise BrokenPlugin(described("protocols", point), blame(error)) from error
 
 
 def protocol(name: str) -> LabelProtocol:
@@ -103,6 +122,8 @@ def protocol(name: str) -> LabelProtocol:
     ------
     UnknownName
         Where no installed plugin has it.
+    BrokenPlugin
+        Where a plugin's protocols cannot be used.
     """
     found = protocols()
     if name not in found:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from annotator.core.errors import AnnotatorError, BadInput, Cancelled
+from annotator.core.errors import AnnotatorError, BadInput, BrokenPlugin, Cancelled
 from annotator.core.identity import ClipHeader
 from annotator.core.plugin_types import ExportContext, LabelledClip, WriteReport
 from annotator.export import RELEASED_FIELDS, export_masks
@@ -185,3 +185,26 @@ def test_only_listed_fields_leave(tmp_path: Path) -> None:
     export_masks(writer, clips("a"), CONTEXT, tmp_path)
     assert writer.seen[0].clip == sample_clip("a")
     assert set(RELEASED_FIELDS) <= {f.name for f in fields(ClipHeader)}
+
+
+class _Broken(TextWriter):
+    def __init__(self, fault: str) -> None:
+        super().__init__()
+        self.fault = fault
+
+    def write(self, clips: Iterable[LabelledClip], context: ExportContext, out: Path) -> WriteReport:
+        report = super().write(clips, context, out)
+        match self.fault:
+            case "raises":
+                raise KeyError("boom")
+            case "lies":
+                return WriteReport((out / "never written.txt",))
+            case _:
+                return report.files  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("fault", ["raises", "lies", "returns something else"])
+def test_a_writer_that_breaks_its_contract_is_named_and_writes_nothing(tmp_path: Path, fault: str) -> None:
+    with pytest.raises(BrokenPlugin, match=r"'text' \(annotator.writers\)"):
+        export_masks(_Broken(fault), clips("a"), CONTEXT, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
