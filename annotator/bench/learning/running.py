@@ -6,12 +6,14 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from annotator.bench.learning.cases import Case, read_cases
 from annotator.bench.learning.cell import run_cell
 from annotator.bench.learning.design import Cell, Design
 from annotator.core.disk_errors import write_failure
-from annotator.core.errors import BadInput
+from annotator.core.errors import BadInput, TrainingFailed
 from annotator.core.identity import Split
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
@@ -145,13 +147,20 @@ def _run(cells: Sequence[Cell], data: Data, folder: Path, *, machine: Machine, p
     # A fresh interpreter for each process: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     progress.update(0, len(cells), "Training the first cells")
-    with ProcessPoolExecutor(machine.jobs, context, initializer=_start, initargs=(data, machine.threads)) as pool:
+    stop, ours = context.Pipe(duplex=False)
+    start = (data, machine.threads, stop)
+    with ProcessPoolExecutor(machine.jobs, context, initializer=_start, initargs=start) as pool:
         running: dict[Future[dict[str, Any]], Cell] = {pool.submit(_work, cell): cell for cell in cells}
         try:
             for done, future in enumerate(as_completed(running), 1):
                 _write(_file(folder, running[future]), {**_described(running[future]), **future.result()})
                 progress.update(done, len(cells), f"Trained {running[future].slug}")
+        except BrokenProcessPool:
+            what = "A training was ended from outside, as where memory runs out"
+            raise TrainingFailed(f"{what}; try again with fewer --jobs: what is finished is kept.") from None
         except BaseException:
+            # A pool waits for what runs, which may be minutes of a training that nobody wants any more.
+            ours.close()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -177,12 +186,14 @@ def _write(path: Path, result: Mapping[str, Any]) -> None:
 _data: Data | None = None
 
 
-def _start(data: Data, threads: int) -> None:
+def _start(data: Data, threads: int, stop: Connection) -> None:
     """What each process is told once."""
     global _data  # noqa: PLW0603 - a worker process has no other place that its calls share
     import torch  # noqa: PLC0415
 
-    end_with_parent()
+    # Ctrl-C reaches every process of a terminal; here it would end one cell, and the next would begin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(stop)
     torch.set_num_threads(threads)
     _data = data
 
@@ -194,15 +205,22 @@ def _cases() -> tuple[Case, ...]:
     return read_cases(_data.manifest, _data.protocol, _data.values)
 
 
-def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, however that ended; its cell could go nowhere."""
+def end_with_parent(stop: Connection | None = None) -> None:
+    """End this process as soon as the one that started it is gone, however that ended; its cell could go nowhere.
+
+    Parameters
+    ----------
+    stop
+        A pipe from there; this process ends where its other end is closed, too.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+        watched = [parent.sentinel, *([] if stop is None else [stop])]
+        threading.Thread(target=_end_after, args=(watched,), daemon=True).start()
 
 
-def _end_after(parent: BaseProcess) -> None:
-    parent.join()
+def _end_after(watched: Sequence[Connection | int]) -> None:
+    wait(watched)
     os._exit(1)
 
 

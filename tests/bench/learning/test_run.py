@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +69,43 @@ def test_a_run_that_was_cut_off_goes_on(manifest: Path, tmp_path: Path, monkeypa
     # Everything is there now: no process is started any more.
     monkeypatch.setattr(running, "ProcessPoolExecutor", None)
     assert learning.run(design(), data, out, machine=machine, progress=Silent()) == found
+
+
+@contextmanager
+def long_training(manifest: Path, out: Path) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
+    """The command in the middle of a training of ten minutes, and the process that trains."""
+    words = ["bench", "learning", "--manifest", manifest, "--protocol", "two-structures", "--out", out]
+    words += ["--recipe", TINY, "--labels", "6", "--minutes", "10"]
+    command = [sys.executable, "-m", "annotator", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as ran:
+        try:
+            workers: list[psutil.Process] = []
+            while not workers or workers[0].cpu_times().user < 8:  # modules take some three of them
+                assert ran.poll() is None
+                time.sleep(0.2)
+                spawned = psutil.Process(ran.pid).children()
+                workers = [child for child in spawned if "--multiprocessing-fork" in child.cmdline()]
+            yield ran, workers[0]
+        finally:
+            ran.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there ctrl-C goes to a console and not to a process")
+def test_ctrl_c_does_not_wait_for_the_training_that_runs(manifest: Path, tmp_path: Path) -> None:
+    with long_training(manifest, tmp_path / "out") as (ran, worker):
+        os.killpg(ran.pid, signal.SIGINT)  # as a terminal does: to the workers too
+        _, said = ran.communicate(timeout=60)
+        assert ran.returncode == 130
+        assert said.startswith("Stopped;")
+        worker.wait(timeout=20)
+
+
+def test_a_training_that_the_system_ends_is_one_sentence(manifest: Path, tmp_path: Path) -> None:
+    with long_training(manifest, tmp_path / "out") as (ran, worker):
+        worker.kill()
+        _, said = ran.communicate(timeout=60)
+        assert ran.returncode == 1
+        assert said.startswith("error: A training was ended from outside, as where memory runs out;")
 
 
 def test_what_a_cell_rests_on_tells_it_from_others(
