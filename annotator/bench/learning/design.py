@@ -68,6 +68,9 @@ class Spending:
             raise BadInput("the budget", "a training takes some time or steps", "give a number above 0")
         if not all(math.isfinite(at) and at >= 0 for at in self.at):
             raise BadInput("--at", "a curve is measured at seconds or steps from the start", "give numbers from 0 on")
+        if any(at > self.end for at in self.at):
+            what = f"{max(self.at):g} lies behind the end of a training, which is {self.end:g}"
+            raise BadInput("--at", what, "give numbers up to there")
 
     @property
     def end(self) -> float:
@@ -105,7 +108,7 @@ class Design:
     Raises
     ------
     BadInput
-        Where two rows that differ would have one line in the tables.
+        Where two rows that differ would have one line in the tables, or a shift would change no picture.
     """
 
     rows: tuple[Row, ...]
@@ -123,6 +126,9 @@ class Design:
             raise BadInput(
                 "--recipe", "two different rows have the same name", "give each its own, as in 'name: recipe'"
             )
+        if any(self.shifts) and len(self.pattern) < 2:
+            what = "it changes all simulated domains but the first, and there is no second one"
+            raise BadInput("--shift", what, "name two domains, as in --pattern 'a=*;b=*'")
 
     def cells(self) -> Iterator[Cell]:
         """Seeds outermost, so that a run that is cut off has whole comparisons of fewer seeds."""
@@ -190,6 +196,8 @@ def parse_pattern(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         if not equals or not structures:
             raise BadInput(text, "a pattern is 'domain=structure,structure;domain=*'", "correct it")
         found.append((domain.strip(), tuple(s.strip() for s in structures.split(","))))
+    if len(dict(found)) < len(found):
+        raise BadInput(text, "a domain comes twice", "name it once, with all of its structures")
     return tuple(found)
 
 
@@ -207,6 +215,12 @@ def deal(cases: Sequence[Case], cell: Cell) -> Dealt:
 
     Where the pattern names domains that the manifest lacks, patients of the pool are dealt to them in turn, and every
     test frame is shown as each of them; all but the first domain have the cell's shift of appearance.
+
+    Raises
+    ------
+    BadInput
+        Where the pattern names some domains of the manifest and one that it lacks, or the manifest has the domains that
+        a shift would change.
     """
     rng = np.random.default_rng(cell.seed)
     pool = [c for c in cases if c.split is Split.TRAIN]
@@ -214,7 +228,10 @@ def deal(cases: Sequence[Case], cell: Cell) -> Dealt:
     patients = sorted({c.patient for c in pool})
     order = [patients[i] for i in rng.permutation(len(patients))]
     domains = [name for name, _ in cell.pattern]
-    if domains and not {c.header.domain for c in pool} & set(domains):
+    known = {c.header.domain for c in pool}
+    if known & set(domains):
+        _refuse_simulated(cell, known)
+    elif domains:
         place = {patient: i % len(domains) for i, patient in enumerate(order)}
         pool = [c.of(domains[place[c.patient]], cell.shift if place[c.patient] else 0) for c in pool]
         test = [c.of(name, cell.shift if i else 0) for i, name in enumerate(domains) for c in test]
@@ -224,6 +241,17 @@ def deal(cases: Sequence[Case], cell: Cell) -> Dealt:
     budget = math.inf if cell.labels == EVERY_LABEL else cell.labels
     given = _spread(offers, budget) if cell.layout == "spread" else _whole(offers, budget)
     return Dealt(tuple(pool), given, tuple(test))
+
+
+def _refuse_simulated(cell: Cell, known: set[str]) -> None:
+    """Refuse what would be passed over where the domains are the manifest's own."""
+    lacking = [name for name, _ in cell.pattern if name not in known]
+    if lacking:
+        what = f"no training frame has the domain '{lacking[0]}', but {', '.join(sorted(known))}"
+        raise BadInput("--pattern", what, "name domains of the manifest, or none of them")
+    if cell.shift:
+        what = "the pattern names domains of the manifest, which look as they do"
+        raise BadInput("--shift", what, "leave it out, or name domains that the manifest lacks")
 
 
 def _in_order(pool: Sequence[Case], order: Sequence[str], *, by_patient: bool, rng: np.random.Generator) -> list[Case]:

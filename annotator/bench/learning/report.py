@@ -18,6 +18,7 @@ Result = Mapping[str, Any]
 def summary(results: Sequence[Result]) -> list[dict[str, Any]]:
     """One entry for every row, budget, layout and shift, over its seeds.
 
+    ``labels`` is the budget, and ``labels_given`` what there was of it.
     Each figure is ``{"mean":, "sd":, "n":}``; the standard deviation is over seeds (``None`` for one seed).
     """
     found = []
@@ -29,6 +30,7 @@ def summary(results: Sequence[Result]) -> list[dict[str, Any]]:
         entry = {
             "row": row,
             "labels": "all" if budget == EVERY_LABEL else budget,
+            "labels_given": _figure([cell["labels"] for cell in cells]),
             "layout": layout,
             "shift": RUNGS[shift],
             "seeds": [cell["cell"]["seed"] for cell in cells],
@@ -115,7 +117,7 @@ def _overall(entries: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
             "mean Dice": f"**{_text(e['mean_dice'])}**",
             "best step by validation": _text(e["mean_dice_of_best_step"]),
             "HD95 mm": _text(_over(e["hd95_mm"]), ".1f"),
-            "HD95 missing": _text(_over(e["hd95_missing"], np.sum), ".0f"),
+            "HD95 missing": _text(_over(e["hd95_missing"], np.sum), ".3g"),
             "ECE": _text(_over(e["ece"])),
             "steps": _text(e["steps"], ".0f"),
             "ms a step": _text(e["step_ms"], ".0f"),
@@ -135,7 +137,9 @@ def _curves(entries: Sequence[Mapping[str, Any]], unit: str) -> Iterator[dict[st
 
 
 def _condition(entry: Mapping[str, Any]) -> dict[str, str]:
-    said = {"recipe": entry["row"], "labels": f"{entry['labels']} ({entry['layout']})"}
+    given = entry["labels_given"]["mean"]
+    few = "" if given == entry["labels"] else f"; {given:g} given"
+    said = {"recipe": entry["row"], "labels": f"{entry['labels']} ({entry['layout']}{few})"}
     return said if entry["shift"] == RUNGS[0] else {**said, "shift": entry["shift"]}
 
 

@@ -17,6 +17,7 @@ from annotator.bench.learning.cases import RUNGS, Case, read_cases, shifted
 from annotator.bench.learning.design import (
     EVERY_LABEL,
     Cell,
+    Design,
     Layout,
     Row,
     Spending,
@@ -159,3 +160,34 @@ def test_a_training_takes_something(words: dict[str, Any]) -> None:
 def test_a_curve_is_measured_after_the_start(at: float) -> None:
     with pytest.raises(BadInput, match=r"--at: .* from 0 on"):
         Spending(steps=2, at=(1, at))
+
+
+def test_a_curve_is_not_measured_after_the_end() -> None:
+    """Such a mark fell out without a word."""
+    with pytest.raises(BadInput, match="--at: 9 lies behind the end of a training, which is 2"):
+        Spending(steps=2, at=(1, 9))
+
+
+@pytest.mark.parametrize("pattern", ["", "a=*"])
+def test_a_shift_that_would_change_no_picture_is_refused(pattern: str) -> None:
+    """The table said 'strong' of figures that were those of 'none'."""
+    with pytest.raises(BadInput, match=r"--shift: .* name two domains"):
+        Design((Row("r", "default"),), (12,), (0,), Spending(steps=1), shifts=(0, 3), pattern=parse_pattern(pattern))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shift", "says"),
+    [
+        ("camus=lv;their=myo", 0, "no training frame has the domain 'their', but camus"),
+        ("camus=lv", 3, "look as they do"),
+    ],
+)
+def test_domains_of_the_manifest_are_neither_mistyped_nor_shifted(pattern: str, shift: int, says: str) -> None:
+    """A domain that was mistyped left all of the other's labels given."""
+    with pytest.raises(BadInput, match=says):
+        deal(CASES, cell(12, pattern=pattern, shift=shift))
+
+
+def test_a_domain_comes_once_in_a_pattern() -> None:
+    with pytest.raises(BadInput, match="twice"):
+        parse_pattern("a=lv;a=myo")

@@ -74,7 +74,7 @@ def test_a_run_that_was_cut_off_goes_on(manifest: Path, tmp_path: Path, monkeypa
 @contextmanager
 def long_training(manifest: Path, out: Path) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
     """The command in the middle of a training of ten minutes, and the process that trains."""
-    words = ["bench", "learning", "--manifest", manifest, "--protocol", "two-structures", "--out", out]
+    words = ["bench", "learning", "--manifest", str(manifest), "--protocol", "two-structures", "--out", str(out)]
     words += ["--recipe", TINY, "--labels", "6", "--minutes", "10"]
     command = [sys.executable, "-m", "annotator", *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as ran:
@@ -196,6 +196,7 @@ def cell(seed: int, dice: float) -> dict[str, object]:
     return {
         "row": "r",
         "budget": -1,
+        "labels": 60,
         "cell": facts,
         "scores": {**scores, "by_domain": {}},
         "best_step": {"dice": {"a": dice - 0.1, "b": None}},
@@ -215,6 +216,22 @@ def test_tables_state_mean_and_spread_over_seeds() -> None:
     text = report.markdown([entry], unit="s")
     assert "**0.600 ± 0.141**" in text
     assert text.splitlines()[2].count("|") == text.splitlines()[0].count("|")
+
+
+@pytest.mark.parametrize(
+    ("budget", "column"), [(60, "60 (spread)"), (300, "300 (spread; 60 given)"), (-1, "all (spread; 60 given)")]
+)
+def test_a_budget_that_was_not_there_is_told_from_what_was_given(budget: int, column: str) -> None:
+    (entry,) = report.summary([{**cell(0, 0.5), "budget": budget}])
+    assert entry["labels_given"]["mean"] == 60
+    assert f"| {column} |" in report.markdown([entry], unit="s")
+
+
+def test_a_frame_that_a_distance_leaves_out_in_one_seed_does_not_round_away() -> None:
+    whole, none = cell(0, 0.5), cell(1, 0.5)
+    none["scores"] = {**none["scores"], "hd95_missing": {"a": 0}}  # type: ignore[dict-item]
+    (entry,) = report.summary([whole, none])
+    assert "| 0.5 |" in report.markdown([entry], unit="s")
 
 
 def test_what_one_seed_could_not_measure_stays_in_the_table() -> None:
