@@ -15,6 +15,7 @@ from annotator.engine.jobs.staging import ASIDE
 
 _CONFIDENCE: Final = re.compile(r"[01]\.\d{4}|nan")
 _SIMULATED: Final = re.compile(r"simulated \d+")
+_SIMULATED_FILE: Final = re.compile(r"(images|labels)/[^/\\]+\.tif")
 _LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _REMEDY: Final = "choose an empty folder"
 
@@ -45,8 +46,8 @@ def earlier_predictions(out: Path, table: str, structures: Sequence[str]) -> set
     return listed
 
 
-def refuse_unsimulated(out: Path, manifest: str, columns: Sequence[str]) -> None:
-    """Refuse a folder that holds anything but an earlier simulation.
+def earlier_simulation(out: Path, manifest: str, columns: Sequence[str]) -> set[str]:
+    """Files that an earlier simulation left in a folder beside its manifest, which holds nothing else.
 
     Parameters
     ----------
@@ -63,14 +64,16 @@ def refuse_unsimulated(out: Path, manifest: str, columns: Sequence[str]) -> None
         Where the folder has something in it, and no manifest of simulated patients alone.
     """
     if not out.is_dir():
-        return
+        return set()
     held = sorted(p.name for p in out.iterdir() if p.name not in _LITTER and not p.name.startswith(ASIDE))
     if not held:
-        return
+        return set()
     header, *rows = _rows(out / manifest) or [[]]
-    patients = [dict(zip(header, row, strict=False)).get("patient", "") for row in rows]
-    if header != list(columns) or not patients or not all(map(_SIMULATED.fullmatch, patients)):
+    said = [dict(zip(header, row, strict=False)) for row in rows]
+    if header != list(columns) or not said or not all(_SIMULATED.fullmatch(row.get("patient", "")) for row in said):
         raise BadInput(out, f"it holds files that no simulation wrote, such as {held[0]}", _REMEDY)
+    named = {row.get(column, "") for row in said for column in ("image", "labels")}
+    return {name for name in named if _SIMULATED_FILE.fullmatch(name)}
 
 
 def _rows(table: Path) -> list[list[str]]:

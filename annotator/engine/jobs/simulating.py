@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from annotator import registry
 from annotator.core.errors import UnknownName
 from annotator.core.indexed import to_indexed
+from annotator.core.names import free_name
 from annotator.core.plugin_types import Recording, Simulator
 from annotator.core.protocols import LabelProtocol
-from annotator.engine.jobs.earlier import refuse_unsimulated
+from annotator.engine.jobs.earlier import earlier_simulation
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import staged
 
@@ -44,7 +45,7 @@ def simulate_clips(
     n_frames: int,
     progress: Progress,
 ) -> SimulationReport:
-    """Simulate patients, spread over the domains in turn.
+    """Simulate patients, spread over the domains in turn, in place of what an earlier simulation left in the folder.
 
     Raises
     ------
@@ -55,12 +56,13 @@ def simulate_clips(
     AnnotatorError
         Where the folder cannot be written; it ends as it was.
     """
-    refuse_unsimulated(out, MANIFEST, COLUMNS)
+    earlier = earlier_simulation(out, MANIFEST, COLUMNS)
     for domain in domains:
         if domain not in simulator.domains:
             raise UnknownName("simulated domain", domain, simulator.domains)
     protocol = registry.protocol(simulator.protocol)
     rows: list[dict[str, str]] = []
+    taken: set[str] = set()
     with staged(out, last=MANIFEST) as aside:
         (aside / "images").mkdir()
         (aside / "labels").mkdir()
@@ -68,25 +70,28 @@ def simulate_clips(
             progress.update(patient, patients, f"Simulating patient {patient + 1}")
             domain = domains[patient % len(domains)]
             recording = simulator.simulate(patient=patient, domain=domain, seed=seed, n_frames=n_frames)
-            rows.append(_write_clip(recording, protocol, aside, patient))
+            name = free_name(recording.header.stem, taken)
+            rows.append(_write_clip(recording, protocol, aside, (name, patient)))
         _write_manifest(rows, aside / MANIFEST)
+    for file in earlier.difference(row[column] for row in rows for column in ("image", "labels")):
+        (out / file).unlink(missing_ok=True)
     return SimulationReport(out / MANIFEST, len(rows), protocol.default_values())
 
 
-def _write_clip(recording: Recording, protocol: LabelProtocol, out: Path, patient: int) -> dict[str, str]:
-    header = recording.header
+def _write_clip(recording: Recording, protocol: LabelProtocol, out: Path, who: tuple[str, int]) -> dict[str, str]:
+    header, (name, patient) = recording.header, who
     values = protocol.default_values()
     masks = np.stack([to_indexed(recording.labels[i], protocol, values) for i in range(header.n_frames)])
-    _write_tiff(np.stack(list(recording.frames)), out / "images" / f"{header.stem}.tif")
-    _write_tiff(masks, out / "labels" / f"{header.stem}.tif")
+    _write_tiff(np.stack(list(recording.frames)), out / "images" / f"{name}.tif")
+    _write_tiff(masks, out / "labels" / f"{name}.tif")
     return {
-        "image": f"images/{header.stem}.tif",
+        "image": f"images/{name}.tif",
         "patient": f"simulated {patient}",
         "view": header.view or "",
         "domain": header.domain,
         "spacing_y_mm": f"{header.spacing.y:.6f}" if header.spacing else "",
         "spacing_x_mm": f"{header.spacing.x:.6f}" if header.spacing else "",
-        "labels": f"labels/{header.stem}.tif",
+        "labels": f"labels/{name}.tif",
         "known": "*",
     }
 

@@ -19,7 +19,7 @@ ASIDE: Final = ".writing-"
 
 @contextmanager
 def staged(out: Path, *, last: str) -> Iterator[Path]:
-    """An empty folder inside ``out``; what is in it at the end is moved to ``out``.
+    """An empty folder inside ``out``; what is in it at the end is moved to ``out``, and what a kill left there goes.
 
     Parameters
     ----------
@@ -42,6 +42,8 @@ def staged(out: Path, *, last: str) -> Iterator[Path]:
     aside: Path | None = None
     try:
         out.mkdir(parents=True, exist_ok=True)
+        for left in out.glob(f"{ASIDE}*"):
+            shutil.rmtree(left, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=out))
         yield aside
         for file in sorted((p for p in aside.rglob("*") if p.is_file()), key=lambda p: (p.name == last, p)):

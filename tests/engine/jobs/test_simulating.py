@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import tifffile
 
 from annotator import registry
 from annotator.core.errors import BadInput, Cancelled, UnknownName
+from annotator.core.plugin_types import Recording
 from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.simulating import COLUMNS, simulate_clips
 
@@ -67,3 +69,37 @@ def test_simulating_again_replaces_the_former_clips(tmp_path: Path) -> None:
     assert simulate(tmp_path, patients=1, seed=2) == 1
     with (tmp_path / "manifest.csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 1
+    # A folder of images is imported or predicted as a whole: nobody of another simulation may be among them.
+    assert len(list(tmp_path.glob("images/*"))) == len(list(tmp_path.glob("labels/*"))) == 1
+
+
+def test_only_files_of_a_simulation_go(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    simulate(out, patients=2, seed=1)
+    for file in (out / "images" / "mine.txt", tmp_path / "far.tif"):
+        file.write_text("mine")
+    with (out / "manifest.csv").open("a") as manifest:
+        manifest.write("images/../../far.tif,simulated 7,,,,,labels/../../far.tif,*\n")
+    simulate(out, patients=1, seed=1)
+    assert (out / "images" / "mine.txt").exists()
+    assert (tmp_path / "far.tif").exists()
+
+
+def test_clips_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
+    """A simulator's clips need not differ in their names."""
+
+    class Namesakes:
+        name, protocol = "namesakes", "apical"
+        domains: tuple[str, ...] = ("varied",)
+
+        def simulate(self, *, patient: int, domain: str, seed: int, n_frames: int) -> Recording:
+            made = registry.simulator("echo").simulate(patient=patient, domain=domain, seed=seed, n_frames=n_frames)
+            return replace(made, header=replace(made.header, stem="clip"))
+
+    words = {"patients": 2, "seed": 1, "n_frames": 2}
+    report = simulate_clips(Namesakes(), tmp_path, domains=("varied",), progress=Silent(), **words)
+    with report.manifest.open(encoding="utf-8") as file:
+        images = [row["image"] for row in csv.DictReader(file)]
+    assert images == ["images/clip.tif", "images/clip~2.tif"]
+    one, two = (tifffile.imread(tmp_path / image) for image in images)
+    assert not np.array_equal(one, two)

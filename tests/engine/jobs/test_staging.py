@@ -49,6 +49,15 @@ def test_what_was_there_stays(tmp_path: Path) -> None:
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"mine.txt": "mine", "list.csv": "old"}
 
 
+def test_what_a_kill_left_half_written_goes(tmp_path: Path) -> None:
+    left = tmp_path / ".writing-0a1b2c3d"
+    left.mkdir()
+    (left / "large.tif").write_text("x")
+    with staged(tmp_path, last="list.csv") as aside:
+        (aside / "list.csv").write_text("one")
+    assert [p.name for p in tmp_path.iterdir()] == ["list.csv"]
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(BadInput, match="not a folder"), staged(tmp_path / "out", last="x"):
