@@ -111,7 +111,7 @@ def pretrain(
     BadInput
         Where ``out`` has another suffix, lies in a project or is a folder, another text stands at the card's place, no
         scanner is left to train on, or the weights to go on from were not made here, so that the card could not say
-        what they have seen.
+        what they have seen, or learnt from the scanner that is held out.
     AnnotatorError
         Where the weights to go on from do not fit, or those made cannot be written or exceed what ships.
     """
@@ -123,7 +123,7 @@ def pretrain(
     from annotator.learn.familiarity import FACT  # noqa: PLC0415 - torch is imported late
 
     ward, trainer = _made(options)
-    earlier = [] if options.begin is None else _begun(trainer, options.begin)
+    earlier = [] if options.begin is None else _begun(trainer, options.begin, held_out=ward.held_out)
     _train(trainer, ward, options, steps, progress)
     dice = dict(trainer.validate().dice)
     facts = {
@@ -153,7 +153,7 @@ def _refuse_taken(out: Path, card: Path) -> None:
         raise BadInput(card, what, "rename it, or give the weights another name")
 
 
-def _begun(trainer: Trainer, begin: Path) -> list[dict[str, Any]]:
+def _begun(trainer: Trainer, begin: Path, *, held_out: str) -> list[dict[str, Any]]:
     """Begin at the weights to go on from; what they have seen, run after run."""
     from annotator.learn.weights import load  # noqa: PLC0415 - torch is imported late
 
@@ -162,9 +162,13 @@ def _begun(trainer: Trainer, begin: Path) -> list[dict[str, Any]]:
     if "simulated_patients" not in header.facts:
         what = "these weights were not made by 'annotator pretrain', so the card could not say what they have seen"
         raise BadInput(begin, what, "give weights that were")
+    earlier = header.facts.get("earlier", [])
+    if any(held_out in run.get("scanners", ()) for run in (*earlier, header.facts)):
+        what = f"these weights learnt from the scanner '{held_out}', which is held out to measure the result"
+        raise BadInput(begin, what, "hold out another one, or begin anew")
     trainer.start_from(predictor)
-    kept = {name: header.facts[name] for name in ("simulated_patients", "command")}
-    return [*header.facts.get("earlier", []), {"steps": header.step, "image_size": header.image_size, **kept}]
+    kept = {name: header.facts[name] for name in ("simulated_patients", "command", "scanners")}
+    return [*earlier, {"steps": header.step, "image_size": header.image_size, **kept}]
 
 
 def _made(options: PretrainOptions) -> tuple[_Ward, Trainer]:

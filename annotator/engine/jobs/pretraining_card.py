@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from annotator.core.protocols import LabelProtocol
@@ -29,7 +30,7 @@ def card_text(protocol: LabelProtocol, recipe: Recipe, steps: int, facts: Mappin
         Of the weights' header.
     """
     runs = [*facts["earlier"], {**facts, "steps": steps, "image_size": recipe.data.image_size}]
-    patients = sum(run["simulated_patients"] for run in runs)
+    scanners = sorted({scanner for run in runs for scanner in run.get("scanners", ())})
     steps_text = ", then ".join(f"{run['steps']} at {run['image_size']} px" for run in runs)
     commands = "\n    ".join(run["command"] or "annotator pretrain" for run in runs)
     structures = ", ".join(f"{s.name} (`{s.id}`)" for s in protocol.structures)
@@ -42,8 +43,8 @@ Suggestions before the first label, and a start for training, in projects that s
 |---|---|
 | Structures | {structures} |
 | Network | {recipe.network.name}, {recipe.data.image_size} px, grey |
-| Learnt from | {patients} simulated patients, {facts["origin"]}; no image of a person |
-| Simulated scanners | {", ".join(sorted(set(facts["scanners"])))} |
+| Learnt from | {_patients(runs)} simulated patients, {facts["origin"]}; no image of a person |
+| Simulated scanners | {", ".join(scanners)} |
 | Steps | {steps_text}; fixed beforehand; the running average of the weights is kept |
 | Dice on the held-out simulated scanner '{facts["held_out_scanner"]}' | {dice} |
 | Licence | {facts["licence"]} |
@@ -56,6 +57,16 @@ Made by
 
 - A simulator is not a patient: measure on real frames of your own before you trust a figure. The Dice above says how
   well the network reads that simulator, and no more.
-- Only apical views were simulated; in other views the suggestions mean nothing.
+- Only pictures of '{protocol.title}' were simulated; in others the suggestions mean nothing.
 - Not a medical device: a person accepts or corrects each suggestion.
 """
+
+
+def _patients(runs: Sequence[Mapping[str, Any]]) -> int:
+    """Simulated patients of all runs; runs of one seed have the same ones, of which the longest has all."""
+    of_seeds: dict[object, int] = {}
+    for number, run in enumerate(runs):
+        words = shlex.split(run["command"])
+        seed = words[words.index("--seed") + 1] if "--seed" in words else number
+        of_seeds[seed] = max(of_seeds.get(seed, 0), run["simulated_patients"])
+    return sum(of_seeds.values())

@@ -13,8 +13,11 @@ from annotator import registry
 from annotator.core.errors import BadInput, Cancelled, UnknownName
 from annotator.engine.jobs import pretraining
 from annotator.engine.jobs.pretraining import PretrainOptions, pretrain
+from annotator.engine.jobs.pretraining_card import card_text
 from annotator.engine.jobs.progress import Silent
+from annotator.engine.recipes import find_recipe
 from annotator.learn.familiarity import FACT, strangeness
+from annotator.learn.recipe import read_recipe
 from annotator.learn.weights import load, read_header, save
 from annotator.testing.commands import command
 
@@ -130,3 +133,33 @@ def test_the_command_says_how_to_make_the_file_again(tmp_path: Path) -> None:
     card = (tmp_path / "w.md").read_text(encoding="utf-8")
     assert "--steps 1 --domains varied --pool 1 --refresh-every 1 --recipe pretrain --set data.image_size=32" in card
     assert command("pretrain", "--steps", 1, "--out", tmp_path / "w.pt").status == 1
+
+
+def test_the_scanner_that_measures_was_seen_by_no_earlier_run(tmp_path: Path) -> None:
+    """Its Dice would stand in the card as that of a scanner that is held out."""
+    first = pretrain(TINY, 1, tmp_path / "first.safetensors", progress=Silent()).weights
+    other = replace(TINY, domains=("vendor-c",), seed=5, begin=first)
+    second = pretrain(other, 1, tmp_path / "second.safetensors", progress=Silent())
+    assert "| Simulated scanners | varied, vendor-b, vendor-c |" in second.card.read_text(encoding="utf-8")
+    for begin in (first, second.weights):
+        with pytest.raises(BadInput, match="learnt from the scanner 'vendor-b', which is held out"):
+            leaking = replace(other, held_out="vendor-b", begin=begin)
+            pretrain(leaking, 1, tmp_path / "third.safetensors", progress=Silent())
+
+
+def test_a_card_counts_the_patients_of_a_seed_once_and_names_what_was_simulated() -> None:
+    run = {"simulated_patients": 10, "scanners": ["a"], "command": "annotator pretrain --seed 3"}
+    facts = {
+        **run,
+        "earlier": [
+            {**run, "simulated_patients": 7, "steps": 1, "image_size": 32},
+            {**run, "command": "annotator pretrain --seed 4", "steps": 1, "image_size": 32},
+        ],
+        "origin": "simulated by 'lung' only",
+        "licence": "Apache-2.0",
+        "held_out_dice": {},
+        "held_out_scanner": "b",
+    }
+    text = card_text(registry.protocol("two-structures"), read_recipe(find_recipe("pretrain")), 1, facts)
+    assert "20 simulated patients" in text
+    assert f"Only pictures of '{registry.protocol('two-structures').title}' were simulated" in text
