@@ -142,8 +142,8 @@ def test_the_scanner_that_measures_was_seen_by_no_earlier_run(tmp_path: Path) ->
     second = pretrain(other, 1, tmp_path / "second.safetensors", progress=Silent())
     assert "| Simulated scanners | varied, vendor-b, vendor-c |" in second.card.read_text(encoding="utf-8")
     for begin in (first, second.weights):
+        leaking = replace(other, held_out="vendor-b", begin=begin)
         with pytest.raises(BadInput, match="learnt from the scanner 'vendor-b', which is held out"):
-            leaking = replace(other, held_out="vendor-b", begin=begin)
             pretrain(leaking, 1, tmp_path / "third.safetensors", progress=Silent())
 
 
