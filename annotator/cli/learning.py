@@ -209,6 +209,14 @@ def _caveats(result: Evaluation, split: Split) -> list[str]:
     if left_out:
         each = ", ".join(f"{name} {count}" for name, count in left_out.items())
         said.append(f"HD95 leaves out frames where only the model or only the label has the structure: {each}.")
+    fewer = {
+        name: f"{r.hd95_patients} of {r.patients}"
+        for name, r in result.structures.items()
+        if 0 < r.hd95_patients < r.patients
+    }
+    if fewer:
+        each = ", ".join(f"{name} {count}" for name, count in fewer.items())
+        said.append(f"HD95 is that of fewer patients, since some have no pixel size or no distance: {each}.")
     if result.labels_from_suggestions:
         said.append(
             f"{result.labels_from_suggestions} of {result.labels} labels began as a model's suggestion, which flatters "

@@ -83,13 +83,15 @@ class StructureResult:
     """One structure over patients: means, the 95% bootstrap interval of Dice, and how many patients.
 
     ``hd95_missing`` counts the frames that ``hd95_mm`` leaves out since only the model or only the label has the
-    structure there: no distance says how wrong that is.
+    structure there: no distance says how wrong that is. ``hd95_patients`` counts those with a distance, which frames
+    without a pixel size have not.
     """
 
     dice: float
     ci95: tuple[float, float]
     hd95_mm: float | None
     hd95_missing: int
+    hd95_patients: int
     patients: int
 
 
@@ -160,6 +162,7 @@ def _over_patients(scores: list[Score]) -> StructureResult:
         ci95=bootstrap_ci(means),
         hd95_mm=float(np.mean([np.mean(v) for v in distances.values()])) if distances else None,
         hd95_missing=sum(score.is_hd95_missing for score in scores),
+        hd95_patients=len(distances),
         patients=len(dices),
     )
 
@@ -171,6 +174,7 @@ def _json(results: Mapping[str, StructureResult]) -> dict[str, Any]:
             "ci95": list(r.ci95),
             "hd95_mm": r.hd95_mm,
             "hd95_missing": r.hd95_missing,
+            "hd95_patients": r.hd95_patients,
             "patients": r.patients,
         }
         for name, r in results.items()

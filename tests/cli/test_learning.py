@@ -13,6 +13,8 @@ import onnx
 import pytest
 from PIL import Image
 
+from annotator.learn import publish_policy
+from annotator.learn.publish_policy import Decision
 from annotator.testing.commands import command
 
 TINY = ("--set", "data.image_size=32", "--set", "network.options.width=8")
@@ -251,3 +253,10 @@ def test_ctrl_c_in_training_keeps_what_was_learnt(study: Path, monkeypatch: pyte
     monkeypatch.undo()
     more = command("train", study, "--steps", 1, *TINY, "--json")
     assert json.loads(more.out)["step"] == 3
+
+
+def test_that_nothing_was_published_is_told(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = Decision(publish=False, is_validated=True, sentence="It is worse.")
+    monkeypatch.setattr(publish_policy, "decide", lambda *_, **__: refused)
+    said = command("train", study, "--steps", 2, *TINY, "--json").json
+    assert (said["new"], said["snapshot"]) == (False, None)

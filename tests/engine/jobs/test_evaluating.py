@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from annotator.cli.learning import _lines
 from annotator.core.edits import Assign, PaintUnsure
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
@@ -112,6 +113,20 @@ def test_frames_that_the_distance_leaves_out_are_counted(project: Project) -> No
     assert (lv.hd95_mm, lv.hd95_missing) == (0.0, 1)
     assert (la.hd95_mm, la.hd95_missing) == (None, 1)
     assert found.as_json()["structures"]["la"]["hd95_missing"] == 1
+
+
+@pytest.mark.usefixtures("square_model")
+def test_patients_whose_pixel_size_is_not_known_are_not_counted_as_measured_in_mm(project: Project) -> None:
+    for name in ("one", "two", "three"):
+        clip = add_moving_square(project, name, split=Split.TEST)
+        outline_square(project, clip)
+    header = replace(project.clip(clip).header, spacing=Spacing(0.5, 0.5), spacing_status=SpacingStatus.TRUSTED)
+    project.update_clip(clip, header, author="t")
+    found = evaluate(project, Split.TEST, weights=None, progress=Silent())
+    assert (found.structures["lv"].hd95_patients, found.structures["lv"].patients) == (1, 3)
+    assert found.as_json()["structures"]["lv"]["hd95_patients"] == 1
+    lines = _lines(found, Split.TEST, "a model")
+    assert "HD95 is that of fewer patients, since some have no pixel size or no distance: lv 1 of 3." in lines
 
 
 @pytest.mark.usefixtures("square_model")
