@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from multiprocessing.connection import Connection, wait
@@ -120,7 +121,19 @@ def left_out_sentences(data: Data) -> list[str]:
 def _content(data: Data) -> str:
     rows = read_rows(data.manifest, data.protocol, starred=())
     named = {file for row in rows for file in (row.image, row.labels) if file is not None}
-    return _digest([data.manifest, *sorted(named)])
+    # A header's pixels may lie beside it, as those of 'x.mhd' in 'x.raw'.
+    beside = {folder: _by_stem(folder) for folder in {file.parent for file in named}}
+    files = named.union(*(beside[file.parent].get(file.stem, ()) for file in named))
+    return _digest([data.manifest, *sorted(files)])
+
+
+def _by_stem(folder: Path) -> dict[str, list[Path]]:
+    """Files of a folder by their names without suffix; none where it cannot be listed."""
+    found: dict[str, list[Path]] = {}
+    with suppress(OSError):
+        for file in (file for file in folder.iterdir() if file.is_file()):
+            found.setdefault(file.stem, []).append(file)
+    return found
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -137,6 +137,8 @@ def test_what_a_cell_rests_on_tells_it_from_others(
     look()
     Image.fromarray(np.ones((48, 48), dtype=np.uint8)).save(tmp_path / "label-0-0.png")
     look()
+    (tmp_path / "label-0-0.raw").write_bytes(b"pixels that a header may speak of")
+    look()
     (tmp_path / "other.safetensors").write_bytes(b"weights")
     monkeypatch.setattr(running, "resource", lambda _: tmp_path)
     look()
