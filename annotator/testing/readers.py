@@ -5,14 +5,16 @@ It needs no test framework beyond calling ``test_*`` with a fresh folder; pytest
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from annotator.core.clip_json import clip_to_json
 from annotator.core.errors import BadInput
-from annotator.core.identity import Pseudonymiser, is_pseudonym
+from annotator.core.identity import Clip, Pseudonymiser, is_pseudonym
 from annotator.core.plugin_types import Reader
 
 
@@ -72,7 +74,7 @@ class ReaderContract:
         assert not reader.recognises(tmp_path / "other")
 
     def test_frames_are_what_the_header_says(self, tmp_path: Path) -> None:
-        """As many frames as declared, uint8, of the declared size, and the same on a second reading."""
+        """As many frames as declared, uint8, of the declared size, and the same on a second reading; plain numbers."""
         reader, good = self.make_reader(), self.make_file(tmp_path)
         first, second = (reader.read(good, Pseudonymiser(b"salt")) for _ in range(2))
         assert len(first) == len(second) >= 1
@@ -82,6 +84,7 @@ class ReaderContract:
             frames, again = list(one.frames), list(two.frames)
             assert len(frames) == header.n_frames
             assert header == two.header
+            json.dumps(clip_to_json(Clip(header.stem, header)))  # numpy's integers cannot be stored
             assert all(f.dtype == np.uint8 and f.shape == tail for f in frames)
             assert all(np.array_equal(a, b) for a, b in zip(frames, again, strict=True))
 
