@@ -13,6 +13,7 @@ from annotator.core.blame import blame
 from annotator.core.errors import AnnotatorError, BrokenPlugin
 from annotator.core.plugin_types import DecodingNetwork, NetworkFactory, SegmentationNetwork
 from annotator.core.protocols import LabelProtocol
+from annotator.learn.devices import is_out_of_memory
 from annotator.learn.recipe import Recipe
 
 
@@ -51,9 +52,11 @@ def build(factory: NetworkFactory, protocol: LabelProtocol, recipe: Recipe, *, s
             network = factory.build(in_channels=1, n_classes=protocol.n_classes, options=recipe.network.options)
         except ValueError as error:
             raise AnnotatorError(str(error)) from None
-        except (AnnotatorError, MemoryError):
+        except AnnotatorError:
             raise
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             raise BrokenPlugin(_plugin(factory), blame(error)) from error
     if not isinstance(network, nn.Module):
         raise BrokenPlugin(_plugin(factory), f"built no torch.nn.Module, but a '{type(network).__name__}'")
@@ -74,9 +77,9 @@ def _try(network: nn.Module, factory: NetworkFactory, expected: tuple[int, int])
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             found = network.eval()(torch.zeros((1, 1, side, side)))
-    except MemoryError:
-        raise
     except Exception as error:
+        if is_out_of_memory(error):
+            return  # training says what to do about that
         raise BrokenPlugin(_plugin(factory), blame(error)) from error
     finally:
         network.train(was_training)
