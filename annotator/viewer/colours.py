@@ -34,8 +34,8 @@ def label_colours(protocol: LabelProtocol) -> DirectLabelColormap:
 
 
 def mark_colours() -> DirectLabelColormap:
-    """Colours of the unsure brush (pale) and of 'is not' scribbles (red)."""
-    marks = {UNSURE_MARK: np.array([1.0, 1.0, 1.0, 0.55]), IS_NOT_MARK: np.array([1.0, 0.25, 0.2, 0.7])}
+    """Colours of the unsure brush (pale) and of 'is not' scribbles (magenta, which no shipped structure has)."""
+    marks = {UNSURE_MARK: np.array([1.0, 1.0, 1.0, 0.55]), IS_NOT_MARK: np.array([1.0, 0.0, 0.65, 0.75])}
     return _colormap(marks)
 
 
