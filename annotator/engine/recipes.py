@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from annotator.core.errors import AnnotatorError, UnknownName
+from annotator.core.errors import AnnotatorError, BadInput, UnknownName
 from annotator.registry import resource
 
 if TYPE_CHECKING:
@@ -33,11 +33,15 @@ def find_recipe(name: str) -> Path:
 
     Raises
     ------
+    BadInput
+        Where the path leads nowhere.
     UnknownName
-        Where there is neither.
+        Where there is no shipped one of that name.
     """
     path = Path(name)
-    if path.suffix.lower() == ".toml" and path.exists():
+    if path.suffix.lower() == ".toml":
+        if not path.exists():
+            raise BadInput(path, "there is no such file", "give the path of a recipe, or the name of a shipped one")
         return path
     shipped = _shipped()
     if name not in shipped:

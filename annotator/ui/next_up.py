@@ -114,7 +114,7 @@ class NextUpList(QWidget):
         self._list.setAccessibleName("What to label next")
         self._list.clicked.connect(self._on_chosen)
         self._list.activated.connect(self._on_chosen)
-        self._empty = label("Nothing is waiting. Label a structure, and the model will say where it needs you.")
+        self._empty = label("Nothing is waiting now. Once something is labelled, this says where the model needs more.")
         self._empty.setProperty("role", "quiet")
         self._empty.setWordWrap(True)
         layout = QVBoxLayout(self)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from annotator import registry
-from annotator.core.errors import UnknownName
+from annotator.core.errors import BadInput, UnknownName
 from annotator.engine.messages import Look, RunState, SnapshotPublished, Trouble, UseRecipe
 from annotator.engine.recipes import find_recipe, followed_recipe, offered_recipes, remembered_recipe, usable_recipe
 from annotator.engine.thread import open_session
@@ -123,3 +123,10 @@ def test_a_model_finds_nothing_that_the_view_cannot_show() -> None:
     found = served.predict(images, "front")
     assert not found[:, 2:].any()
     np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_a_path_that_leads_nowhere_is_no_name(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"gone\.toml: there is no such file"):
+        find_recipe(str(tmp_path / "gone.toml"))
+    with pytest.raises(UnknownName, match="choose one of"):
+        find_recipe("gone")
