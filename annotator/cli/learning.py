@@ -243,7 +243,7 @@ def _snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         "revision": snapshot.data_revision,
         "validated": snapshot.is_validated,
         "tainted": snapshot.is_tainted,
-        "file": str(snapshot.file),
+        "file": str(snapshot.file) if snapshot.has_file else None,
         "sha256": snapshot.sha256,
         **snapshot.metrics,
     }
@@ -255,7 +255,7 @@ def _snapshot_lines(snapshot: Snapshot) -> list[str]:
     accepted = ", ".join(snapshot.metrics.get("measured_on_accepted", []))
     quality += f" (against accepted suggestions alone: {accepted})" if accepted else ""
     why = "; it may have seen a patient who was removed, or set apart for tests or validation, since"
-    tainted = why if snapshot.is_tainted else ""
+    tainted = why if snapshot.is_tainted else "" if snapshot.has_file else "; its file was taken away"
     head = f"Snapshot {snapshot.id}, step {snapshot.step}, recipe {snapshot.recipe}: {quality}{tainted}."
     return [head, *(f"  {sentence}" for sentence in lineage_sentences(snapshot.metrics.get(LINEAGE, {})))]
 

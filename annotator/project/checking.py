@@ -106,7 +106,7 @@ def _check_current(session: Session, clips: Sequence[Clip], state: State, proble
 
 
 def _check_snapshots(session: Session, problems: list[str]) -> int:
-    found = [snapshot_problem(s.id, s.file, s.sha256) for s in read_snapshots(session)]
+    found = [snapshot_problem(s.id, s.file, s.sha256) if s.has_file else None for s in read_snapshots(session)]
     problems += [problem for problem in found if problem is not None]
     return found.count(None)
 

@@ -263,7 +263,7 @@ class ProjectReader:
 
     def latest_snapshot(self) -> Snapshot | None:
         """The newest published model that learnt from nobody who was removed or set apart since."""
-        return next((s for s in reversed(self.snapshots()) if not s.is_tainted), None)
+        return next((s for s in reversed(self.snapshots()) if s.is_usable), None)
 
     def has_set_apart_since(self, data_revision: int) -> bool:
         """Whether what was learnt at a revision may know a patient who was removed or set apart after it."""

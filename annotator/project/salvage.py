@@ -41,6 +41,7 @@ from annotator.project.mending import (
 from annotator.project.pages import scattered_rows
 from annotator.project.rows import utc_now
 from annotator.project.session import MARKER, MARKER_FACT, Marker, make_folder, parse_marker, read_marker
+from annotator.project.thinning import thinned_in
 from annotator.project.values import Salvaged
 
 _LONGEST_GAP: Final = 2**20
@@ -266,11 +267,15 @@ def _keep_details(harvest: _Harvest, headers: dict[str, ClipHeader]) -> None:
 
 def _keep_snapshots(path: Path, out: Path, harvest: _Harvest) -> None:
     kept = []
+    thinned = thinned_in(harvest.rows["facts"])
     for row in harvest.rows["snapshots"]:
         source = path / "snapshots" / row["file"]
-        problem = snapshot_problem(row["id"], source, row["sha256"]) or metrics_problem(row)
+        has_file = row["id"] not in thinned
+        problem = snapshot_problem(row["id"], source, row["sha256"]) if has_file else None
+        problem = problem or metrics_problem(row)
         if problem is None:
-            shutil.copyfile(source, out / "snapshots" / row["file"])
+            if has_file:
+                shutil.copyfile(source, out / "snapshots" / row["file"])
             kept.append(row)
         else:
             harvest.lost.append(problem)

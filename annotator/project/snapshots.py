@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -18,6 +19,7 @@ from annotator.project.durable import write_whole
 from annotator.project.rows import utc_now
 from annotator.project.session import Session
 from annotator.project.tainting import came_too_late
+from annotator.project.thinning import note_superfluous, read_thinned
 from annotator.project.values import Snapshot
 
 
@@ -44,10 +46,12 @@ def read_snapshots(session: Session) -> tuple[Snapshot, ...]:
     """
     with session.database.read() as connection:
         rows = connection.execute(sa.select(schema.snapshots).order_by(schema.snapshots.c.id)).all()
-    return tuple(_from_row(session.path / "snapshots", row) for row in rows)
+        thinned = read_thinned(connection)
+    folder = session.path / "snapshots"
+    return tuple(_from_row(folder, row, has_file=row.id not in thinned) for row in rows)
 
 
-def _from_row(folder: Path, row: Any) -> Snapshot:
+def _from_row(folder: Path, row: Any, *, has_file: bool = True) -> Snapshot:
     try:
         metrics = json.loads(row.metrics)
     except (ValueError, TypeError) as error:
@@ -66,13 +70,15 @@ def _from_row(folder: Path, row: Any) -> Snapshot:
         row.sha256,
         row.time.replace(tzinfo=UTC),
         row.is_tainted,
+        has_file,
     )
 
 
 def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
     """Write a snapshot's file, then its row; a crash between the two leaves a file that nothing names.
 
-    A model that was in the making while one of its patients was removed or set apart is marked at once.
+    A model that was in the making while one of its patients was removed or set apart is marked at once. Files of
+    older models that nobody needs go (:mod:`annotator.project.thinning`).
 
     Raises
     ------
@@ -99,4 +105,9 @@ def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
         row["is_tainted"] = came_too_late(connection, lineage.data_revision)
         connection.execute(sa.insert(table).values(**row))
         stored = connection.execute(sa.select(table).where(table.c.id == last + 1)).one()
+        gone = note_superfluous(connection)
+    for name in gone:
+        # One that another program holds open stays, and is not missed.
+        with suppress(OSError):
+            (file.parent / name).unlink(missing_ok=True)
     return _from_row(file.parent, stored)

@@ -125,6 +125,8 @@ class Snapshot:
         UTC.
     is_tainted
         Whether it may have seen a patient who was removed, or set apart for tests or validation, since.
+    has_file
+        Whether its file is still there; most old ones are taken away, and their rows stay.
     """
 
     id: int
@@ -137,6 +139,12 @@ class Snapshot:
     sha256: str
     time: datetime
     is_tainted: bool = False
+    has_file: bool = True
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it may serve, and can."""
+        return self.has_file and not self.is_tainted
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,81 @@
+"""Old models lose their files, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotator.core.edits import Assign
+from annotator.core.identity import FrameKey
+from annotator.core.status import Origin
+from annotator.engine.starting import first_usable
+from annotator.project import Project, Snapshot
+from annotator.project.thinning import NEWEST_KEPT, superfluous
+from tests.project.samples import PROTOCOL, box, outlined, recording
+
+
+class Model(NamedTuple):
+    id: int
+    time: datetime
+    is_tainted: bool
+
+
+def publish(project: Project, step: int) -> Snapshot:
+    return project.add_snapshot(
+        str(step).encode(), step=step, data_revision=0, recipe="", metrics={"dice": {"one": 0.5}}, is_validated=True
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=120))
+def test_the_newest_and_the_last_of_each_day_keep_their_files(published: list[tuple[int, bool]]) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    hours = sorted(hour for hour, _ in published)
+    models = [
+        Model(n, begin + timedelta(hours=h), t) for n, (h, (_, t)) in enumerate(zip(hours, published, strict=True))
+    ]
+    gone = superfluous(models)
+    kept = [model for model in models if model.id not in gone]
+    usable = [model for model in models if not model.is_tainted]
+    assert set(models[-NEWEST_KEPT:]) | set(usable[-NEWEST_KEPT:]) <= set(kept)
+    assert {model.time.date() for model in usable} == {model.time.date() for model in kept if not model.is_tainted}
+    assert len(kept) <= 2 * NEWEST_KEPT + len({model.time.date() for model in usable})
+
+
+def test_a_model_without_its_file_keeps_everything_else(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "project", PROTOCOL) as project:
+        project.add_clip(recording(project), author="ann")
+        first = publish(project, 1)
+        key = FrameKey("clip", 0)
+        project.commit(
+            key, [Assign("one", outlined(box(2, 2)))], author="ann", origin=Origin.ACCEPTED, snapshot=first.id
+        )
+        for step in range(2, NEWEST_KEPT + 6):
+            publish(project, step)
+        found = project.snapshots()
+        assert [s.has_file for s in found] == [False] * 5 + [True] * NEWEST_KEPT
+        assert [s.file.exists() for s in found] == [s.has_file for s in found]
+        assert [s.metrics["dice"] for s in found] == [{"one": 0.5}] * len(found)
+        assert project.provenance(key)["one"].snapshot == first.id
+        assert project.check().is_sound
+        for kept in found[5:]:
+            kept.file.write_bytes(b"damaged")
+        used, sentences = first_usable(project, None, Path.read_bytes)
+        assert (used, len(sentences)) == (None, NEWEST_KEPT), "only files that should be there are missed"
+        for kept in found[5:]:
+            kept.file.write_bytes(str(kept.step).encode())
+    salvaged = Project.salvage(tmp_path / "project", tmp_path / "salvaged")
+    assert (salvaged.snapshots, salvaged.lost) == (NEWEST_KEPT + 5, ())
+    with Project.open(tmp_path / "salvaged") as again:
+        assert [s.has_file for s in again.snapshots()] == [s.has_file for s in found]
+        assert again.provenance(key)["one"].snapshot == first.id
+        assert again.check().is_sound
+
+
+def test_where_the_newest_are_marked_an_older_one_serves(tmp_path: Path) -> None:
+    models = [Model(n, datetime(2026, 1, 1, tzinfo=UTC), n >= 30) for n in range(60)]
+    kept = {model.id for model in models} - superfluous(models)
+    assert kept == {*range(10, 30), *range(40, 60)}
