@@ -8,6 +8,7 @@ from torch import nn
 
 from annotator.testing.networks import NetworkConformance
 from annotator_unet import UNet, UNetFactory
+from annotator_unet.network import doubled
 
 
 class TestUNet(NetworkConformance):
@@ -51,3 +52,14 @@ def test_norms_in_float32_round_to_what_bfloat16_gives() -> None:
             plain = layer(plain)
     assert found.dtype is torch.bfloat16
     torch.testing.assert_close(found, plain)
+
+
+def test_the_gradient_of_doubling_is_that_of_interpolation() -> None:
+    x = torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    made = doubled(x)
+    plain = torch.nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    assert torch.equal(made, plain)
+    way = torch.randn(made.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found, wanted = (torch.autograd.grad((of * way).sum(), x, create_graph=True)[0] for of in (made, plain))
+    torch.testing.assert_close(found, wanted)
+    assert torch.autograd.gradgradcheck(doubled, (x,)), "network inversion asks for the gradient of a gradient"
