@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from annotator.core.identity import FrameKey
+from annotator.core.identity import FrameKey, Split
 from annotator.viewer.desk import Desk
 from annotator.viewer.rows import clip_details, clip_row, has_draft, structure_rows, timeline_rows
 from annotator.viewer.signals import WorkbenchSignals
@@ -105,7 +105,7 @@ class Panels:
         where = "A draft was left here" if n == 1 else f"Drafts were left in {n} frames, the first of them here"
         return f"{where}. The model does not learn from a draft: draw on, or finish it with Enter."
 
-    def update_clips(self, names: Iterable[str]) -> None:
+    def update_clips(self, names: Collection[str]) -> None:
         """Some clips changed; one that is new or gone makes the whole list anew."""
         desk = self._desk
         known = {clip.name: clip for clip in desk.project.clips()}
@@ -117,6 +117,9 @@ class Panels:
             row = clip_row(known[name], cells, desk.protocol, is_current=self._is_current(name))
             self._clips[name] = row
         self._emit("clips", tuple(self._clips.values()))
+        # The learner's next list leaves them out by itself, some time later.
+        if self._board.leave_out({name for name in names if known[name].split is Split.TEST}):
+            self.push_queue()
 
     def mark_current_clip(self) -> None:
         """Move the mark of the clip on screen."""

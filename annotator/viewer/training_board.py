@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -55,6 +55,12 @@ class TrainingBoard:
     def take_queue(self, items: tuple[QueueItem, ...]) -> None:
         """Replace the next-up list."""
         self._items = items
+
+    def leave_out(self, clips: Collection[str]) -> bool:
+        """Ask for nothing in some clips any more; whether anything was asked for there."""
+        before = self._items
+        self._items = tuple(item for item in before if item.key.clip not in clips)
+        return self._items != before
 
     def take_absence(self, why: str) -> None:
         """Say that no learner will start here, and why."""

@@ -18,7 +18,7 @@ from annotator.core.edits import Paint
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
-from annotator.engine.messages import Look, SuggestionsGone, SuggestionsReady, Trouble
+from annotator.engine.messages import Look, QueueItem, QueueReady, SuggestionsGone, SuggestionsReady, Trouble
 from annotator.engine.recipes import remembered_recipe
 from annotator.project import Project
 from annotator.viewer.patience import REST_S
@@ -452,9 +452,15 @@ def test_views_and_domains_of_several_clips_are_one_step(bench: Workbench, proje
     assert {(clip.header.view, clip.header.domain) for clip in project.clips()} == {(None, "default")}
 
 
-def test_patients_are_moved_to_another_part_of_the_data_together(bench: Workbench, project: Project) -> None:
+def test_patients_are_moved_to_another_part_of_the_data_together(
+    bench: Workbench, project: Project, engine: Any
+) -> None:
     heard = messages(bench)
+    engine.waiting.append(QueueReady((QueueItem(FrameKey("clip0", 1), "lv", 0.5, "unsure"),)))
+    bench.pump()
+    assert [row.clip for row in bench.board.queue] == ["clip0"]
     bench.set_split(Split.TEST, of=("clip0", "clip1"))
+    assert not [row.clip for row in bench.board.queue], "nobody is asked to label a test clip for the model"
     assert {clip.split for clip in project.clips()} == {Split.TEST}
     assert heard[-1].sentence.startswith("Changed the details of 'clip0', 'clip1'")
     bench.undo()
