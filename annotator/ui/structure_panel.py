@@ -63,7 +63,7 @@ class StructurePanel(QWidget):
         self._rows: tuple[StructureRow, ...] = ()
         self._lines: list[StructureLine] = []
         self._shortcuts: dict[str, str] = {}
-        self._chosen = ElidedLabel(role="heading")
+        self._chosen = ElidedLabel(Qt.TextElideMode.ElideMiddle, role="heading")
         self._buttons = {action: self._make_button(action) for action in LabelAction}
         self._accept_all = push_button("Accept all", icon_name="accept")
         self._accept_all.clicked.connect(self.accept_all)

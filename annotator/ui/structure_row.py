@@ -92,7 +92,8 @@ class StructureLine(QFrame):
         self._shown_badge: tuple[CellState, float] | None = None
         self._swatch = Swatch()
         self._key = label(role="key")
-        self._name = ElidedLabel()
+        # Names of many structures begin alike ("Segment of the free wall, 7").
+        self._name = ElidedLabel(Qt.TextElideMode.ElideMiddle)
         self._area = Readout(role="quiet", alignment=Qt.AlignmentFlag.AlignRight)
         self._badge = label()
         self._word = ElidedLabel(role="quiet")

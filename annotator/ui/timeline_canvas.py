@@ -168,7 +168,7 @@ class TimelineCanvas(QWidget):
             painter.fillRect(TIGHT, top + (height - side) // 2, side, side, QColor(row.colour))
             painter.setPen(QColor(PALETTE.text))
             area = QRect(TIGHT + 16, top - 2, _NAMES - 16 - GAP, height + 4)
-            text = metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, area.width())
+            text = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, area.width())
             painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
 
     def _paint_axis(self, painter: QPainter, geometry: Geometry) -> None:
