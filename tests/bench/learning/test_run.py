@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,10 @@ def long_training(manifest: Path, out: Path) -> Iterator[tuple[subprocess.Popen[
     words = ["bench", "learning", "--manifest", str(manifest), "--protocol", "two-structures", "--out", str(out)]
     words += ["--recipe", TINY, "--labels", "6", "--minutes", "10"]
     command = [sys.executable, "-m", "annotator", *words]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as ran:
+    # A shell starts what runs in its background with ctrl-C ignored, and children take that over.
+    heed = None if sys.platform == "win32" else partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    err = subprocess.PIPE
+    with subprocess.Popen(command, stderr=err, text=True, start_new_session=True, preexec_fn=heed) as ran:  # noqa: PLW1509 - it starts no thread
         try:
             workers: list[psutil.Process] = []
             while not workers or workers[0].cpu_times().user < 8:  # modules take some three of them
