@@ -56,7 +56,7 @@ def first_usable(
 
 
 def _models(project: Project, starting_weights: Path | None) -> Iterator[tuple[Path, Snapshot | None]]:
-    yield from ((snapshot.file, snapshot) for snapshot in reversed(project.snapshots()) if snapshot.is_usable)
+    yield from ((snapshot.file, snapshot) for snapshot in reversed(project.usable_snapshots()))
     if starting_weights is not None:
         yield starting_weights, None
 

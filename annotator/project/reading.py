@@ -257,13 +257,17 @@ class ProjectReader:
         by_structure = {s: dict(n) for s, n in learnt.items()}
         return Counts(len(clips), frames, by_structure, tested, by_domain, dict(authors), dict(origins))
 
-    def snapshots(self) -> tuple[Snapshot, ...]:
-        """Published models, oldest first."""
-        return read_snapshots(self._session)
+    def snapshots(self, *, newest: int | None = None) -> tuple[Snapshot, ...]:
+        """Published models, oldest first: all of them, or those that have a file and so many of the newest."""
+        return read_snapshots(self._session, newest=newest)
+
+    def usable_snapshots(self) -> tuple[Snapshot, ...]:
+        """Models that may serve, and can, oldest first: none that saw a patient who was removed or set apart since."""
+        return tuple(s for s in self.snapshots(newest=0) if s.is_usable)
 
     def latest_snapshot(self) -> Snapshot | None:
-        """The newest published model that learnt from nobody who was removed or set apart since."""
-        return next((s for s in reversed(self.snapshots()) if s.is_usable), None)
+        """The newest model that may serve, and can."""
+        return next(reversed(self.usable_snapshots()), None)
 
     def has_set_apart_since(self, data_revision: int) -> bool:
         """Whether what was learnt at a revision may know a patient who was removed or set apart after it."""

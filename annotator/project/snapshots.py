@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -19,7 +18,7 @@ from annotator.project.durable import write_whole
 from annotator.project.rows import utc_now
 from annotator.project.session import Session
 from annotator.project.tainting import came_too_late
-from annotator.project.thinning import note_superfluous, read_thinned
+from annotator.project.thinning import note_superfluous, rows_of, take_files_away, with_file
 from annotator.project.values import Snapshot
 
 
@@ -34,8 +33,10 @@ class Lineage:
     is_validated: bool
 
 
-def read_snapshots(session: Session) -> tuple[Snapshot, ...]:
-    """All snapshots, oldest first.
+def read_snapshots(session: Session, *, newest: int | None = None) -> tuple[Snapshot, ...]:
+    """Snapshots, oldest first: all of them, or those that have a file and so many of the newest.
+
+    Years of labelling leave tens of thousands, of which a few hundred have a file; to read all takes seconds.
 
     Raises
     ------
@@ -44,11 +45,27 @@ def read_snapshots(session: Session) -> tuple[Snapshot, ...]:
     ProjectError
         Where the database is damaged or refuses.
     """
+    table = schema.snapshots
     with session.database.read() as connection:
-        rows = connection.execute(sa.select(schema.snapshots).order_by(schema.snapshots.c.id)).all()
-        thinned = read_thinned(connection)
+        ids = connection.execute(sa.select(table.c.id).order_by(table.c.id)).scalars().all()
+        there = with_file(connection)
+        wanted = ids if newest is None else there.union(ids[max(0, len(ids) - newest) :])
+        rows = rows_of(connection, tuple(table.c), set(wanted))
     folder = session.path / "snapshots"
-    return tuple(_from_row(folder, row, has_file=row.id not in thinned) for row in rows)
+    return tuple(_from_row(folder, row, has_file=row.id in there) for row in rows)
+
+
+def is_snapshot(session: Session, number: int) -> bool:
+    """Whether a model of this number was published.
+
+    Raises
+    ------
+    ProjectError
+        Where the database is damaged or refuses.
+    """
+    table = schema.snapshots
+    with session.database.read() as connection:
+        return connection.execute(sa.select(table.c.id).where(table.c.id == number)).first() is not None
 
 
 def _from_row(folder: Path, row: Any, *, has_file: bool = True) -> Snapshot:
@@ -105,9 +122,7 @@ def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
         row["is_tainted"] = came_too_late(connection, lineage.data_revision)
         connection.execute(sa.insert(table).values(**row))
         stored = connection.execute(sa.select(table).where(table.c.id == last + 1)).one()
-        gone = note_superfluous(connection)
-    for name in gone:
-        # One that another program holds open stays, and is not missed.
-        with suppress(OSError):
-            (file.parent / name).unlink(missing_ok=True)
+        note_superfluous(connection)
+    with session.database.read() as connection:
+        take_files_away(connection, file.parent)
     return _from_row(file.parent, stored)

@@ -6,8 +6,10 @@ A model whose file is taken away keeps its row: labels go on saying which model 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
@@ -20,6 +22,9 @@ THINNED_FACT: Final = "thinned"
 
 NEWEST_KEPT: Final = 20
 """So many of the newest models keep their files, and of those that may be used; of earlier days the last one does."""
+
+_MOST_NAMED: Final = 1000
+"""So many numbers are asked for by name; a database takes no end of them in one question."""
 
 
 class Published(Protocol):
@@ -64,14 +69,43 @@ def read_thinned(connection: Connection) -> frozenset[int]:
     return thinned_in(connection.execute(sa.select(facts).where(facts.c.name == THINNED_FACT)).mappings())
 
 
-def note_superfluous(connection: Connection) -> list[str]:
-    """Note in the database which models lose their files, and give the names of those that do only now."""
-    table, facts = schema.snapshots, schema.facts
-    columns = (table.c.id, table.c.time, table.c.is_tainted, table.c.file)
-    models = connection.execute(sa.select(*columns).order_by(table.c.id)).all()
-    before = read_thinned(connection)
-    gone = superfluous(models) | before
-    if gone != before:
+def rows_of(connection: Connection, columns: Sequence[Any], ids: Collection[int]) -> list[Any]:
+    """Columns of some models, oldest first; each row has its ``id``."""
+    query = sa.select(*columns).order_by(schema.snapshots.c.id)
+    if len(ids) <= _MOST_NAMED:
+        query = query.where(schema.snapshots.c.id.in_(ids))
+    return [row for row in connection.execute(query) if row.id in ids]
+
+
+def with_file(connection: Connection) -> set[int]:
+    """The models that have a file; to read the rows of the others takes seconds after a year."""
+    return set(connection.execute(sa.select(schema.snapshots.c.id)).scalars()) - read_thinned(connection)
+
+
+def note_superfluous(connection: Connection) -> None:
+    """Note in the database which models lose their files now."""
+    table, facts = schema.snapshots.c, schema.facts
+    gone = superfluous(rows_of(connection, (table.id, table.time, table.is_tainted), with_file(connection)))
+    if gone:
+        value = json.dumps(sorted(gone | read_thinned(connection)))
         connection.execute(sa.delete(facts).where(facts.c.name == THINNED_FACT))
-        connection.execute(sa.insert(facts).values(name=THINNED_FACT, value=json.dumps(sorted(gone))))
-    return [model.file for model in models if model.id in gone - before]
+        connection.execute(sa.insert(facts).values(name=THINNED_FACT, value=value))
+
+
+def take_files_away(connection: Connection, folder: Path) -> None:
+    """Delete what is still there of models that have no file any more: a session may have ended before it did so.
+
+    Parameters
+    ----------
+    connection
+        Sees what :func:`note_superfluous` wrote, on disk.
+    folder
+        Holds the files.
+    """
+    with suppress(OSError):
+        numbers = {file.name.partition("-")[0] for file in folder.iterdir()}
+        there = {int(number) for number in numbers if number.isdecimal()} & read_thinned(connection)
+        for row in rows_of(connection, (schema.snapshots.c.id, schema.snapshots.c.file), there):
+            # One that another program holds open stays until the next time, and is not missed.
+            with suppress(OSError):
+                (folder / row.file).unlink(missing_ok=True)

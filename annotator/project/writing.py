@@ -34,6 +34,7 @@ from annotator.project.rows import (
     taken_over,
     utc_now,
 )
+from annotator.project.snapshots import is_snapshot
 from annotator.project.state import cell_columns, read_cells
 from annotator.project.values import Cell, Commit
 
@@ -329,7 +330,7 @@ class LabelWriter(ProjectReader):
         self._state.revision = revision
 
     def _made(self, author: str, origin: Origin, snapshot: int | None) -> Cell:
-        if snapshot is not None and snapshot not in (s.id for s in self.snapshots()):
+        if snapshot is not None and not is_snapshot(self._session, snapshot):
             raise UnknownName("model snapshot", str(snapshot))
         return Cell(LabelStatus.UNKNOWN, origin, snapshot, self.data_revision + 1, author)
 

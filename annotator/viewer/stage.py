@@ -24,7 +24,7 @@ from annotator.viewer.scene import Scene
 from annotator.viewer.signals import WorkbenchSignals
 from annotator.viewer.state import MessageAction, Tool, ToolState
 from annotator.viewer.suggestion_store import SuggestionStore
-from annotator.viewer.training_board import TrainingBoard
+from annotator.viewer.training_board import MAX_POINTS, TrainingBoard
 
 _LIFTING_TOOLS = (Tool.BRUSH, Tool.ERASER)
 
@@ -49,7 +49,7 @@ class Stage:
         self.project = project
         self.scene = Scene(viewer, project.protocol)
         self.board = TrainingBoard(project.protocol)
-        self.board.recall(project.snapshots())
+        self.board.recall(project.snapshots(newest=MAX_POINTS))
         self.desk = Desk(
             project,
             Ledger(project, author),

@@ -16,7 +16,8 @@ from annotator.viewer.state import Curve, CurvePoint, QueueRow, TrainingView
 STARTING: Final = "The learner is starting."
 
 _LOSS_COLOUR = "#9aa4b2"
-_MAX_POINTS = 400
+MAX_POINTS: Final = 400
+"""Points of a curve at most."""
 
 
 class TrainingBoard:
@@ -124,7 +125,7 @@ class TrainingBoard:
             return
         value = status.losses.get("total", status.losses.get("loss", sum(status.losses.values())))
         self._loss.append(CurvePoint(status.step, value))
-        if len(self._loss) > _MAX_POINTS:
+        if len(self._loss) > MAX_POINTS:
             self._loss = self._loss[::2]
 
     def _add_dice(self, status: TrainingStatus) -> None:
@@ -138,7 +139,7 @@ class TrainingBoard:
         for structure, value in dice.items():
             points = self._dice.setdefault(structure, [])
             points.append(CurvePoint(step, value))
-            if len(points) > _MAX_POINTS:
+            if len(points) > MAX_POINTS:
                 del points[::2]
 
     def _curves(self) -> tuple[Curve, ...]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.core.edits import Assign
+from annotator.core.errors import CorruptProject, UnknownName
 from annotator.core.identity import FrameKey
 from annotator.core.status import Origin
 from annotator.engine.starting import first_usable
@@ -73,6 +77,41 @@ def test_a_model_without_its_file_keeps_everything_else(tmp_path: Path) -> None:
         assert [s.has_file for s in again.snapshots()] == [s.has_file for s in found]
         assert again.provenance(key)["one"].snapshot == first.id
         assert again.check().is_sound
+
+
+def test_what_is_read_all_day_reads_no_model_that_lost_its_file(tmp_path: Path) -> None:
+    """Tens of thousands of them are there after a year; to read them took seconds at every accepted suggestion."""
+    with Project.create(tmp_path / "project", PROTOCOL) as project:
+        project.add_clip(recording(project), author="ann")
+        for step in range(1, NEWEST_KEPT + 6):
+            publish(project, step)
+        with closing(sqlite3.connect(project.path / "annotations.sqlite")) as raw, raw:
+            raw.execute("UPDATE snapshots SET metrics = 'not to be read' WHERE id <= 5")
+        with pytest.raises(CorruptProject):
+            project.snapshots()
+        key = FrameKey("clip", 0)
+        accepted = [Assign("one", outlined(box(2, 2)))]
+        project.commit(key, accepted, author="ann", origin=Origin.ACCEPTED, snapshot=3)
+        assert project.provenance(key)["one"].snapshot == 3
+        with pytest.raises(UnknownName):
+            project.commit(key, accepted, author="ann", origin=Origin.ACCEPTED, snapshot=99)
+        newest = publish(project, 99)
+        assert project.latest_snapshot() == newest
+        assert [s.id for s in project.usable_snapshots()] == list(range(7, 27))
+        assert [s.id for s in project.snapshots(newest=21)] == list(range(6, 27))
+
+
+def test_a_file_that_a_killed_session_left_goes_with_the_next_ones(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "project", PROTOCOL) as project:
+        first = publish(project, 1)
+        for step in range(2, NEWEST_KEPT + 2):
+            publish(project, step)
+        strange = first.file.with_name("00001-step-999.safetensors")
+        for file in (first.file, strange):
+            file.write_bytes(b"1")
+        publish(project, 99)
+        assert not first.file.exists()
+        assert strange.exists(), "which no row names: it is of another history, or somebody's own"
 
 
 def test_where_the_newest_are_marked_an_older_one_serves(tmp_path: Path) -> None:
