@@ -248,7 +248,7 @@ class Learning:
         self._dice = dict(validation.dice)
         self._dice_by_domain = {domain: dict(dice) for domain, dice in validation.by_domain.items()}
         self._measured_on_accepted = tuple(s for s in validation.dice if s in validation.measured_on_accepted)
-        is_start = all(s.is_tainted for s in self._project.snapshots())
+        is_start = self._project.latest_snapshot() is None
         decision = decide(validation, self._best_dice or None, is_start=is_start)
         self._schedule = self._schedule.after_check(validation.mean_dice if decision.is_validated else None)
         self._kept_back = "" if decision.publish else decision.sentence

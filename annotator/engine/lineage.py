@@ -18,9 +18,9 @@ _SHOWN_HASH: Final = 12
 
 
 def newest_lineage(project: Project) -> Mapping[str, Any]:
-    """Of the newest snapshot that may serve; empty where there is none."""
-    usable = [s for s in project.snapshots() if not s.is_tainted]
-    found: Mapping[str, Any] = usable[-1].metrics.get(LINEAGE, {}) if usable else {}
+    """Of the newest snapshot that may serve, and can; empty where there is none."""
+    newest = project.latest_snapshot()
+    found: Mapping[str, Any] = {} if newest is None else newest.metrics.get(LINEAGE, {})
     return found
 
 

@@ -35,7 +35,8 @@ from annotator.engine.queue import UNSEEN_REASON
 from annotator.engine.scoring import PER_CLIP
 from annotator.engine.status import SAYS_NOTHING_SENTENCE
 from annotator.learn.erasure import Erasure
-from annotator.project import Commit, Project
+from annotator.project import TRAINED_FACT, Commit, Project
+from annotator.project.thinning import NEWEST_KEPT
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import BrokenTrainer, FakeTrainer
 
@@ -682,6 +683,36 @@ def test_suggestions_of_a_model_that_saw_a_test_patient_are_taken_back(project: 
     driver.run(lambda: has(driver, SuggestionsReady))
     assert isinstance(driver.events[0], SuggestionsGone)
     assert {s.snapshot for event in of(driver, SuggestionsReady) for s in event.suggestions} == {1}
+
+
+def test_a_model_that_lost_its_file_neither_serves_nor_tells_figures(project: Project, tmp_path: Path) -> None:
+    for i in range(4):
+        outline_square(project, add_moving_square(project, f"c{i}"))
+    project.write_fact(TRAINED_FACT, "[]")
+    measured = {"error_before": 0.2, "error_after": 0.1, "before": [[0.9, 0.7, 5]], "after": []}
+    metrics = {"dice": {"lv": 0.5}, "lineage": {"calibration": {"structures": {"lv": measured}}}}
+
+    def publish() -> None:
+        revision = project.data_revision
+        project.add_snapshot(b"{}", step=1, data_revision=revision, recipe="", metrics=metrics, is_validated=True)
+
+    publish()
+    outline_square(project, add_moving_square(project, "late"))
+    for _ in range(NEWEST_KEPT):
+        publish()
+    project.update_clip("late", project.clip("late").header, author="tester", split=Split.TEST)
+    first, *others = project.snapshots()
+    assert not first.is_tainted
+    assert not first.has_file
+    assert all(other.is_tainted for other in others)
+    weights = tmp_path / "start.safetensors"
+    weights.write_text("{}")
+    driver, _ = driven(project, options=SessionOptions(starting_weights=weights))
+    driver.run_to(RunState.TRAINING)
+    status = driver.session.status()
+    assert (status.snapshot, status.reliability) == (0, {})
+    driver.run(lambda: has(driver, SnapshotPublished))
+    assert "before any label" in of(driver, SnapshotPublished)[0].sentence
 
 
 def test_figures_and_warnings_of_a_forgotten_model_are_not_told(project: Project) -> None:
