@@ -38,6 +38,8 @@ class SessionFacts:
         empty where it began from nothing, ``None`` where nobody noted it.
     data_revision
         The newest change of the project that training knows of; ``None`` where nobody noted it.
+    data_time
+        When that change was made: a database that was restored from a backup gives its number to another one.
     """
 
     recipe: str = ""
@@ -50,6 +52,7 @@ class SessionFacts:
     best_dice: Mapping[str, float] = field(default_factory=dict)
     start: Mapping[str, Any] | None = None
     data_revision: int | None = None
+    data_time: str | None = None
 
 
 def write_checkpoint(path: Path, facts: SessionFacts, trainer: bytes) -> None:

@@ -107,7 +107,7 @@ class Learning:
         try:
             found = read_checkpoint(self._project.checkpoint_path)
             if found is not None and self._is_outdated(found[0]):
-                _LOG.info("The checkpoint knows a patient who is not to be learnt from any more; it is passed over.")
+                _LOG.info("The checkpoint knows what is not to be learnt from here; it is passed over.")
             elif found is not None:
                 trainer.restore(found[1])
                 self._adopt(found[0])
@@ -127,7 +127,10 @@ class Learning:
 
     def _is_outdated(self, facts: SessionFacts) -> bool:
         revision = facts.data_revision
-        return revision is not None and self._project.has_set_apart_since(revision)
+        if revision is None:
+            return False
+        is_of_here = facts.data_time is None or facts.data_time == self._project.time_of(revision)
+        return not is_of_here or self._project.has_set_apart_since(revision)
 
     def _adopt(self, facts: SessionFacts) -> None:
         self._restored = facts
@@ -324,6 +327,7 @@ class Learning:
             best_dice=dict(self._best_dice),
             start=None if self._start is None else dict(self._start),
             data_revision=self._data_revision,
+            data_time=self._project.time_of(self._data_revision),
         )
         try:
             write_checkpoint(self._project.checkpoint_path, facts, self._trainer.checkpoint())

@@ -274,6 +274,13 @@ class ProjectReader:
         with self._session.database.read() as connection:
             return came_too_late(connection, data_revision)
 
+    def time_of(self, data_revision: int) -> str | None:
+        """When the change of a revision was made, in UTC; ``None`` where there is none of that number."""
+        operations = schema.operations.c
+        with self._session.database.read() as connection:
+            found = connection.execute(sa.select(operations.time).where(operations.revision == data_revision)).scalar()
+        return None if found is None else str(found)
+
     def read_fact(self, name: str) -> str | None:
         """A small stored text, or None."""
         with self._session.database.read() as connection:

@@ -639,6 +639,30 @@ def test_a_checkpoint_that_knows_a_test_patient_is_passed_over_where_the_program
     assert third.session.step >= again.session.step, "what was learnt since is not passed over"
 
 
+def test_a_checkpoint_of_a_later_day_is_passed_over_where_the_database_is_an_earlier_one(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one", patient="p1"))
+    earlier, database = project.path.with_name("earlier.sqlite"), project.path / "annotations.sqlite"
+    with closing(sqlite3.connect(database)) as raw:
+        raw.execute("VACUUM INTO ?", (str(earlier),))
+    outline_square(project, add_moving_square(project, "two", patient="p2"))
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    driver.session.handle(Stop())
+    project.close()
+    earlier.replace(database)
+    with Project.open(project.path) as restored:
+        tested = add_moving_square(restored, "two", patient="p2", split=Split.TEST)
+        outline_square(restored, tested)
+        again, workshop = driven(restored)
+        again.run_to(RunState.TRAINING)
+        assert again.session.step < driver.session.step, "it goes on from what learnt from a test patient"
+        assert not workshop.started_from
+        again.session._learning.save()
+        third, _ = driven(restored)
+        third.run_to(RunState.TRAINING)
+        assert third.session.step >= again.session.step
+
+
 @pytest.mark.parametrize("is_amid_a_load", [False, True])
 def test_a_model_that_is_published_before_the_session_hears_of_a_test_patient_is_marked(
     project: Project, monkeypatch: pytest.MonkeyPatch, *, is_amid_a_load: bool
