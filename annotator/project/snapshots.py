@@ -18,7 +18,7 @@ from annotator.project.durable import write_whole
 from annotator.project.rows import utc_now
 from annotator.project.session import Session
 from annotator.project.tainting import came_too_late
-from annotator.project.thinning import note_superfluous, rows_of, take_files_away, with_file
+from annotator.project.thinning import note_superfluous, read_thinned, rows_of, take_files_away, with_file
 from annotator.project.values import Snapshot
 
 
@@ -105,6 +105,8 @@ def store_snapshot(session: Session, data: bytes, lineage: Lineage) -> Snapshot:
     table = schema.snapshots
     with session.database.read() as connection:
         last = connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0
+        # Rows that were lost to damage leave their numbers there, which no new model may have.
+        last = max(last, *read_thinned(connection), 0)
     file = session.path / "snapshots" / f"{last + 1:05d}-step-{lineage.step}.safetensors"
     write_whole(file, data)
     row: dict[str, Any] = {

@@ -101,6 +101,20 @@ def test_what_is_read_all_day_reads_no_model_that_lost_its_file(tmp_path: Path) 
         assert [s.id for s in project.snapshots(newest=21)] == list(range(6, 27))
 
 
+def test_a_model_after_a_salvage_has_no_number_of_one_without_a_file(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "project", PROTOCOL) as project:
+        for step in range(1, NEWEST_KEPT + 11):
+            publish(project, step)
+    with closing(sqlite3.connect(tmp_path / "project" / "annotations.sqlite")) as raw, raw:
+        raw.execute("UPDATE snapshots SET metrics = 'damaged' WHERE id >= 9")
+    Project.salvage(tmp_path / "project", tmp_path / "salvaged")
+    with Project.open(tmp_path / "salvaged") as again:
+        assert [s.id for s in again.snapshots()] == list(range(1, 9))
+        made = publish(again, 99)
+        assert again.latest_snapshot() == made
+        assert made.file.exists()
+
+
 def test_a_file_that_a_killed_session_left_goes_with_the_next_ones(tmp_path: Path) -> None:
     with Project.create(tmp_path / "project", PROTOCOL) as project:
         first = publish(project, 1)
