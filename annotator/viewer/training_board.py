@@ -117,8 +117,8 @@ class TrainingBoard:
 
     def _forget_from(self, step: int) -> None:
         for points in self._dice.values():
-            if points and points[-1].step >= step:
-                points.clear()
+            while points and points[-1].step >= step:
+                points.pop()
 
     def _add_loss(self, status: TrainingStatus) -> None:
         if not status.losses or (self._loss and self._loss[-1].step >= status.step):

@@ -87,3 +87,14 @@ def test_curves_begin_with_earlier_snapshots_and_anew_with_another_network(tmp_p
     board.take_status(replace(STATUS, step=4))
     assert board.view.dice == ()
     assert [p.step for p in board.view.loss.points] == [4]
+
+
+def test_a_killed_session_costs_the_curve_no_more_than_the_steps_that_are_done_again(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "p", SAMPLE_PROTOCOL) as project:
+        for step, dice in ((100, 0.5), (200, 0.6), (300, 0.65), (250, 0.7)):
+            metrics = {"dice": {"one": dice}}
+            project.add_snapshot(b"", step=step, data_revision=0, recipe="r", metrics=metrics, is_validated=True)
+        board = TrainingBoard(SAMPLE_PROTOCOL)
+        board.recall(project.snapshots())
+    board.take_status(replace(STATUS, step=260, dice={"one": 0.7}))
+    assert [p.step for p in board.view.dice[0].points] == [100, 200, 250]
