@@ -23,7 +23,7 @@ THINNED_FACT: Final = "thinned"
 NEWEST_KEPT: Final = 20
 """So many of the newest models keep their files, and of those that may be used; of earlier days the last one does."""
 
-_MOST_NAMED: Final = 1000
+_MOST_NAMED: Final = 10_000
 """So many numbers are asked for by name; a database takes no end of them in one question."""
 
 

@@ -17,7 +17,7 @@ from annotator.core.errors import CorruptProject, UnknownName
 from annotator.core.identity import FrameKey
 from annotator.core.status import Origin
 from annotator.engine.starting import first_usable
-from annotator.project import Project, Snapshot
+from annotator.project import Project, Snapshot, thinning
 from annotator.project.thinning import NEWEST_KEPT, superfluous
 from tests.project.samples import PROTOCOL, box, outlined, recording
 
@@ -132,3 +132,15 @@ def test_where_the_newest_are_marked_an_older_one_serves(tmp_path: Path) -> None
     models = [Model(n, datetime(2026, 1, 1, tzinfo=UTC), n >= 30) for n in range(60)]
     kept = {model.id for model in models} - superfluous(models)
     assert kept == {*range(10, 30), *range(40, 60)}
+
+
+def test_more_models_than_can_be_asked_for_by_name_are_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thinning, "_MOST_NAMED", 3)
+    with Project.create(tmp_path / "project", PROTOCOL) as project:
+        for step in range(1, NEWEST_KEPT + 6):
+            publish(project, step)
+        assert [s.id for s in project.usable_snapshots()] == list(range(6, 26))
+        assert [s.has_file for s in project.snapshots()] == [False] * 5 + [True] * NEWEST_KEPT
+        assert len(list((project.path / "snapshots").iterdir())) == NEWEST_KEPT
