@@ -205,7 +205,7 @@ class ClipBrowser(QWidget):
         self._summarise()
 
     def _selected_name(self) -> str:
-        row = self._model.row_at(self._proxy.mapToSource(self._tree.currentIndex()))
+        row = self._row_at(self._tree.currentIndex())
         return "" if row is None else row.name
 
     def _patients(self) -> list[QModelIndex]:
@@ -247,7 +247,7 @@ class ClipBrowser(QWidget):
             self._activate(index)
 
     def _on_menu(self, place: QPoint) -> None:
-        rows = self._rows_meant(self._tree.indexAt(place))
+        rows = self._rows_meant()
         if self._views is None or not rows:
             return
         names = tuple(row.name for row in rows)
@@ -263,15 +263,24 @@ class ClipBrowser(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self._tree.viewport().mapToGlobal(place))
 
-    def _rows_meant(self, at: QModelIndex) -> tuple[ClipRow, ...]:
-        """What a menu is about: the clips selected, or all of the patient on whose line it was asked for."""
-        source = self._proxy.mapToSource(at)
-        if source.isValid() and self._model.row_at(source) is None:
-            return self._model.clips_of(source)
-        chosen = (self._proxy.mapToSource(index) for index in self._tree.selectionModel().selectedRows())
-        return tuple(row for row in (self._model.row_at(index) for index in chosen) if row is not None)
+    def _rows_meant(self) -> tuple[ClipRow, ...]:
+        """What a menu is about: the clips selected, and those shown of patients who are selected closed or alone."""
+        chosen = [QModelIndex(index) for index in self._tree.selectionModel().selectedRows()]
+        is_alone = all(self._row_at(index) is None for index in chosen)
+        meant: dict[str, ClipRow] = {}
+        for index in chosen:
+            row = self._row_at(index)
+            if row is not None:
+                meant[row.name] = row
+            elif is_alone or not self._tree.isExpanded(index):
+                below = (self._row_at(self._proxy.index(i, 0, index)) for i in range(self._proxy.rowCount(index)))
+                meant |= {clip.name: clip for clip in below if clip is not None}
+        return tuple(meant.values())
+
+    def _row_at(self, index: QModelIndex) -> ClipRow | None:
+        return self._model.row_at(self._proxy.mapToSource(index))
 
     def _activate(self, index: QModelIndex) -> None:
-        row = self._model.row_at(self._proxy.mapToSource(index))
+        row = self._row_at(index)
         if row is not None:
             self.clip_activated.emit(row.name)

@@ -88,10 +88,6 @@ class ClipModel(QAbstractItemModel):
             return None
         return self._groups[index.internalId() - 1][1][index.row()]
 
-    def clips_of(self, index: _Index) -> tuple[ClipRow, ...]:
-        """All clips of the patient at an index."""
-        return tuple(self._groups[index.row()][1])
-
     def domains(self) -> tuple[str, ...]:
         """Domains of all clips, sorted."""
         return tuple(sorted({row.domain for _, clips in self._groups for row in clips}))

@@ -56,7 +56,9 @@ def test_a_click_on_a_clip_opens_it_and_on_a_patient_does_not(browser: ClipBrows
 
 def menu_at(browser: ClipBrowser, index: QModelIndex) -> ClipMenu | None:
     view = tree(browser)
-    view.customContextMenuRequested.emit(view.visualRect(index).center())
+    place = view.visualRect(index).center()
+    QTest.mousePress(view.viewport(), Qt.MouseButton.RightButton, pos=place)
+    view.customContextMenuRequested.emit(place)
     return next((menu for menu in browser.findChildren(ClipMenu) if menu.isVisible()), None)
 
 
@@ -101,6 +103,31 @@ def test_several_clips_get_a_view_or_a_domain_by_a_menu(browser: ClipBrowser, cl
     assert again is not None
     assert not choose(again, "Part of the data", SPLIT_WORDS[Split.TEST])
     assert chosen == [(("a", "c"), "a2c"), (("a", "b", "c"), "R & D"), (("d",), "R & D"), (("d",), "test")]
+
+
+def test_a_menu_is_about_what_is_selected_and_shown(browser: ClipBrowser, clip_row: MakeRow, qtbot: QtBot) -> None:
+    def title(index: QModelIndex) -> str:
+        menu = menu_at(browser, index)
+        assert menu is not None
+        menu.close()
+        return menu.actions()[0].text()
+
+    rows = (*(clip_row(name) for name in "abc"), *(clip_row(name, patient="p2") for name in "defg"))
+    browser.show_state((*rows, replace(clip_row("h", patient="p3"), domain="other")))
+    browser.offer_changes(("a4c",))
+    view, model = tree(browser), tree(browser).model()
+    click(browser, leaf(browser, 0, 1))
+    for _ in range(2):
+        QTest.keyClick(view, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert title(model.index(1, 0)) == "2 clips", "b and c were selected, up to the next patient's line"
+    view.collapse(model.index(1, 0))
+    assert title(model.index(1, 0)) == "6 clips", "a closed patient stands for its clips"
+    click(browser, leaf(browser, 0, 0))
+    assert title(model.index(0, 0)) == "3 clips", "a patient's line alone is about its clips"
+    (box,) = browser.findChildren(QLineEdit)
+    box.setText("b")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert title(model.index(0, 0)) == "b", "and not about those that the filter hides"
 
 
 def test_the_current_clip_is_selected_without_an_intention(browser: ClipBrowser, clip_row: MakeRow) -> None:
