@@ -108,9 +108,10 @@ def is_pseudonym(key: str) -> bool:
 def safe_stem(stem: str) -> str:
     """A clip name that every file system takes: unsafe characters become '_', at most 100 characters and 200 bytes.
 
-    A file's name may take 255 bytes, in which a frame's number and a suffix stand too.
+    A file's name may take 255 bytes, in which a frame's number and a suffix stand too. A letter and its accent become
+    one character (Unicode's NFC), which some systems write as two.
     """
-    short = _cleaned(stem).encode()[:_STEM_BYTES].decode(errors="ignore")
+    short = _cleaned(unicodedata.normalize("NFC", stem)).encode()[:_STEM_BYTES].decode(errors="ignore")
     return short.strip(" .") or "clip"
 
 

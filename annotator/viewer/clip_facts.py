@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from annotator.core.identity import ClipHeader, Spacing, Split
+from annotator.core.identity import ClipHeader, Spacing, Split, safe_stem
 from annotator.viewer.desk import Desk
 
 
@@ -28,9 +28,14 @@ class ClipFacts:
         self._change(lambda header: replace(header, view=view or None), of)
 
     def set_domain(self, domain: str, *, of: Sequence[str] = ()) -> None:
-        """Say which scanner, vendor or hospital the clip, or clips by name, are from."""
+        """Say which scanner, vendor or hospital the clip, or clips by name, are from.
+
+        One that the project has not had is named as an import and ``annotator edit`` would name it.
+        """
+        known = {clip.header.domain for clip in self._desk.project.clips()}
         name = domain.strip()
         if name:
+            name = name if name in known else safe_stem(name)
             self._change(lambda header: replace(header, domain=name), of)
 
     def set_split(self, split: Split, *, of: Sequence[str]) -> None:

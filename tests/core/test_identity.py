@@ -27,6 +27,10 @@ def test_any_text_gives_a_safe_stem(text: str) -> None:
     assert not set(stem) & set('/\\:*?"<>|')
 
 
+def test_an_accent_of_its_own_is_the_letter_s() -> None:
+    assert safe_stem("cafe\u0301") == safe_stem("caf\u00e9") == "caf\u00e9"
+
+
 def test_a_stem_in_any_script_leaves_room_for_a_frame_and_a_suffix() -> None:
     long = "漢" * 83
     assert safe_stem(long) == "漢" * 66

@@ -452,6 +452,16 @@ def test_views_and_domains_of_several_clips_are_one_step(bench: Workbench, proje
     assert {(clip.header.view, clip.header.domain) for clip in project.clips()} == {(None, "default")}
 
 
+def test_a_domain_is_named_in_the_window_as_everywhere(bench: Workbench, project: Project) -> None:
+    for typed, named in (("R & D", "R _ D"), ("cafe\u0301", "caf\u00e9"), ("  ", "caf\u00e9")):
+        bench.set_domain(typed)
+        assert project.clip("clip0").header.domain == named
+    header = replace(project.clip("clip1").header, domain="R & D")
+    project.update_clip("clip1", header, author="Ada")
+    bench.set_domain("R & D")
+    assert project.clip("clip0").header.domain == "R & D", "one that the project has is kept as it is"
+
+
 def test_patients_are_moved_to_another_part_of_the_data_together(
     bench: Workbench, project: Project, engine: Any
 ) -> None:
