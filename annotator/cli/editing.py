@@ -76,6 +76,7 @@ def edit(
         strange = strange_view_sentence(now.header.view or "", opened.protocol) if view else None
         tell([strange] if strange else [])
         result = {"clip": clip, "split": now.split, **clip_to_json(now)["header"], "revision": commit.revision}
+        result["changed"] = commit.clips
     show(result, as_json=json, lines=[f"{commit.sentence}."])
 
 

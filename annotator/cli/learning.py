@@ -153,7 +153,13 @@ def predict(
         else:
             report = predict_files(source, out, weights=weights, progress=progress, skip_damaged=skip_damaged)
     tell(report.warnings)
-    result = {"frames": report.frames, "out": str(report.out), "snapshot": report.snapshot, "strange": report.strange}
+    result = {
+        "frames": report.frames,
+        "out": str(report.out),
+        "snapshot": report.snapshot,
+        "strange": report.strange,
+        "passed_over": report.passed_over,
+    }
     line = f"Wrote {counted(report.frames, 'mask')} to {out}, made by {_model(report.snapshot, weights)}."
     show(result, as_json=json, lines=[line])
 

@@ -108,7 +108,8 @@ def test_a_pixel_size_is_given_to_clips_that_are_alike(tmp_path: Path) -> None:
         picture.parent.mkdir()
         Image.fromarray(np.full((side, side), 10 * number, dtype=np.uint8)).save(picture)
         command("import", project, picture, "--domain", domain)
-    assert command("edit", project, "frame0", "--view", "a2c", "--spacing", "0.3,0.2", "--alike").status == 0
+    said = command("edit", project, "frame0", "--view", "a2c", "--spacing", "0.3,0.2", "--alike", "--json").json
+    assert said["changed"] == ["frame0", "frame1"]
     with Project.open(project) as opened:
         sizes = {clip.name: clip.header.spacing for clip in opened.clips()}
         views = {clip.name for clip in opened.clips() if clip.header.view == "a2c"}

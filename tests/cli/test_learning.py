@@ -108,7 +108,7 @@ def test_next_lists_what_to_label(trained: Path) -> None:
 def test_predict_writes_one_indexed_png_per_frame(trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "Vorher sagen"
     said = command("predict", trained, "--out", out, "--json").json
-    assert said == {"frames": 9, "out": str(out), "snapshot": 1, "strange": []}
+    assert said == {"frames": 9, "out": str(out), "snapshot": 1, "strange": [], "passed_over": []}
     assert sorted(p.name for p in out.iterdir()) == sorted([*(f"{stem}.png" for stem in STEMS), "predictions.csv"])
     for stem in STEMS:
         with Image.open(out / f"{stem}.png") as image:
