@@ -70,7 +70,7 @@ def derived_label(label: PartialLabel, protocol: LabelProtocol, name: str) -> St
     if (inside | outside).all():
         return StructureLabel(LabelStatus.OUTLINED, inside) if inside.any() else StructureLabel(LabelStatus.ABSENT)
     if inside.any() or outside.any():
-        return StructureLabel(LabelStatus.PARTIAL, inside, outside)
+        return StructureLabel(LabelStatus.PARTIAL, inside, outside if outside.any() else None)
     return StructureLabel()
 
 
