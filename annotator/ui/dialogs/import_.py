@@ -188,9 +188,12 @@ class ImportDialog(FormDialog):
 
     def _problem_of_values(self) -> str:
         try:
-            strange = [name for name in read_values(self.values.text()) if name not in self._values]
+            values = read_values(self.values.text())
         except AnnotatorError as error:
             return str(error)
+        if not values:
+            return "Say which structures the masks hold, and their values."
+        strange = [name for name in values if name not in self._values]
         return f"'{strange[0]}' is none of {', '.join(self._values)}." if strange else ""
 
     def value(self) -> ImportRequest:
