@@ -18,10 +18,14 @@ JUDGED: Final = 3
 STRANGE_ABOVE: Final = 1.0
 """Strangeness above which a model's outlines mean nothing."""
 
-STRANGE_SENTENCE: Final = (
-    "This clip is unlike the pictures that the starting weights know, so nothing is suggested in it. "
-    "Outline one structure in it and press Enter: the learner goes on from your labels."
+UNLIKE_SENTENCE: Final = (
+    "This clip is unlike the pictures that the starting weights know, so nothing is suggested in it."
 )
+
+STRANGE_SENTENCE: Final = (
+    f"{UNLIKE_SENTENCE} Outline one structure in it and press Enter: the learner goes on from your labels."
+)
+"""The same of a clip whose labels teach, as a test clip's never do."""
 
 
 class ClipJudge:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from annotator.core.identity import Clip, FrameKey
+from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.familiarity import ClipJudge
 from annotator.engine.messages import Suggestion, SuggestionsReady
@@ -90,6 +90,11 @@ class Server:
     def is_strange(self) -> bool:
         """Whether the clip on screen has no suggestions, since it is unlike what the starting weights know."""
         return self._clip is not None and self._model is not None and self._judge.has_refused(self._clip.name)
+
+    @property
+    def shows_test_clip(self) -> bool:
+        """Whether the clip on screen is a test clip."""
+        return self._clip is not None and self._clip.split is Split.TEST
 
     def use(self, model: ServedModel, snapshot: int) -> None:
         """Serve with another model from now on; the clip on screen is served again."""

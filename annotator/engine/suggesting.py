@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Clip, FrameKey
-from annotator.engine.familiarity import STRANGE_SENTENCE
+from annotator.engine.familiarity import STRANGE_SENTENCE, UNLIKE_SENTENCE
 from annotator.engine.messages import Event, SuggestionsReady, Trouble
 from annotator.engine.serving import Server
 from annotator.engine.shelf import ImageShelf
@@ -50,7 +50,9 @@ class Suggester:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Why the clip on screen has no suggestions, where it has none."""
-        return (STRANGE_SENTENCE,) if self.server.is_strange else ()
+        if not self.server.is_strange:
+            return ()
+        return (UNLIKE_SENTENCE if self.server.shows_test_clip else STRANGE_SENTENCE,)
 
     @property
     def own_model(self) -> ServedModel | None:

@@ -11,7 +11,7 @@ from annotator.core.edits import Assign
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus
-from annotator.engine.familiarity import STRANGE_SENTENCE
+from annotator.engine.familiarity import STRANGE_SENTENCE, UNLIKE_SENTENCE
 from annotator.engine.messages import DataChanged, Look, SnapshotPublished, Suggestion, SuggestionsReady, TrainingStatus
 from annotator.engine.options import SessionOptions
 from annotator.engine.shelf import ImageShelf
@@ -135,3 +135,15 @@ def test_the_starting_weights_say_nothing_in_a_strange_clip_and_a_model_of_ones_
         lambda: any(s.snapshot == 1 for e in driver.events if isinstance(e, SuggestionsReady) for s in e.suggestions)
     )
     assert warned(driver) == ()
+
+
+def test_nobody_is_asked_to_teach_with_a_strange_test_clip(project: Project) -> None:
+    clip = add_moving_square(project, "one")
+    project.update_clip(clip, project.clip(clip).header, author="tester", split=Split.TEST)
+    weights = project.path / "start.json"
+    weights.write_text("{}")
+    driver, workshop = driven(project, options=SessionOptions(starting_weights=weights))
+    driver.settle(3)
+    workshop.models[0].is_strange = True
+    driver.session.handle(Look(FrameKey(clip, 0)))
+    driver.run(lambda: warned(driver) == (UNLIKE_SENTENCE,))

@@ -62,7 +62,7 @@ def test_a_manifest_s_masks_have_values_that_may_be_others(qtbot: QtBot, tmp_pat
     assert dialog.value().values is None, "as the project has them"
     dialog.values.setText("lv=7")
     assert (dialog.problem(), dialog.value().values) == ("", {"lv": 7})
-    wrong = {"lv": "is not of the form", "lv=1,lv=2": "twice", "rv=1": "'rv' is none of lv, myo", " ": "which structures"}
+    wrong = {"lv": "is not of the form", "lv=1,lv=2": "twice", "rv=1": "'rv' is none of", " ": "which structures"}
     for text, words in wrong.items():
         dialog.values.setText(text)
         assert words in dialog.problem()
