@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotator.plugin import MAX_SIDE, BadInput, Frame
+
+_ADDRESS: Final = re.compile(r"\s*<[^<>]* object at 0x[0-9a-fA-F]+>")
+"""How a library names a stream that it reads, which tells nobody anything."""
 
 MAX_FRAME_PIXELS: Final = 64 * 2**20
 """Pixels of one frame that are accepted; the largest echo screen has some 2 million."""
@@ -49,7 +53,7 @@ def sentences(path: Path, remedy: str) -> Iterator[None]:
     except PermissionError:
         raise BadInput(path, "it may not be read", "ask for the right to read it") from None
     except Exception as error:
-        reason = " ".join(str(error).split())[:160].rstrip(" .;") or type(error).__name__
+        reason = " ".join(_ADDRESS.sub("", str(error)).split())[:160].rstrip(" .;") or type(error).__name__
         raise BadInput(path, f"it cannot be decoded ({reason})", remedy) from None
     except BaseException as error:
         # A panic of a decoder in Rust is no Exception.

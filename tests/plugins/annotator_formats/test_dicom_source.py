@@ -242,3 +242,14 @@ def test_a_panic_of_the_rle_decoder_stays_off_the_screen(tmp_path: Path, capfd: 
     with pytest.raises(BadInput, match="damaged"):
         read_all(tmp_path / "damaged.dcm")
     assert not capfd.readouterr().err
+
+
+def test_a_damaged_frame_is_told_of_without_addresses_in_memory(tmp_path: Path) -> None:
+    data = bytearray(Path(str(get_testdata_file("examples_ybr_color.dcm"))).read_bytes())
+    last = bytes(data).rindex(b"\xff\xd8\xff")
+    data[last : last + 64] = bytes(64)
+    path = tmp_path / "half.dcm"
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="cannot be decoded") as caught:
+        list(DicomReader().read(path, Pseudonymiser(b"salt"))[0].frames)
+    assert "0x" not in str(caught.value)
