@@ -55,7 +55,10 @@ class StartPage(QWidget):
         column.setSpacing(GAP)
         title = label("Echo Annotator", role="title")
         column.addWidget(title)
-        words = "Label some structures in some frames; a model learns in the background and suggests the rest."
+        words = (
+            "Label some structures in some frames; a model learns in the background and suggests the rest.\n"
+            "Drop recordings here to begin."
+        )
         column.addWidget(label(words, role="quiet", is_wrapped=True))
         column.addSpacing(WIDE)
         row = QHBoxLayout()

@@ -81,6 +81,7 @@ class ConfirmSpacingDialog(FormDialog):
         grid.addWidget(self.mm_y, 1, 0)
         grid.addWidget(self.mm_x, 1, 1)
         self.fields.addLayout(grid)
+        self.mm_y.setFocus()
         self._meaning = label(role="quiet", is_wrapped=True)
         self.fields.addWidget(self._meaning)
         self.fields.addSpacing(TIGHT)
