@@ -120,6 +120,13 @@ class _Unusable:
     error: BrokenPlugin
 
     def build(self, *, in_channels: int, n_classes: int, options: Mapping[str, Any]) -> torch.nn.Module:
+        """Nothing.
+
+        Raises
+        ------
+        BrokenPlugin
+            Always: why it cannot be used.
+        """
         raise self.error
 
 

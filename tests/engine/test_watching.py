@@ -57,6 +57,17 @@ def blind(project: Project, workshop: FakeWorkshop) -> None:
     workshop.model = lambda weights: DarkBlind(PAIR.n_classes, images)  # type: ignore[method-assign]
 
 
+def looking_at_strange(project: Project, clip: str) -> tuple[Driver, FakeWorkshop]:
+    """A session that serves starting weights, to which the clip on screen is unlike all that they know."""
+    weights = project.path / "start.json"
+    weights.write_text("{}")
+    driver, workshop = driven(project, options=SessionOptions(starting_weights=weights))
+    driver.settle(3)
+    workshop.models[0].is_strange = True
+    driver.session.handle(Look(FrameKey(clip, 0)))
+    return driver, workshop
+
+
 def suggested(driver: Driver) -> list[Suggestion]:
     return [s for e in driver.events if isinstance(e, SuggestionsReady) for s in e.suggestions]
 
@@ -117,12 +128,7 @@ def test_the_starting_weights_say_nothing_in_a_strange_clip_and_a_model_of_ones_
     project: Project,
 ) -> None:
     clip = add_moving_square(project, "one")
-    weights = project.path / "start.json"
-    weights.write_text("{}")
-    driver, workshop = driven(project, options=SessionOptions(starting_weights=weights))
-    driver.settle(3)
-    workshop.models[0].is_strange = True
-    driver.session.handle(Look(FrameKey(clip, 0)))
+    driver, workshop = looking_at_strange(project, clip)
     driver.run(lambda: warned(driver) == (STRANGE_SENTENCE,))
     driver.settle()
     assert not suggested(driver)
@@ -140,10 +146,5 @@ def test_the_starting_weights_say_nothing_in_a_strange_clip_and_a_model_of_ones_
 def test_nobody_is_asked_to_teach_with_a_strange_test_clip(project: Project) -> None:
     clip = add_moving_square(project, "one")
     project.update_clip(clip, project.clip(clip).header, author="tester", split=Split.TEST)
-    weights = project.path / "start.json"
-    weights.write_text("{}")
-    driver, workshop = driven(project, options=SessionOptions(starting_weights=weights))
-    driver.settle(3)
-    workshop.models[0].is_strange = True
-    driver.session.handle(Look(FrameKey(clip, 0)))
+    driver, _ = looking_at_strange(project, clip)
     driver.run(lambda: warned(driver) == (UNLIKE_SENTENCE,))

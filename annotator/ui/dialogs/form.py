@@ -114,6 +114,40 @@ class FormDialog(QDialog):
         return text
 
 
+class NameDialog(FormDialog):
+    """Asks for one name, which is needed.
+
+    Parameters
+    ----------
+    title, intro, accept
+        See :class:`FormDialog`.
+    field
+        What the name is called.
+    name
+        The present one.
+    parent
+        The window that it belongs to.
+    """
+
+    def __init__(
+        self, title: str, intro: str, *, accept: str, field: str, name: str = "", parent: QWidget | None = None
+    ) -> None:
+        super().__init__(title, intro, accept=accept, parent=parent)
+        self.line = QLineEdit(name)
+        self.line.setMaxLength(80)
+        self.add_field(field, self.line)
+        self.line.textChanged.connect(self.refresh)
+        self.refresh()
+
+    def problem(self) -> str:
+        """A name is needed."""
+        return "" if self.line.text().strip() else "Enter a name."
+
+    def value(self) -> str:
+        """What was entered."""
+        return self.line.text().strip()
+
+
 class FolderField(QWidget):
     """A folder, typed or browsed for.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from annotator.ui.controls import label
-from annotator.ui.dialogs.form import Choice, FolderField, FormDialog, asked
+from annotator.ui.dialogs.form import Choice, FolderField, FormDialog, NameDialog, asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +80,14 @@ class NewProjectDialog(FormDialog):
         return asked(dialog, dialog.value)
 
 
-class AuthorDialog(FormDialog):
+class AuthorDialog(NameDialog):
     """Asks for the name that is written beside every label."""
 
     def __init__(self, author: str, *, parent: QWidget | None = None) -> None:
         intro = "Your name is stored beside every label that you make, so that others know whom to ask."
-        super().__init__("Your name", intro, accept="Use this name", parent=parent)
-        self.author = QLineEdit(author)
-        self.author.setMaxLength(80)
-        self.add_field("Name or initials", self.author)
-        self.author.textChanged.connect(self.refresh)
-        self.refresh()
-
-    def problem(self) -> str:
-        """A name is needed."""
-        return "" if self.author.text().strip() else "Enter a name."
-
-    def value(self) -> str:
-        """What was entered."""
-        return self.author.text().strip()
+        super().__init__(
+            "Your name", intro, accept="Use this name", field="Name or initials", name=author, parent=parent
+        )
 
     @classmethod
     def ask(cls, author: str, *, parent: QWidget | None = None) -> str | None:

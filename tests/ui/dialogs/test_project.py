@@ -52,8 +52,8 @@ def test_a_domain_has_a_name(qtbot: QtBot, button: Find) -> None:
     qtbot.addWidget(dialog)
     dialog.show()
     assert not button(dialog, "Use this domain").isEnabled()
-    QTest.keyClicks(dialog.domain, " GE Vivid & Sons ")
-    QTest.keyClick(dialog.domain, Qt.Key.Key_Return)
+    QTest.keyClicks(dialog.line, " GE Vivid & Sons ")
+    QTest.keyClick(dialog.line, Qt.Key.Key_Return)
     assert (dialog.result(), dialog.value()) == (int(QDialog.DialogCode.Accepted), "GE Vivid & Sons")
 
 
@@ -80,5 +80,5 @@ def test_an_author_needs_a_name(qtbot: QtBot, button: Find) -> None:
     dialog = AuthorDialog("")
     qtbot.addWidget(dialog)
     assert not button(dialog, "Use this name").isEnabled()
-    QTest.keyClicks(dialog.author, " Dr. Ä ")
+    QTest.keyClicks(dialog.line, " Dr. Ä ")
     assert (dialog.value(), button(dialog, "Use this name").isEnabled()) == ("Dr. Ä", True)
