@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,19 @@ from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
 from annotator.app.work_page import WorkPage
-from annotator.core.identity import Spacing, SpacingStatus, Split
+from annotator.core.identity import Clip, Spacing, SpacingStatus, Split
 from annotator.engine.recipes import offered_recipes
 from annotator.ui.dialogs import (
+    EACH_NEW,
+    NEW_PATIENT,
     AskAbsentDialog,
     AskSplitDialog,
     Choice,
     ConfirmSpacingDialog,
     LearnerDialog,
+    PatientChoice,
+    PatientDialog,
+    PatientQuestion,
     SpacingQuestion,
 )
 from annotator.viewer.state import Message
@@ -95,6 +101,7 @@ class Wiring(QObject):
         page.clips.view_chosen.connect(lambda clips, view: bench.set_view(view, of=clips))
         page.clips.domain_chosen.connect(lambda clips, domain: bench.set_domain(domain, of=clips))
         page.clips.split_chosen.connect(self._ask_split)
+        page.clips.patient_requested.connect(self._ask_patient)
         page.next_up.activated.connect(self._on_next_up)
         page.training.pause.connect(bench.pause_training)
         page.training.resume.connect(bench.resume_training)
@@ -175,6 +182,13 @@ class Wiring(QObject):
         if moved and AskSplitDialog.ask(len(moved), part, parent=self._window()):
             self._bench.set_split(part, of=clips)
 
+    def _ask_patient(self, clips: tuple[str, ...]) -> None:
+        answer = PatientDialog.ask(_patient_question(self._bench.project.clips(), clips), parent=self._window())
+        if answer == EACH_NEW:
+            self._bench.part_clips(clips)
+        elif answer is not None:
+            self._bench.give_clips(None if answer == NEW_PATIENT else answer, of=clips)
+
     def _ask_spacing(self) -> None:
         clip = self._bench.desk.clip
         if clip is None:
@@ -203,3 +217,20 @@ class Wiring(QObject):
     def _window(self) -> QWidget:
         window: Any = self._page.window()
         return window  # type: ignore[no-any-return]
+
+
+def _patient_question(clips: Iterable[Clip], given: Collection[str]) -> PatientQuestion:
+    """Whom clips, by name, may be given to: patients with other clips."""
+    of_patient: dict[str, list[Clip]] = {}
+    for clip in clips:
+        of_patient.setdefault(clip.header.patient, []).append(clip)
+    moved = {patient: [clip for clip in own if clip.name in given] for patient, own in of_patient.items()}
+    whose = [patient for patient, clips_moved in moved.items() if clips_moved]
+    is_whole = len(whose) == 1 and moved[whose[0]] == of_patient[whose[0]]
+    others = (
+        PatientChoice(patient, tuple(clip.name for clip in own), own[0].split)
+        for patient, own in of_patient.items()
+        if whose != [patient]
+    )
+    splits = frozenset(clip.split for patient in whose for clip in moved[patient])
+    return PatientQuestion(tuple(given), splits, tuple(others), can_be_new=not is_whole)

@@ -15,6 +15,7 @@ from annotator.core.clip_json import clip_to_json
 from annotator.core.errors import AnnotatorError, BadInput
 from annotator.core.identity import PLAUSIBLE_MM, Clip, ClipHeader, Spacing, Split, safe_stem
 from annotator.core.views import strange_view_sentence, view_id
+from annotator.project import Commit
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +43,24 @@ def edit(
         ),
     ] = False,
     split: Annotated[Split | None, typer.Option(help="Part of the data, of the whole patient.")] = None,
+    patient: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose clip it is, where its file or folder named a wrong patient: a pseudonym of the project, an "
+            "original identifier, 'new' for a patient who has no other clip, or 'each' for a new one for every clip."
+        ),
+    ] = None,
+    whole_patient: Annotated[
+        bool,
+        typer.Option(
+            "--whole-patient",
+            help="With --patient: all clips of the clip's present patient, so that two become one, or one many.",
+        ),
+    ] = False,
     author: AuthorOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Change a clip's view, domain, ED and ES marks, pixel size or split.
+    """Change a clip's view, domain, ED and ES marks, pixel size, split or patient.
 
     \f
 
@@ -56,8 +71,16 @@ def edit(
     """
     marks = (("ed_frames", ed), ("es_frames", es))
     changes: dict[str, Any] = {name: _frames(text) for name, text in marks if text is not None}
-    if all(given is None for given in (view, domain, ed, es, spacing, split)):
-        raise typer.BadParameter("say what to change: --view, --domain, --ed, --es, --spacing or --split")
+    details = (view, domain, ed, es, spacing, split)
+    if all(given is None for given in (*details, patient)):
+        raise typer.BadParameter("say what to change: --view, --domain, --ed, --es, --spacing, --split or --patient")
+    if whole_patient and patient is None:
+        raise typer.BadParameter("--whole-patient goes with --patient")
+    if patient is not None:
+        if any(given is not None for given in details):
+            raise typer.BadParameter("--patient goes with no other change")
+        _give(project, clip, patient, is_whole=whole_patient, author=author_name(author), as_json=json)
+        return
     if alike and (spacing is None or split is not None):
         raise typer.BadParameter("--alike goes with --spacing, and not with --split")
     size_of = _spacing(spacing) if spacing is not None else None
@@ -75,9 +98,26 @@ def edit(
         now = opened.clip(clip)
         strange = strange_view_sentence(now.header.view or "", opened.protocol) if view else None
         tell([strange] if strange else [])
-        result = {"clip": clip, "split": now.split, **clip_to_json(now)["header"], "revision": commit.revision}
-        result["changed"] = commit.clips
-    show(result, as_json=json, lines=[f"{commit.sentence}."])
+    _show(now, commit, as_json=json)
+
+
+def _give(project: Path, clip: str, patient: str, *, is_whole: bool, author: str, as_json: bool) -> None:
+    if not patient.strip():
+        raise typer.BadParameter("a patient has an identifier")
+    with writable(project) as opened:
+        whose = opened.clip(clip).header.patient
+        names = [c.name for c in opened.clips() if c.name == clip or (is_whole and c.header.patient == whose)]
+        if patient == "each":
+            commit = opened.part_clips(names, author=author)
+        else:
+            commit = opened.give_clips(names, None if patient == "new" else patient, author=author)
+        now = opened.clip(clip)
+    _show(now, commit, as_json=as_json)
+
+
+def _show(clip: Clip, commit: Commit, *, as_json: bool) -> None:
+    result = {"clip": clip.name, "split": clip.split, **clip_to_json(clip)["header"], "revision": commit.revision}
+    show({**result, "changed": commit.clips}, as_json=as_json, lines=[f"{commit.sentence}."])
 
 
 def _text_changes(view: str | None, domain: str | None, views: Collection[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import hmac
 import math
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
@@ -37,10 +38,6 @@ class Split(StrEnum):
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
-
-    def sets_apart(self, before: Split) -> bool:
-        """Whether a clip that comes here from another split must not be learnt from any more."""
-        return before is not self and (self is Split.TEST or (before is Split.TRAIN and self is Split.VALIDATION))
 
 
 class SpacingStatus(StrEnum):
@@ -253,6 +250,20 @@ class Clip:
     def frame_keys(self) -> tuple[FrameKey, ...]:
         """Keys of all frames in order."""
         return tuple(FrameKey(self.name, i) for i in range(self.header.n_frames))
+
+    def is_set_apart_since(self, before: Clip, *, held: Collection[str]) -> bool:
+        """Whether the clip may not be learnt from any more, as it could be before.
+
+        Parameters
+        ----------
+        before
+            The same clip, of then.
+        held
+            Pseudonyms of the patients that the learner holds aside for validation.
+        """
+        if self.split is not before.split:
+            return self.split is Split.TEST or (before.split is Split.TRAIN and self.split is Split.VALIDATION)
+        return self.header.patient in held and before.header.patient not in held
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from annotator.core.identity import Clip, FrameKey, Split
 from annotator.engine.roles import chosen_validation, labelled_patients
-from annotator.project import TRAINED_FACT
+from annotator.project import HELD_FACT, TRAINED_FACT
 
 if TYPE_CHECKING:
     from annotator.project import Project
-
-HELD_FACT: Final = "held_patients"
 
 
 def held_patients(

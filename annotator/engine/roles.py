@@ -73,11 +73,13 @@ def usable_clips(clips: Collection[Clip]) -> tuple[Clip, ...]:
     return tuple(c for c in clips if c.split is not Split.TEST and c.pixels not in tested)
 
 
-def must_unlearn(before: Mapping[str, Clip], now: Mapping[str, Clip], taught: Collection[str]) -> bool:
+def must_unlearn(
+    before: Mapping[str, Clip], now: Mapping[str, Clip], *, taught: Collection[str], held: Collection[str]
+) -> bool:
     """Whether something was learnt that should not have been, now that clips are others.
 
     So it is where a clip is gone or became a test clip, where a test clip came with the pixels of another one, and
-    where one whose labels taught is for validation.
+    where one whose labels taught is for validation, or is a patient's who is held aside.
 
     Parameters
     ----------
@@ -85,12 +87,14 @@ def must_unlearn(before: Mapping[str, Clip], now: Mapping[str, Clip], taught: Co
         All clips by name.
     taught
         Names of the clips whose labels were learnt from.
+    held
+        Patients that were held aside.
     """
     seen = {clip.pixels for clip in before.values() if clip.split is not Split.TEST}
     arrived = (clip for name, clip in now.items() if name not in before)
     if before.keys() - now.keys() or any(clip.split is Split.TEST and clip.pixels in seen for clip in arrived):
         return True
-    apart = (now[name] for name, clip in before.items() if now[name].split.sets_apart(clip.split))
+    apart = (now[name] for name, clip in before.items() if now[name].is_set_apart_since(clip, held=held))
     return any(clip.split is Split.TEST or clip.name in taught for clip in apart)
 
 

@@ -172,11 +172,12 @@ class TrainingSession:
 
     def _note_change(self, keys: Sequence[FrameKey], clips: Sequence[str]) -> None:
         if self._is_open:
-            before, taught = self._book.clips, {key.clip for key in self._book.plan.labelled}
+            before, plan = self._book.clips, self._book.plan
             changed = self._book.note_change(keys, clips)
             self._suggester.note_change(changed, self._book.clips)
             self._overview.note_change(changed)
-            if must_unlearn(before, self._book.clips, taught):
+            taught = {key.clip for key in plan.labelled}
+            if must_unlearn(before, self._book.clips, taught=taught, held=plan.held):
                 self._forget_what_was_learnt()
             self._follow_labels()
 

@@ -3,7 +3,7 @@
 from annotator.project.checking import refuse_damaged
 from annotator.project.frames import content_hash
 from annotator.project.project import Project
-from annotator.project.tainting import TRAINED_FACT
+from annotator.project.tainting import HELD_FACT, TRAINED_FACT
 from annotator.project.values import (
     Added,
     Cell,
@@ -17,6 +17,7 @@ from annotator.project.values import (
 )
 
 __all__ = [
+    "HELD_FACT",
     "TRAINED_FACT",
     "Added",
     "Cell",

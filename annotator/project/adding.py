@@ -149,10 +149,15 @@ def exported_twins(incoming: Iterable[Incoming]) -> set[str]:
     return {pixels for pixels, named in patients.items() if len(named) > 1}
 
 
-def known_clip(clips: Iterable[Clip], incoming: Incoming, *, of_same_patient: bool) -> Clip | None:
-    """The clip that has the recording's pixels already, of the same patient first; where asked, no other."""
-    same = [clip for clip in clips if clip.pixels == incoming.pixels]
-    own = [clip for clip in same if clip.header.patient == incoming.header.patient]
+def known_clip(
+    clips: Iterable[Clip], incoming: Incoming, *, came_as: Mapping[str, str], of_same_patient: bool
+) -> Clip | None:
+    """The clip that has the recording's pixels already, of the same patient first; where asked, no other.
+
+    ``came_as`` has the patients that clips were imported for, who may be others now.
+    """
+    same, patient = [clip for clip in clips if clip.pixels == incoming.pixels], incoming.header.patient
+    own = [clip for clip in same if patient in (clip.header.patient, came_as.get(clip.name))]
     return next(iter(own if of_same_patient else own + same), None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
@@ -11,6 +11,7 @@ from annotator.core.status import LabelStatus, Origin
 from annotator.project import adding, removal
 from annotator.project.headers import refuse_fixed_changes
 from annotator.project.history import add_operation
+from annotator.project.patients import common_split, given_to, named_patient
 from annotator.project.rows import utc_now
 from annotator.project.state import load_state
 from annotator.project.values import Added, Cell, Commit, Removed
@@ -99,7 +100,7 @@ class ClipWriter(LabelWriter):
         new: list[tuple[Clip, adding.Incoming]] = []
         for one in incoming:
             is_named = patients_are_named or one.pixels in twins
-            known = adding.known_clip(clips.values(), one, of_same_patient=is_named)
+            known = adding.known_clip(clips.values(), one, came_as=self._state.came_as, of_same_patient=is_named)
             clip = known or adding.new_clip(clips, one)
             added.append(Added(clip, is_new=known is None, revision=self.data_revision))
             if known is None:
@@ -175,16 +176,73 @@ class ClipWriter(LabelWriter):
                 patients = {clip.header.patient for clip in wanted}
                 others = (c for c in self.clips() if c.header.patient in patients and c.name not in headers)
                 wanted = [replace(clip, split=split) for clip in (*wanted, *others)]
-            changed = [clip for clip in wanted if clip != self.clip(clip.name)]
-            commit = self._store_details(changed, author) if changed else self._nothing("clip")
+            commit = self._store_details(wanted, author)
         return self._emitted(commit)
 
-    def _store_details(self, changed: Sequence[Clip], author: str) -> Commit:
+    def give_clips(self, names: Collection[str], patient: str | None, *, author: str) -> Commit:
+        """Say that clips are another patient's, where a file or folder named a wrong one; their labels go along.
+
+        They take the split of that patient's other clips, with what :meth:`update_clips` says of models. Recordings
+        that an import brings later of a patient all of whose clips were given to one other count for that one too.
+
+        Parameters
+        ----------
+        names
+            Of the clips.
+        patient
+            A pseudonym of the project, or an original key; ``None`` for a patient who has no other clip.
+        author
+            Who did it.
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such clip, or the pseudonym is nobody's.
+        ReadOnlyProject, ProjectError
+            Where the project cannot be written.
+        """
+        self._refuse_read_only()
+        with self._lock:
+            whose = named_patient(self._state, self.pseudonymiser, patient)
+            given = [given_to(whose, self.clip(name)) for name in names]
+            others = [c for c in self.clips() if c.header.patient == whose and c.name not in names]
+            split = common_split(others or given)
+            commit = self._store_details([replace(c, split=split) for c in given], author, action="patient")
+        return self._emitted(commit)
+
+    def part_clips(self, names: Collection[str], *, author: str) -> Commit:
+        """Say that every one of some clips is a patient of its own, where a folder's name put them together.
+
+        Parameters
+        ----------
+        names
+            Of the clips.
+        author
+            Who did it.
+
+        Raises
+        ------
+        UnknownName
+            Where there is no such clip.
+        ReadOnlyProject, ProjectError
+            Where the project cannot be written.
+        """
+        self._refuse_read_only()
+        with self._lock:
+            parted = [given_to(named_patient(self._state, self.pseudonymiser, None), self.clip(n)) for n in names]
+            commit = self._store_details(parted, author, action="patient")
+        return self._emitted(commit)
+
+    def _store_details(self, wanted: Sequence[Clip], author: str, *, action: str = "details") -> Commit:
+        """Store those clips that are other than they were."""
+        changed = [clip for clip in wanted if clip != self.clip(clip.name)]
+        if not changed:
+            return self._nothing("clip")
         revision = self.data_revision + 1
         with self._session.database.write() as connection:
-            add_operation(connection, revision, "clip", action="details", author=author, time=utc_now())
+            add_operation(connection, revision, "clip", action=action, author=author, time=utc_now())
             self._insert_details(connection, changed, revision)
-            consequence = self._set_apart(connection, {c.name: c.split for c in changed})
+            consequence = self._set_apart(connection, changed)
         for clip in changed:
             self._state.put_clip(self._state.ids[clip.name], clip)
         self._follow("clip", revision, None)
@@ -212,7 +270,7 @@ class ClipWriter(LabelWriter):
         """
         self._refuse_read_only()
         with self._lock:
-            clips, strays = removal.found_of(self._session, self.clips(), patient)
+            clips, strays = removal.found_of(self._session, self._state, patient)
             revision = self.data_revision + 1
             keys = tuple(sorted(FrameKey(c.name, f) for c in clips for f in self._state.cells.get(c.name, {})))
             removed = removal.erase(self._session, clips, strays=strays, revision=revision, author=author)

@@ -100,12 +100,13 @@ def missing_details(
     """
     newest = {row["clip_id"]: row for row in sorted(details, key=_revision)}
     patients = {clip["id"]: clip["patient"] for clip in clips}
+    patients |= {clip_id: parse_header(row["header"]).patient for clip_id, row in newest.items()}
     last = {patients[row["clip_id"]]: row for row in sorted(newest.values(), key=_revision)}
     # What is a test clip by mistake can still be learnt from; what was learnt from is a fair test no more.
     unknown = Split.TEST if any(row["split"] == Split.TEST for row in details) else Split.TRAIN
     rows, sentences = [], []
     for clip in clips:
-        own, told = newest.get(clip["id"]), last.get(clip["patient"])
+        own, told = newest.get(clip["id"]), last.get(patients[clip["id"]])
         split = told["split"] if told else unknown.value
         where = f"it is in '{split}'{' with its patient' if told else ''}."
         if own is None:

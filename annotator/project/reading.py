@@ -23,7 +23,9 @@ from annotator.core.protocols import UNSURE, LabelProtocol
 from annotator.core.status import Origin, Provenance
 from annotator.core.words import counted
 from annotator.project import schema
+from annotator.project.headers import parse_header
 from annotator.project.history import sentence
+from annotator.project.patients import patient_now
 from annotator.project.rows import label_from_rows, provenance_from_row, read_label
 from annotator.project.session import CHECKPOINT, Session
 from annotator.project.snapshots import read_snapshots
@@ -143,6 +145,10 @@ class ProjectReader:
         if found is None:
             raise UnknownName("clip", name)
         return found
+
+    def patient_now(self, patient: str) -> str:
+        """The pseudonym that new recordings of a patient, by pseudonym, count for; see :meth:`Project.give_clips`."""
+        return patient_now(self._state, patient)
 
     def read_frame(self, key: FrameKey) -> Frame:
         """(H, W) or (H, W, 3) uint8, read-only.
@@ -309,14 +315,19 @@ class ProjectReader:
     def _operation_sentence(self, revision: int) -> str:
         labels, details, operations = schema.labels.c, schema.clip_details.c, schema.operations.c
         written = sa.select(labels.clip_id, labels.frame, labels.structure).where(labels.revision == revision)
+        of_clips = sa.select(details.clip_id, details.header).where(details.revision == revision)
         with self._session.database.read() as connection:
             action = connection.execute(sa.select(operations.action).where(operations.revision == revision)).scalar()
             cells = connection.execute(written).all()
-            edited = connection.execute(sa.select(details.clip_id).where(details.revision == revision)).scalars().all()
+            edited = connection.execute(of_clips).all()
         names = self._state.names
         if not cells:
-            named = ", ".join(f"'{names[i]}'" for i in edited)
-            return f"Changed the details of {named if len(edited) <= _MOST_NAMED else counted(len(edited), 'clip')}"
+            named = ", ".join(f"'{names[row.clip_id]}'" for row in edited)
+            which = named if len(edited) <= _MOST_NAMED else counted(len(edited), "clip")
+            if action == "patient" and edited:
+                owners = {parse_header(row.header).patient for row in edited}
+                return f"Gave {which} to {f'{len(owners)} patients' if len(owners) > 1 else f'patient {owners.pop()}'}"
+            return f"Changed the details of {which}"
         keys = tuple(sorted({FrameKey(names[clip], frame) for clip, frame, _ in cells}))
         return sentence(self.protocol, str(action), (c.structure for c in cells), keys)
 

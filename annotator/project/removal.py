@@ -7,8 +7,9 @@ when the project is opened again. ``secure_delete`` and VACUUM leave nothing in 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +22,35 @@ from annotator.project import schema
 from annotator.project.checking import unnamed_files
 from annotator.project.durable import fsync_folder, storage_errors
 from annotator.project.frames import read_header_text
-from annotator.project.headers import parse_header
+from annotator.project.headers import header_text, parse_header
 from annotator.project.history import add_operation
 from annotator.project.rows import utc_now
 from annotator.project.session import CHECKPOINT, Session
+from annotator.project.state import State
 from annotator.project.tainting import mark_snapshots
 from annotator.project.values import Removed
 
 
-def found_of(session: Session, clips: Sequence[Clip], patient: str) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
+def found_of(session: Session, state: State, patient: str) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
     """Clips of a patient, by original key or pseudonym, and names of files that an interrupted import left of them.
 
     Raises
     ------
     UnknownName
         Where there is neither.
+    ProjectError
+        Where all clips that came as the patient's were given to others.
     """
-    wanted = {patient, session.pseudonymiser.key(patient)}
+    clips, wanted = tuple(state.clips.values()), {patient, session.pseudonymiser.key(patient)}
     found = tuple(c for c in clips if c.header.patient in wanted)
     strays = tuple(file.name for file in unnamed_files(session, clips) if _patient_of(file) in wanted)
     if not found and not strays:
+        owners = sorted({state.clips[name].header.patient for name, came in state.came_as.items() if came in wanted})
+        if owners:
+            raise ProjectError(
+                f"{session.path}: the clips that came as this patient's were given to {' and '.join(owners)}; remove "
+                "whom you mean of them by that name."
+            )
         raise UnknownName("patient", patient)
     return found, strays
 
@@ -79,6 +89,7 @@ def erase(
         ids = connection.execute(sa.select(table.id).where(table.name.in_(names))).scalars().all()
         tainted = mark_snapshots(connection, ids)
         _forget_names(connection, {c.header.patient for c in clips})
+        _forget_origins(connection, {c.header.patient for c in clips}, erased=ids)
         operations = _operations_of(connection, ids)
         labels = connection.execute(sa.delete(schema.labels).where(schema.labels.c.clip_id.in_(ids))).rowcount
         connection.execute(sa.delete(schema.clip_details).where(schema.clip_details.c.clip_id.in_(ids)))
@@ -103,6 +114,22 @@ def _forget_names(connection: Connection, patients: AbstractSet[str]) -> None:
             if any(json.dumps(patient) in text for patient in patients):
                 kept = json.dumps(_without(json.loads(text), patients))
                 connection.execute(sa.update(key.table).where(key == name).values({column.name: kept}))
+
+
+def _forget_origins(connection: Connection, patients: AbstractSet[str], *, erased: Collection[int]) -> None:
+    """Let clips that were given to others before have been those others' from the beginning."""
+    clips, details = schema.clips.c, schema.clip_details.c
+    rows = connection.execute(sa.select(schema.clip_details).where(details.clip_id.not_in(erased))).all()
+    owners = {row.clip_id: parse_header(row.header).patient for row in sorted(rows, key=lambda row: row.revision)}
+    for row in rows:
+        header = parse_header(row.header)
+        if header.patient in patients:
+            text = header_text(replace(header, patient=owners[row.clip_id]))
+            same = (details.clip_id == row.clip_id, details.revision == row.revision)
+            connection.execute(sa.update(schema.clip_details).where(*same).values(header=text))
+    came = sa.select(clips.id).where(clips.patient.in_(patients), clips.id.not_in(erased))
+    for clip_id in connection.execute(came).scalars().all():
+        connection.execute(sa.update(schema.clips).where(clips.id == clip_id).values(patient=owners[clip_id]))
 
 
 def _without(value: Any, names: AbstractSet[str]) -> Any:

@@ -15,6 +15,7 @@ HEAD: Final = "0002"
 
 metadata = sa.MetaData()
 
+# A clip's ``patient`` is the one that it was imported for; its newest details say whose it is now.
 clips = sa.Table(
     "clips",
     metadata,

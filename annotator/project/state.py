@@ -51,10 +51,11 @@ class Stacks:
 
 @dataclass(slots=True)
 class State:
-    """The project in memory."""
+    """The project in memory; ``came_as`` has the patient of each clip as it was imported, ``clips`` as it is now."""
 
     revision: int = 0
     clips: dict[str, Clip] = field(default_factory=dict)
+    came_as: dict[str, str] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     cells: dict[str, dict[int, FrameCells]] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class State:
     def put_clip(self, clip_id: int, clip: Clip) -> None:
         """Add or replace a clip."""
         self.clips = {**self.clips, clip.name: clip}
+        self.came_as.setdefault(clip.name, clip.header.patient)
         self.ids[clip.name] = clip_id
         self.names[clip_id] = clip.name
 
@@ -127,6 +129,7 @@ def read_news(connection: Connection, state: State) -> News | None:
         state,
         revision=max(row.revision for row in done),
         clips=dict(state.clips),
+        came_as=dict(state.came_as),
         ids=dict(state.ids),
         names=dict(state.names),
         cells=dict(state.cells),
@@ -149,7 +152,7 @@ def read_news(connection: Connection, state: State) -> News | None:
 def _load_clips(connection: Connection, state: State, *, since: int = -1) -> None:
     clips, details = schema.clips, schema.clip_details
     query = (
-        sa.select(clips.c.id, clips.c.name, clips.c.content_hash, details.c.split, details.c.header)
+        sa.select(clips.c.id, clips.c.name, clips.c.patient, clips.c.content_hash, details.c.split, details.c.header)
         .join(details, details.c.clip_id == clips.c.id)
         .where(details.c.revision > since)
         .order_by(clips.c.id, details.c.revision)
@@ -157,6 +160,7 @@ def _load_clips(connection: Connection, state: State, *, since: int = -1) -> Non
     found: dict[int, Any] = {row.id: row for row in connection.execute(query)}
     for row in found.values():
         state.clips[row.name] = Clip(row.name, parse_header(row.header), Split(row.split), row.content_hash)
+        state.came_as[row.name] = row.patient
         state.ids[row.name] = row.id
         state.names[row.id] = row.name
 

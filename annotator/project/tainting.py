@@ -9,20 +9,24 @@ A mark is for good: where a patient is for training again, or the change is undo
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from annotator.core.identity import PIXEL_DIGITS, Split
+from annotator.core.identity import Clip, Split
 from annotator.core.words import counted
 from annotator.project import schema
 from annotator.project.durable import storage_errors
+from annotator.project.headers import parse_header
 from annotator.project.session import CHECKPOINT, Session
 
 TRAINED_FACT: Final = "trained_patients"
 """Where the learner keeps the patients whose labels it was trained on: a JSON list of pseudonyms."""
+
+HELD_FACT: Final = "held_patients"
+"""Where the learner keeps the patients that it holds aside for validation: a JSON list of pseudonyms."""
 
 
 def mark_snapshots(connection: Connection, ids: Collection[int]) -> tuple[int, ...]:
@@ -93,9 +97,28 @@ def set_apart(session: Session, connection: Connection, ids: Collection[int], sp
 
 def trained_on(connection: Connection, patients: Collection[str]) -> set[str]:
     """Patients whose labels the learner was trained on; where it never said, it may have been on all of them."""
+    trained = _patients_in(connection, TRAINED_FACT)
+    return set(patients) if trained is None else set(patients) & trained
+
+
+def held_aside(connection: Connection) -> set[str]:
+    """Patients that the learner holds aside for validation."""
+    return _patients_in(connection, HELD_FACT) or set()
+
+
+def follow_moves(connection: Connection, moves: Iterable[tuple[str, str]]) -> None:
+    """Take whom the learner was trained on along, where clips of a patient become another's: pairs of pseudonyms."""
+    trained = _patients_in(connection, TRAINED_FACT)
+    taught = {after for before, after in moves if trained and before in trained}
+    if trained is not None and not taught <= trained:
+        text = json.dumps(sorted(trained | taught))
+        connection.execute(sa.update(schema.facts).where(schema.facts.c.name == TRAINED_FACT).values(value=text))
+
+
+def _patients_in(connection: Connection, fact: str) -> set[str] | None:
     facts = schema.facts.c
-    text = connection.execute(sa.select(facts.value).where(facts.name == TRAINED_FACT)).scalar()
-    return set(patients) if text is None else set(patients) & set(json.loads(text))
+    text = connection.execute(sa.select(facts.value).where(facts.name == fact)).scalar()
+    return None if text is None else set(json.loads(text))
 
 
 def came_too_late(connection: Connection, data_revision: int) -> bool:
@@ -104,19 +127,20 @@ def came_too_late(connection: Connection, data_revision: int) -> bool:
     removed = sa.select(operations.revision).where(operations.kind == "remove", operations.revision > data_revision)
     if connection.execute(removed).first() is not None:
         return True
-    query = sa.select(clips.name, clips.patient, clips.content_hash, details.revision, details.split)
+    query = sa.select(clips.name, clips.content_hash, details.revision, details.split, details.header)
     rows = connection.execute(query.where(clips.id == details.clip_id).order_by(details.revision)).all()
-    now = {row.name: row for row in rows}
-    then = {row.name: row for row in rows if row.revision <= data_revision}
-    if (_tested(now.values()) - _tested(then.values())) & _pixels(then.values()):
+    now = _clips({row.name: row for row in rows})
+    then = _clips({row.name: row for row in rows if row.revision <= data_revision})
+    if (_tested(now.values()) - _tested(then.values())) & {clip.pixels for clip in then.values()}:
         return True
-    apart = {now[n].patient for n, row in then.items() if Split(now[n].split).sets_apart(Split(row.split))}
+    held = held_aside(connection)
+    apart = {clip.header.patient for n, clip in then.items() if now[n].is_set_apart_since(clip, held=held)}
     return bool(trained_on(connection, apart))
 
 
-def _tested(rows: Iterable[Any]) -> set[str]:
-    return _pixels(row for row in rows if row.split == Split.TEST.value)
+def _clips(rows: Mapping[str, Any]) -> dict[str, Clip]:
+    return {n: Clip(n, parse_header(row.header), Split(row.split), row.content_hash) for n, row in rows.items()}
 
 
-def _pixels(rows: Iterable[Any]) -> set[str]:
-    return {row.content_hash[:PIXEL_DIGITS] for row in rows}
+def _tested(clips: Iterable[Clip]) -> set[str]:
+    return {clip.pixels for clip in clips if clip.split is Split.TEST}

@@ -7,7 +7,7 @@ the thread that made the change.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -230,7 +230,7 @@ class LabelWriter(ProjectReader):
                 copy_details(connection, target, which, revision=revision)
                 self._take_patients_along(connection, revision)
                 cells, details = _written(connection, revision)
-                text += self._set_apart(connection, {self._state.names[r.clip_id]: Split(r.split) for r in details})
+                text += self._set_apart(connection, self._clips_in(details))
             commit = self._follow_copies(revision, cells, details)
             self._follow(kind, revision, target)
         return self._emitted(replace(commit, kind=kind, sentence=text))
@@ -238,11 +238,16 @@ class LabelWriter(ProjectReader):
     def _take_patients_along(self, connection: Connection, revision: int) -> None:
         """Give clips that were imported since the split that their patient's other clips have from a revision on."""
         clips = self._state.clips
-        changed = {self._state.names[row.clip_id]: Split(row.split) for row in _written(connection, revision)[1]}
-        splits = {clips[name].header.patient: split for name, split in changed.items()}
+        changed = {clip.name: clip for clip in self._clips_in(_written(connection, revision)[1])}
+        splits = {clip.header.patient: clip.split for clip in changed.values()}
         others = (clip for name, clip in clips.items() if clip.header.patient in splits and name not in changed)
         moved = (replace(clip, split=splits[clip.header.patient]) for clip in others)
         self._insert_details(connection, [clip for clip in moved if clip != clips[clip.name]], revision)
+
+    def _clips_in(self, details: Iterable[Any]) -> list[Clip]:
+        """Clips that memory has, as rows of the details' table describe them."""
+        named = ((self._state.clips[self._state.names[row.clip_id]], row) for row in details)
+        return [replace(clip, header=parse_header(row.header), split=Split(row.split)) for clip, row in named]
 
     def _insert_details(self, connection: Connection, clips: Sequence[Clip], revision: int) -> None:
         """Store headers and splits of clips that the project has."""
@@ -254,8 +259,8 @@ class LabelWriter(ProjectReader):
         if rows:
             connection.execute(sa.insert(schema.clip_details), rows)
 
-    def _set_apart(self, connection: Connection, splits: Mapping[str, Split]) -> str:
-        """Forget what was learnt from clips that become test or validation clips.
+    def _set_apart(self, connection: Connection, changed: Iterable[Clip]) -> str:
+        """Forget what was learnt from clips that become test or validation clips, or a patient's who is held aside.
 
         From validation clips only labels teach, and only where the learner was trained on their patient; from test
         clips, and others of the same pixels, anything does.
@@ -264,8 +269,8 @@ class LabelWriter(ProjectReader):
         ----------
         connection
             Of the transaction that changes the splits.
-        splits
-            The new split of clips by name; memory still has the former one, if any.
+        changed
+            Clips as they become; memory still has what they were.
 
         Returns
         -------
@@ -277,14 +282,16 @@ class LabelWriter(ProjectReader):
         ProjectError
             Where the disk refuses.
         """
-        clips = self._state.clips
-        apart = {n: s for n, s in splits.items() if s.sets_apart(clips[n].split)}
-        tested = {clips[n].pixels for n, s in apart.items() if s is Split.TEST}
+        clips, held, changed = self._state.clips, tainting.held_aside(connection), tuple(changed)
+        apart = [clip for clip in changed if clip.is_set_apart_since(clips[clip.name], held=held)]
+        taught = tainting.trained_on(connection, {clips[clip.name].header.patient for clip in apart})
+        moves = ((clips[c.name].header.patient, c.header.patient) for c in changed if c not in apart)
+        tainting.follow_moves(connection, moves)
+        tested = {clip.pixels for clip in apart if clip.split is Split.TEST}
         ids = [self._state.ids[name] for name, clip in clips.items() if clip.pixels in tested]
         if ids:
             return tainting.set_apart(self._session, connection, ids, Split.TEST)
-        taught = tainting.trained_on(connection, {clips[n].header.patient for n in apart})
-        ids = [self._state.ids[n] for n in apart if clips[n].header.patient in taught]
+        ids = [self._state.ids[clip.name] for clip in apart if clips[clip.name].header.patient in taught]
         return tainting.set_apart(self._session, connection, ids, Split.VALIDATION) if ids else ""
 
     def _follow_copies(self, revision: int, cells: Sequence[Any], details: Sequence[Any]) -> Commit:
@@ -297,11 +304,9 @@ class LabelWriter(ProjectReader):
             keys.add(key)
             structures.add(structure)
             names.add(key.clip)
-        for row in details:
-            name = self._state.names[row.clip_id]
-            clip = replace(self.clip(name), header=parse_header(row.header), split=Split(row.split))
-            self._state.put_clip(row.clip_id, clip)
-            names.add(name)
+        for clip in self._clips_in(details):
+            self._state.put_clip(self._state.ids[clip.name], clip)
+            names.add(clip.name)
         return Commit(revision, "undo", tuple(sorted(keys)), tuple(sorted(structures)), tuple(sorted(names)), "")
 
     def _store(self, kind: Literal["edit", "import"], action: str, plans: Sequence[FrameChange], made: Cell) -> Commit:

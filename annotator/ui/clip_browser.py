@@ -55,17 +55,17 @@ class ClipDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         painter.save()
         painter.setFont(option.font)
+        state: QStyle.StateFlag = option.state
+        if row is not None and row.is_current:
+            painter.fillRect(rect, QColor(PALETTE.accentDeep))
+            painter.fillRect(rect.left(), rect.top(), 3, rect.height(), QColor(PALETTE.accent))
+        elif state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, QColor(PALETTE.chosen))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, QColor(PALETTE.raised))
         if row is None:
             _paint_patient(painter, rect, str(index.data()))
         else:
-            state: QStyle.StateFlag = option.state
-            if row.is_current:
-                painter.fillRect(rect, QColor(PALETTE.accentDeep))
-                painter.fillRect(rect.left(), rect.top(), 3, rect.height(), QColor(PALETTE.accent))
-            elif state & QStyle.StateFlag.State_Selected:
-                painter.fillRect(rect, QColor(PALETTE.chosen))
-            elif state & QStyle.StateFlag.State_MouseOver:
-                painter.fillRect(rect, QColor(PALETTE.raised))
             _paint_clip(painter, rect.adjusted(GAP, TIGHT, -GAP, -TIGHT), row)
         painter.restore()
 
@@ -123,12 +123,15 @@ class ClipBrowser(QWidget):
         The user clicked a clip or pressed Enter on it.
     view_chosen(tuple, str), domain_chosen(tuple, str), split_chosen(tuple, str)
         A view (``""`` for none), a domain, or a part of the data for some clips, by name.
+    patient_requested(tuple)
+        Some clips, by name, are to be another patient's.
     """
 
     clip_activated = Signal(str)
     view_chosen = Signal(tuple, str)
     domain_chosen = Signal(tuple, str)
     split_chosen = Signal(tuple, str)
+    patient_requested = Signal(tuple)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -258,6 +261,7 @@ class ClipBrowser(QWidget):
             choose_view=lambda view: self.view_chosen.emit(names, view),
             choose_domain=lambda domain: self.domain_chosen.emit(names, domain),
             choose_split=lambda split: self.split_chosen.emit(names, split),
+            ask_patient=lambda: self.patient_requested.emit(names),
             parent=self,
         )
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -1,4 +1,4 @@
-"""What can be said of several clips at once: a menu of their views, domains and part of the data."""
+"""What can be said of several clips at once: a menu of their views, domains, part of the data and patient."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class ClipMenu(QMenu):
         Of the project.
     choose_view, choose_domain, choose_split
         Called with the choice; the empty string is the view that is not set.
+    ask_patient
+        Called where another patient is wanted.
     parent
         What it belongs to.
     """
@@ -41,6 +43,7 @@ class ClipMenu(QMenu):
         choose_view: Callable[[str], object],
         choose_domain: Callable[[str], object],
         choose_split: Callable[[str], object],
+        ask_patient: Callable[[], object],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -61,6 +64,7 @@ class ClipMenu(QMenu):
         of_splits = {row.split for row in rows}
         for part, words in SPLIT_WORDS.items():
             _add(split, words, part.value, is_ticked=of_splits == {part.value}, choose=choose_split)
+        self.addAction("Patient…").triggered.connect(lambda _checked=False: ask_patient())
 
 
 def _ask_domain(choose: Callable[[str], object], parent: QWidget | None) -> None:

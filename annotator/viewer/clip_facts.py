@@ -44,6 +44,14 @@ class ClipFacts:
         headers = {name: project.clip(name).header for name in of}
         self._desk.tell(project.update_clips(headers, author=self._desk.ledger.author, split=split).sentence)
 
+    def give(self, patient: str | None, *, of: Sequence[str]) -> None:
+        """Say that clips, by name, are another patient's, by pseudonym; ``None`` for one who has no other clip."""
+        self._desk.tell(self._desk.project.give_clips(of, patient, author=self._desk.ledger.author).sentence)
+
+    def part(self, names: Sequence[str]) -> None:
+        """Say that every one of some clips is a patient of its own."""
+        self._desk.tell(self._desk.project.part_clips(names, author=self._desk.ledger.author).sentence)
+
     def sized_alike(self) -> tuple[str, ...]:
         """The clips that a pixel size of this one may hold for, by name, this one first."""
         here = self._desk.open_clip

@@ -184,6 +184,14 @@ class Workbench(Stage):
         """Put the patients of clips, by name, into another part of the data."""
         self._change_clip(lambda: self.facts.set_split(split, of=of))
 
+    def give_clips(self, patient: str | None, *, of: Sequence[str]) -> None:
+        """Say that clips, by name, are another patient's, by pseudonym; ``None`` for one who has no other clip."""
+        self._change_clip(lambda: self.facts.give(patient, of=of))
+
+    def part_clips(self, names: Sequence[str]) -> None:
+        """Say that every one of some clips is a patient of its own."""
+        self._change_clip(lambda: self.facts.part(names))
+
     def confirm_spacing(self, spacing: Spacing, *, of: Sequence[str] = ()) -> None:
         """Vouch for the pixel size in mm/px of the clip on screen, or of clips by name."""
         self._act(lambda: self.facts.confirm_spacing(spacing, of=of))

@@ -34,7 +34,17 @@ from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
 from annotator.settings import UserSettings, load_settings
 from annotator.ui.controls import ElidedLabel, Readout
-from annotator.ui.dialogs import AskSplitDialog, ImportDialog, LearnerDialog, NewProject, NewProjectDialog
+from annotator.ui.dialogs import (
+    EACH_NEW,
+    NEW_PATIENT,
+    AskSplitDialog,
+    ImportDialog,
+    LearnerDialog,
+    NewProject,
+    NewProjectDialog,
+    PatientDialog,
+    PatientQuestion,
+)
 from annotator.viewer.state import CellState, StructureRow, Tool
 
 pytestmark = pytest.mark.window
@@ -422,6 +432,39 @@ def test_a_patient_is_set_apart_only_where_the_person_means_it(
         session.page.clips.split_chosen.emit((name,), "test")
         assert session.project.clip(name).split is expected
     assert asked == [(1, Split.TEST)] * 2, "what is so already is not asked"
+
+
+def test_clips_are_given_to_the_patient_whom_the_person_chooses(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(window)
+    project = session.project
+    first, second = (clip.header.patient for clip in project.clips())
+    asked: list[PatientQuestion] = []
+
+    def give(clips: tuple[str, ...], answer: str | None) -> list[str]:
+        def ask(question: PatientQuestion, **_words: object) -> str | None:
+            asked.append(question)
+            return answer
+
+        monkeypatch.setattr(PatientDialog, "ask", ask)
+        session.page.clips.patient_requested.emit(clips)
+        return [clip.header.patient for clip in project.clips()]
+
+    assert give(("clip0",), None) == [first, second]
+    assert give(("clip0",), second) == [second, second]
+    assert give(("clip0", "clip1"), EACH_NEW)[0] not in (second, give(("clip1",), None)[1])
+    both = give(("clip0", "clip1"), NEW_PATIENT)
+    assert both[0] == both[1] not in (first, second)
+    assert give(("clip1",), NEW_PATIENT)[1] != both[0]
+    assert [question.can_be_new for question in asked] == [False, False, False, False, True, True]
+    assert [[choice.clips for choice in question.others] for question in asked[:3]] == [
+        [("clip1",)],
+        [("clip1",)],
+        [],
+    ]
+    session.bench.undo()
+    assert [clip.header.patient for clip in project.clips()] == both
 
 
 def drop(window: MainWindow, path: Path) -> None:

@@ -69,6 +69,10 @@ def test_empty_marks_and_view_take_them_away(study: Path) -> None:
         ("--spacing", "30,30"),
         ("--alike", "--ed", "1"),
         ("--alike", "--spacing", "0.3,0.3", "--split", "test"),
+        ("--patient", "new", "--split", "test"),
+        ("--patient", " "),
+        ("--whole-patient",),
+        ("--whole-patient", "--ed", "1"),
         ("--view", "a view!"),
         ("--domain", " "),
     ],
@@ -117,3 +121,23 @@ def test_a_pixel_size_is_given_to_clips_that_are_alike(tmp_path: Path) -> None:
         assert views == {"frame0"}
         opened.undo(author="Ada")
         assert {clip.header.spacing for clip in opened.clips()} == {None}
+
+
+def test_two_patients_become_one_and_one_becomes_many_by_command(tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    command("new", project, "--protocol", "apical")
+    for number in range(4):
+        picture = tmp_path / f"patient {number % 2}" / f"frame{number}.png"
+        picture.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((40, 40), 10 * number, dtype=np.uint8)).save(picture)
+    command("import", project, tmp_path / "patient 0", tmp_path / "patient 1")
+    said = command("edit", project, "frame0", "--patient", "patient 1", "--whole-patient", "--json").json
+    assert said["changed"] == ["frame0", "frame2"]
+    with Project.open(project, read_only=True) as opened:
+        assert {clip.header.patient for clip in opened.clips()} == {opened.pseudonymiser.key("patient 1")}
+    parted = command("edit", project, "frame3", "--patient", "each", "--whole-patient")
+    assert parted.out == "Gave 4 clips to 4 patients.\n"
+    with Project.open(project, read_only=True) as opened:
+        assert len({clip.header.patient for clip in opened.clips()}) == 4
+    nobody = command("edit", project, "frame3", "--patient", "p0123456789ab")
+    assert (nobody.status, nobody.err) == (1, "error: There is no patient called 'p0123456789ab'.\n")

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from annotator.core.identity import FrameKey, Split
-from annotator.engine.holding import HELD_FACT, held_patients
-from annotator.project import TRAINED_FACT, Project
+from annotator.engine.holding import held_patients
+from annotator.project import HELD_FACT, TRAINED_FACT, Project
 from annotator.testing.sessions import add_moving_square
 
 

@@ -173,7 +173,7 @@ def test_a_picture_of_a_held_patient_trains_under_no_other(split: Split) -> None
 def test_what_is_set_apart_is_unlearnt_where_it_taught(was: Split, becomes: Split, *, taught: bool, must: bool) -> None:
     before = {"c": replace(clip("c", "p", was, 2), content_hash="a" * 64)}
     now = {"c": replace(before["c"], split=becomes)}
-    assert must_unlearn(before, now, {"c"} if taught else set()) is must
+    assert must_unlearn(before, now, taught={"c"} if taught else set(), held=()) is must
 
 
 @pytest.mark.parametrize(("was", "must"), [(Split.TRAIN, True), (Split.VALIDATION, True), (Split.TEST, False)])
@@ -181,6 +181,18 @@ def test_a_test_clip_of_a_known_picture_and_a_clip_that_is_gone_are_unlearnt(was
     known = replace(clip("c", "p1", was, 2), content_hash="a" * 64)
     twin = replace(clip("t", "p2", Split.TEST, 2), content_hash=twin_hash("a" * 64, "p" + "0" * 12))
     before = {"c": known}
-    assert must_unlearn(before, {"c": known, "t": twin}, ()) is must
-    assert not must_unlearn(before, {"c": known, "t": replace(twin, content_hash="b" * 64)}, ())
-    assert must_unlearn(before, {}, ())
+    assert must_unlearn(before, {"c": known, "t": twin}, taught=(), held=()) is must
+    assert not must_unlearn(before, {"c": known, "t": replace(twin, content_hash="b" * 64)}, taught=(), held=())
+    assert must_unlearn(before, {}, taught=(), held=())
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_labels_that_taught_are_unlearnt_where_they_become_those_of_a_patient_who_is_held_aside(
+    *, taught: bool
+) -> None:
+    before = {"c": clip("c", "p1", Split.TRAIN, 2), "h": clip("h", "p2", Split.TRAIN, 2)}
+    now = {**before, "c": clip("c", "p2", Split.TRAIN, 2)}
+    names, held = {"c"} if taught else set(), {before["h"].header.patient}
+    assert must_unlearn(before, now, taught=names, held=held) is taught
+    assert not must_unlearn(before, now, taught=names, held=())
+    assert not must_unlearn(now, before, taught=names, held=held)

@@ -103,6 +103,12 @@ def test_several_clips_get_a_view_or_a_domain_by_a_menu(browser: ClipBrowser, cl
     assert again is not None
     assert not choose(again, "Part of the data", SPLIT_WORDS[Split.TEST])
     assert chosen == [(("a", "c"), "a2c"), (("a", "b", "c"), "R & D"), (("d",), "R & D"), (("d",), "test")]
+    asked: list[tuple[str, ...]] = []
+    browser.patient_requested.connect(asked.append)
+    last = menu_at(browser, view.model().index(0, 0))
+    assert last is not None
+    last.actions()[-1].trigger()
+    assert asked == [("a", "b", "c")]
 
 
 def test_a_menu_is_about_what_is_selected_and_shown(browser: ClipBrowser, clip_row: MakeRow, qtbot: QtBot) -> None:

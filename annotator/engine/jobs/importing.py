@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,8 +28,13 @@ SPLIT_SENTENCE = (
 )
 
 PATIENT_SENTENCE = (
-    "{clips} of the import counted for another patient already, and that stays; where it is wrong, import into a new "
-    "project."
+    "{clips} of the import counted for another patient already, and that stays; where it is wrong, 'annotator edit "
+    "PROJECT CLIP --patient P' or the clips' menu in the window says whose they are."
+)
+
+FOLLOWED_SENTENCE = (
+    "{clips} came as a patient's whose clips were given to {patient}, and went there too; where it is wrong, "
+    "'annotator edit PROJECT CLIP --patient new' says so."
 )
 
 MILLIMETRES_SENTENCE = (
@@ -69,9 +74,13 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Taken:
-    """What a recording brings besides its frames; ``split`` is the one that somebody asked for."""
+    """What a recording brings besides its frames; ``split`` is the one that somebody asked for.
+
+    ``patient`` is whose it is here, and ``came_as`` whom the import names.
+    """
 
     patient: str
+    came_as: str
     split: Split | None
     labels: Mapping[int, PartialLabel]
     provenance: Mapping[int, Mapping[str, Provenance]]
@@ -81,12 +90,13 @@ class _Taken:
 class _Stream:
     """Recordings on their way into the project, and what is worth telling of them.
 
-    ``splits`` has the split of every patient so far. A manifest (``is_manifest``) names patients for sure, and its
-    labels are masks.
+    ``splits`` has the split of every patient so far, and ``patient_now`` tells who a patient is in the project. A
+    manifest (``is_manifest``) names patients for sure, and its labels are masks.
     """
 
     source: Path
     splits: dict[str, Split]
+    patient_now: Callable[[str], str]
     documents: Sequence[Document] = ()
     is_manifest: bool = False
     taken: list[_Taken] = field(default_factory=list)
@@ -99,11 +109,12 @@ class _Stream:
         A patient who is nowhere yet is for training.
         """
         self.warnings += recording.warnings
-        patient = recording.header.patient
-        self.taken.append(_Taken(patient, split, recording.labels, recording.provenance))
+        came_as = recording.header.patient
+        patient = self.patient_now(came_as)
+        self.taken.append(_Taken(patient, came_as, split, recording.labels, recording.provenance))
         chosen = split or self.splits.get(patient, Split.TRAIN)
         self.splits.setdefault(patient, chosen)
-        return recording, chosen
+        return replace(recording, header=replace(recording.header, patient=patient)), chosen
 
     def into(self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str) -> ImportReport:
         """Add everything, or nothing where a label contradicts the project."""
@@ -142,7 +153,7 @@ class _Stream:
         said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
         brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
         splits = ((found.clip, one.split) for found, one in pairs)
-        elsewhere = [*_split_sentences(splits), *_patient_sentences(pairs)]
+        elsewhere = [*_split_sentences(splits), *_patient_sentences(pairs), *_followed_sentences(pairs)]
         doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
         return ImportReport(
             added=len(new),
@@ -169,6 +180,13 @@ def _patient_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
     others = {found.clip.name for found, one in pairs if not found.is_new and found.clip.header.patient != one.patient}
     if others:
         yield PATIENT_SENTENCE.format(clips=counted(len(others), "clip"))
+
+
+def _followed_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
+    """Which new clips went to another patient than the import names, since that patient's clips had gone there."""
+    followed = Counter(one.patient for found, one in pairs if found.is_new and one.patient != one.came_as)
+    for patient, count in sorted(followed.items()):
+        yield FOLLOWED_SENTENCE.format(clips=counted(count, "clip"), patient=patient)
 
 
 def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
@@ -221,7 +239,9 @@ def import_paths(
             domain=options.domain,
             view=options.view,
         )
-        stream = _Stream(paths[0], {**returning.survey(reading, progress), **_splits(project)}, documents)
+        stream = _Stream(
+            paths[0], {**returning.survey(reading, progress), **_splits(project)}, project.patient_now, documents
+        )
         strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
         stream.warnings += [strange] if strange else []
         report = stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
@@ -312,7 +332,8 @@ def import_manifest(
         manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    stream = _Stream(manifest, _splits(project), is_manifest=True, warnings=list(read.warnings))
+    warnings = list(read.warnings)
+    stream = _Stream(manifest, _splits(project), project.patient_now, is_manifest=True, warnings=warnings)
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, _) in enumerate(read):

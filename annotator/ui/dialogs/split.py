@@ -17,7 +17,9 @@ SPLIT_WORDS: Final = {
 }
 """Each part of the data as a list offers it."""
 
-_PARTS: Final = {Split.TRAIN: "training", Split.VALIDATION: "validation", Split.TEST: "testing"}
+PARTS: Final = {Split.TRAIN: "training", Split.VALIDATION: "validation", Split.TEST: "testing"}
+"""Each part of the data in one word, after "for"."""
+
 _MEANING: Final = {
     Split.TRAIN: "The model learns from all of their clips then, and they judge it no more.",
     Split.VALIDATION: "All of their clips then check the model, and it is never trained on them.",
@@ -30,14 +32,18 @@ _FORGET: Final = (
 )
 
 
+def consequence(split: Split) -> str:
+    """What it means, in sentences, that clips come to a part of the data."""
+    return _MEANING[split] if split is Split.TRAIN else f"{_MEANING[split]} {_FORGET}"
+
+
 class AskSplitDialog(FormDialog):
     """Asks whether patients shall be in another part of the data."""
 
     def __init__(self, patients: int, split: Split, *, parent: QWidget | None = None) -> None:
-        part = _PARTS[split]
+        part = PARTS[split]
         title = f"Use {counted(patients, 'patient')} for {part}?"
-        words = " ".join([title, _MEANING[split], *([] if split is Split.TRAIN else [_FORGET])])
-        super().__init__(title, words, accept=f"Use for {part}", parent=parent)
+        super().__init__(title, f"{title} {consequence(split)}", accept=f"Use for {part}", parent=parent)
         self.refresh()
 
     @classmethod

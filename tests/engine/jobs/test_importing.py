@@ -222,9 +222,27 @@ def test_that_clips_stay_with_their_first_patient_is_told(project: Project, tmp_
     assert not told(ImportOptions(patient_from="stem"), paths[:1])
     assert not told(ImportOptions(), paths[1:])
     assert told(ImportOptions(patient_from="stem"), paths) == [
-        "2 clips of the import counted for another patient already, and that stays; where it is wrong, import into a "
-        "new project."
+        "2 clips of the import counted for another patient already, and that stays; where it is wrong, 'annotator edit "
+        "PROJECT CLIP --patient P' or the clips' menu in the window says whose they are."
     ]
+
+
+def test_recordings_follow_a_patient_who_was_put_together_with_another(project: Project, tmp_path: Path) -> None:
+    paths = stacks(tmp_path, 3)
+    by_stem = ImportOptions(patient_from="stem")
+    import_paths(project, paths[:2], by_stem, author="t", progress=Silent())
+    one, other = (clip.header.patient for clip in project.clips())
+    project.update_clip("stack 1", project.clip("stack 1").header, author="t", split=Split.TEST)
+    project.give_clips(["stack 0"], other, author="t")
+    more = paths[2].replace(tmp_path / "stack 0.tiff")
+    report = import_paths(project, [more], by_stem, author="t", progress=Silent())
+    assert report.warnings[1:] == (
+        f"1 clip came as a patient's whose clips were given to {other}, and went there too; where it is wrong, "
+        "'annotator edit PROJECT CLIP --patient new' says so.",
+    )
+    assert {(clip.header.patient, clip.split) for clip in project.clips()} == {(other, Split.TEST)}
+    assert one != other
+    assert not import_paths(project, [more, paths[0]], by_stem, author="t", progress=Silent()).warnings[1:]
 
 
 @pytest.mark.parametrize(("form", "is_known"), [("png", False), ("hdf5", False), ("hdf5", True)])

@@ -1,0 +1,54 @@
+"""Whose clips these are: what they were imported for, and what people have said since."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+
+from annotator.core.errors import UnknownName
+from annotator.core.identity import Clip, Pseudonymiser, Split, is_pseudonym
+from annotator.project.state import State
+
+
+def patient_now(state: State, patient: str) -> str:
+    """The pseudonym that a patient's recordings count for: where all clips that came as theirs are another's, that one.
+
+    So the rest of an archive follows where one person's clips, which came under two pseudonyms, were put together.
+    """
+    if any(clip.header.patient == patient for clip in state.clips.values()):
+        return patient
+    owners = {state.clips[name].header.patient for name, came in state.came_as.items() if came == patient}
+    return owners.pop() if len(owners) == 1 else patient
+
+
+def named_patient(state: State, pseudonymiser: Pseudonymiser, patient: str | None) -> str:
+    """The pseudonym of a patient by pseudonym or original key; of nobody yet for ``None``, or for a key that is new.
+
+    Raises
+    ------
+    UnknownName
+        Where a pseudonym is nobody's.
+    """
+    here = {clip.header.patient for clip in state.clips.values()}
+    if patient is None:
+        return pseudonymiser.key(secrets.token_hex())
+    if patient in here:
+        return patient
+    if is_pseudonym(patient):
+        raise UnknownName("patient", patient)
+    return patient_now(state, pseudonymiser.key(patient))
+
+
+def given_to(patient: str, clip: Clip) -> Clip:
+    """A clip as that of a patient, by pseudonym."""
+    return replace(clip, header=replace(clip.header, patient=patient))
+
+
+def common_split(clips: Iterable[Clip]) -> Split:
+    """The split of clips that are one patient's now: of theirs, the one that is kept most apart from training.
+
+    What was a test clip may not be learnt from because it lies with a training clip now.
+    """
+    splits = {clip.split for clip in clips}
+    return next(split for split in (Split.TEST, Split.VALIDATION, Split.TRAIN) if split in splits)

@@ -1,0 +1,216 @@
+"""Clips that a file or folder named a wrong patient for, and what follows for splits, models, imports and removals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from annotator.core.edits import Assign
+from annotator.core.errors import ProjectError, UnknownName
+from annotator.core.identity import FrameKey, Split
+from annotator.core.labels import StructureLabel
+from annotator.core.status import LabelStatus
+from annotator.project import HELD_FACT, TRAINED_FACT, Project
+from tests.project.samples import PROTOCOL, recording
+
+ABSENT = Assign("two", StructureLabel(LabelStatus.ABSENT))
+
+
+@pytest.fixture
+def three(project: Project) -> Project:
+    """``clip`` and ``a`` of P1, ``b`` of P2."""
+    project.add_clip(recording(project, "a", seed=1), author="ann")
+    project.add_clip(recording(project, "b", patient="P2", seed=2), author="ann")
+    return project
+
+
+def patient(project: Project, clip: str) -> str:
+    return project.clip(clip).header.patient
+
+
+def model(project: Project, revision: int) -> int:
+    return project.add_snapshot(b"1", step=1, data_revision=revision, recipe="", metrics={}, is_validated=False).id
+
+
+def marked(project: Project) -> set[int]:
+    return {s.id for s in project.snapshots() if s.is_tainted}
+
+
+def test_a_clip_is_given_to_another_patient_with_its_labels_and_back(three: Project) -> None:
+    first, second = three.pseudonymiser.key("P1"), three.pseudonymiser.key("P2")
+    three.commit(FrameKey("a", 0), [ABSENT], author="ann")
+    commit = three.give_clips(["a"], "P2", author="bea")
+    assert commit.sentence == f"Gave 'a' to patient {second}"
+    assert [patient(three, name) for name in ("clip", "a", "b")] == [first, second, second]
+    assert three.label(FrameKey("a", 0)).status("two") is LabelStatus.ABSENT
+    assert three.give_clips(["a"], second, author="bea").sentence == "Nothing changed"
+    undone = three.undo(author="ann")
+    assert undone is not None
+    assert undone.sentence == f"Undid: {commit.sentence}"
+    assert patient(three, "a") == first
+    three.redo(author="ann")
+    three.close()
+    with Project.open(three.path) as again:
+        assert patient(again, "a") == second
+        assert again.check().is_sound
+
+
+def test_a_clip_can_be_a_new_patient_s(three: Project) -> None:
+    three.give_clips(["a"], None, author="ann")
+    three.give_clips(["clip"], "Q7", author="ann")
+    assert len({patient(three, name) for name in ("clip", "a", "b")}) == 3
+    assert patient(three, "clip") == three.pseudonymiser.key("Q7")
+    with pytest.raises(UnknownName, match="no patient called 'p0123456789ab'"):
+        three.give_clips(["b"], "p0123456789ab", author="ann")
+
+
+@pytest.mark.parametrize("split", [Split.TEST, Split.VALIDATION])
+def test_a_clip_takes_the_split_of_its_new_patient_and_models_that_learnt_from_it_are_marked(
+    three: Project, split: Split
+) -> None:
+    three.commit(FrameKey("a", 0), [ABSENT], author="ann")
+    three.write_fact(TRAINED_FACT, json.dumps([patient(three, "a")]))
+    three.update_clip("b", three.clip("b").header, author="ann", split=split)
+    learnt = three.data_revision
+    saw = model(three, learnt)
+    three.checkpoint_path.write_bytes(b"weights that learnt from a")
+    assert not marked(three)
+    commit = three.give_clips(["a"], "P2", author="ann")
+    assert three.clip("a").split is split
+    assert three.clip("clip").split is Split.TRAIN
+    assert commit.sentence.endswith(
+        "the state of training and 1 model that may have learnt from it will not be used any more"
+    )
+    late = model(three, learnt)
+    assert marked(three) == {saw, late}
+    assert not three.checkpoint_path.exists()
+    three.undo(author="ann")
+    assert {three.clip(name).split for name in ("clip", "a")} == {Split.TRAIN}
+    assert three.clip("b").split is split
+
+
+@pytest.mark.parametrize("was_taught", [False, True])
+def test_a_patient_who_is_held_aside_takes_no_label_that_taught_the_model(three: Project, *, was_taught: bool) -> None:
+    three.commit(FrameKey("a", 0), [ABSENT], author="ann")
+    three.write_fact(TRAINED_FACT, json.dumps([patient(three, "a")] if was_taught else []))
+    three.write_fact(HELD_FACT, json.dumps([patient(three, "b")]))
+    learnt = three.data_revision
+    saw = model(three, learnt)
+    three.give_clips(["a"], "P2", author="ann")
+    late = model(three, learnt)
+    assert marked(three) == ({saw, late} if was_taught else set())
+    assert json.loads(three.read_fact(TRAINED_FACT) or "") == ([three.pseudonymiser.key("P1")] if was_taught else [])
+
+
+def test_whom_a_label_taught_as_is_remembered_of_the_patient_whose_it_is_now(three: Project) -> None:
+    three.write_fact(TRAINED_FACT, json.dumps([patient(three, "a")]))
+    three.give_clips(["a"], None, author="ann")
+    assert set(json.loads(three.read_fact(TRAINED_FACT) or "")) == {patient(three, "clip"), patient(three, "a")}
+    assert not marked(three)
+
+
+def test_clips_of_several_parts_that_become_one_patient_s_are_not_learnt_from(three: Project) -> None:
+    three.update_clip("b", three.clip("b").header, author="ann", split=Split.TEST)
+    three.give_clips(["a", "b"], None, author="ann")
+    assert patient(three, "a") == patient(three, "b") != patient(three, "clip")
+    assert {three.clip(name).split for name in ("a", "b")} == {Split.TEST}
+
+
+def test_clips_that_a_folder_put_together_are_parted(three: Project) -> None:
+    three.update_clip("b", three.clip("b").header, author="ann", split=Split.TEST)
+    commit = three.part_clips(["clip", "a", "b"], author="ann")
+    assert commit.sentence == "Gave 'clip', 'a', 'b' to 3 patients"
+    assert len({patient(three, name) for name in ("clip", "a", "b")}) == 3
+    assert [three.clip(name).split for name in ("clip", "a", "b")] == [Split.TRAIN, Split.TRAIN, Split.TEST]
+
+
+def test_recordings_that_come_later_follow_a_patient_who_was_put_together_with_another(three: Project) -> None:
+    first, second = three.pseudonymiser.key("P1"), three.pseudonymiser.key("P2")
+    three.give_clips(["a"], "P2", author="ann")
+    assert three.patient_now(first) == first
+    three.give_clips(["clip"], "P2", author="ann")
+    assert three.patient_now(first) == three.patient_now(second) == second
+    three.give_clips(["clip"], None, author="ann")
+    assert three.patient_now(first) == first
+
+
+def test_a_clip_that_was_given_away_is_known_where_a_manifest_brings_it_again(three: Project) -> None:
+    three.give_clips(["a"], "P2", author="ann")
+    again = [(recording(three, "a", seed=1), Split.TRAIN)]
+    added = three.add_clips(again, author="ann", patients_are_named=True)
+    assert [(one.clip.name, one.is_new) for one in added] == [("a", False)]
+
+
+def test_a_removed_patient_leaves_no_trace_in_clips_that_were_given_to_another(three: Project) -> None:
+    first = three.pseudonymiser.key("P1")
+    three.give_clips(["a"], "P2", author="ann")
+    three.remove_patient("P1")
+    assert [clip.name for clip in three.clips()] == ["a", "b"]
+    three.close()
+    assert first.encode() not in (three.path / "annotations.sqlite").read_bytes()
+    with Project.open(three.path) as again:
+        assert patient(again, "a") == patient(again, "b")
+        assert again.check().is_sound
+
+
+def test_who_asks_to_be_removed_under_a_former_name_is_told_the_present_one(three: Project) -> None:
+    second = three.pseudonymiser.key("P2")
+    three.give_clips(["a", "clip"], "P2", author="ann")
+    with pytest.raises(ProjectError, match=f"were given to {second}; remove whom you mean"):
+        three.remove_patient("P1")
+    assert len(three.remove_patient(second).clips) == 3
+
+
+def test_a_salvaged_project_keeps_whose_clips_are_and_their_splits(three: Project, tmp_path: Path) -> None:
+    three.update_clip("b", three.clip("b").header, author="ann", split=Split.TEST)
+    three.give_clips(["a"], "P2", author="ann")
+    before = three.clips()
+    three.close()
+    Project.salvage(three.path, tmp_path / "out")
+    with Project.open(tmp_path / "out") as out:
+        assert out.clips() == before
+
+
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from(["P1", "P2", "P3", None])),
+        st.tuples(st.sampled_from("abcd"), st.sampled_from(list(Split))),
+        st.sampled_from(["undo", "redo"]),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(moves=MOVES)
+def test_a_patient_is_in_one_split_whatever_is_given_to_whom(
+    moves: list[tuple[str, str | Split | None] | str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("moves") / "project"
+    with Project.create(path, PROTOCOL) as project:
+        for seed, (name, whose) in enumerate(zip("abcd", ("P1", "P1", "P2", "P3"), strict=True)):
+            project.add_clip(recording(project, name, patient=whose, seed=seed, n_frames=1), author="ann")
+        for move in moves:
+            match move:
+                case "undo":
+                    project.undo(author="ann")
+                case "redo":
+                    project.redo(author="ann")
+                case (name, Split() as split):
+                    project.update_clip(name, project.clip(name).header, author="ann", split=split)
+                case (name, owner):
+                    project.give_clips([name], owner, author="ann")
+            splits = defaultdict(set)
+            for clip in project.clips():
+                splits[clip.header.patient].add(clip.split)
+            assert all(len(found) == 1 for found in splits.values())
+        clips = project.clips()
+    with Project.open(path, read_only=True) as again:
+        assert again.clips() == clips
+    shutil.rmtree(path)

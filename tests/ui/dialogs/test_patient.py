@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit, QListWidget, QWidget
+
+from annotator.core.identity import Split
+from annotator.ui.dialogs import EACH_NEW, NEW_PATIENT, PatientChoice, PatientDialog, PatientQuestion
+
+Find = Callable[[QWidget, str], QAbstractButton]
+OTHERS = (
+    PatientChoice("p" + "1" * 12, ("frame1", "frame2"), Split.TRAIN),
+    PatientChoice("p" + "2" * 12, ("stress",), Split.TEST),
+)
+
+
+def dialog_of(qtbot: QtBot, *clips: str, can_be_new: bool = True) -> PatientDialog:
+    question = PatientQuestion(clips, frozenset({Split.TRAIN}), OTHERS, can_be_new=can_be_new)
+    dialog = PatientDialog(question)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    return dialog
+
+
+def lines(dialog: QWidget) -> list[str]:
+    (shown,) = dialog.findChildren(QListWidget)
+    return [shown.item(row).text() for row in range(shown.count()) if not shown.item(row).isHidden()]
+
+
+def test_a_patient_is_found_by_a_clip_s_name_and_chosen_by_keyboard(qtbot: QtBot, button: Find) -> None:
+    dialog = dialog_of(qtbot, "odd")
+    (box,) = dialog.findChildren(QLineEdit)
+    assert not button(dialog, "Give to this patient").isEnabled()
+    QTest.keyClicks(box, "STRESS")
+    assert lines(dialog) == ["p222222222222: 1 clip for testing, stress"]
+    assert dialog.value() == OTHERS[1].pseudonym
+    said = {label.text() for label in dialog.findChildren(QLabel) if label.isVisible()}
+    assert any(text.startswith("This patient is for testing. ") for text in said), "what it means is told"
+    with qtbot.waitSignal(dialog.accepted):
+        QTest.keyClick(box, Qt.Key.Key_Return)
+
+
+def test_what_the_filter_hides_is_not_chosen(qtbot: QtBot, button: Find) -> None:
+    dialog = dialog_of(qtbot, "odd")
+    (box,) = dialog.findChildren(QLineEdit)
+    box.setText("frame2")
+    assert button(dialog, "Give to this patient").isEnabled()
+    box.setText("nobody")
+    assert lines(dialog) == []
+    assert not button(dialog, "Give to this patient").isEnabled()
+
+
+def test_the_list_is_reached_by_the_arrow_keys(qtbot: QtBot) -> None:
+    dialog = dialog_of(qtbot, "odd", can_be_new=False)
+    (box,) = dialog.findChildren(QLineEdit)
+    QTest.keyClick(box, Qt.Key.Key_Down)
+    assert dialog.value() == OTHERS[0].pseudonym
+
+
+@pytest.mark.parametrize(
+    ("clips", "can_be_new", "offered"),
+    [
+        (("odd",), True, [NEW_PATIENT]),
+        (("odd",), False, []),
+        (("odd", "even"), True, [NEW_PATIENT, EACH_NEW]),
+        (("odd", "even"), False, [EACH_NEW]),
+    ],
+)
+def test_new_patients_are_offered_where_they_would_be_others(
+    qtbot: QtBot, clips: tuple[str, ...], *, can_be_new: bool, offered: list[str]
+) -> None:
+    (shown,) = dialog_of(qtbot, *clips, can_be_new=can_be_new).findChildren(QListWidget)
+    of_lines = [shown.item(row).data(Qt.ItemDataRole.UserRole) for row in range(shown.count())]
+    assert of_lines == [*offered, *(choice.pseudonym for choice in OTHERS)]
