@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,17 @@ from annotator.core.plugin_types import Frame, Reader, Recording, Simulator
 
 _TOLD = (AnnotatorError, OSError, MemoryError)
 """What has a plain sentence of its own."""
+
+
+@contextmanager
+def _blamed(sentence_of: Callable[[Exception], AnnotatorError]) -> Iterator[None]:
+    """Let what a plugin raises be an error that names it."""
+    try:
+        yield
+    except _TOLD:
+        raise
+    except Exception as error:
+        raise sentence_of(error) from error
 
 
 class GuardedReader:
@@ -44,12 +56,8 @@ class GuardedReader:
         BadInput
             Where the plugin fails on it.
         """
-        try:
+        with self._blamed(path):
             return bool(self._reader.recognises(path))
-        except _TOLD:
-            raise
-        except Exception as error:
-            raise self._failure(path, error) from error
 
     def read(self, path: Path, pseudonymiser: Pseudonymiser) -> Sequence[Recording]:
         """All clips of the file.
@@ -59,12 +67,8 @@ class GuardedReader:
         BadInput
             Where the file cannot be used, or the plugin fails on it.
         """
-        try:
+        with self._blamed(path):
             return [self._guarded(path, recording) for recording in self._reader.read(path, pseudonymiser)]
-        except _TOLD:
-            raise
-        except Exception as error:
-            raise self._failure(path, error) from error
 
     def read_masks(self, path: Path) -> NDArray[np.integer[Any]]:
         """(T, H, W) integers of a label file.
@@ -74,12 +78,8 @@ class GuardedReader:
         BadInput
             Where the file or format holds none, or the plugin fails on it.
         """
-        try:
+        with self._blamed(path):
             found = self._reader.read_masks(path)
-        except _TOLD:
-            raise
-        except Exception as error:
-            raise self._failure(path, error) from error
         if not (isinstance(found, np.ndarray) and found.ndim == 3 and np.issubdtype(found.dtype, np.integer)):
             got = f"{found.shape} {found.dtype}" if isinstance(found, np.ndarray) else type(found).__name__
             raise BadInput(path, f"the plugin {self._plugin} gave no (T, H, W) integers, but {got}", _REMEDY)
@@ -90,8 +90,8 @@ class GuardedReader:
         json.dumps(clip_to_json(Clip(recording.header.stem, recording.header)))
         return replace(recording, frames=_Frames(recording.frames, self, path))
 
-    def _failure(self, path: Path, error: Exception) -> BadInput:
-        return BadInput(path, f"the plugin {self._plugin} {blame(error)}", _REMEDY)
+    def _blamed(self, path: Path) -> AbstractContextManager[None]:
+        return _blamed(lambda error: BadInput(path, f"the plugin {self._plugin} {blame(error)}", _REMEDY))
 
     def frames(self, path: Path, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Frames one after the other.
@@ -101,15 +101,11 @@ class GuardedReader:
         BadInput
             Where the file is damaged further on, or the plugin fails on it.
         """
-        try:
+        with self._blamed(path):
             for index, frame in enumerate(frames):
                 if not isinstance(frame, np.ndarray):
                     raise TypeError(f"frame {index} is a {type(frame).__name__} and no array")
                 yield frame
-        except _TOLD:
-            raise
-        except Exception as error:
-            raise self._failure(path, error) from error
 
 
 _REMEDY = "leave the file out, or repair or uninstall the plugin"
@@ -148,13 +144,9 @@ class GuardedSimulator:
         BrokenPlugin
             Where the plugin fails, or not every frame has a label.
         """
-        try:
+        with _blamed(lambda error: BrokenPlugin(self._plugin, blame(error))):
             made = self._simulator.simulate(patient=patient, domain=domain, seed=seed, n_frames=n_frames)
             frames = tuple(made.frames)
-        except _TOLD:
-            raise
-        except Exception as error:
-            raise BrokenPlugin(self._plugin, blame(error)) from error
         if not len(frames) == made.header.n_frames == n_frames or sorted(made.labels) != list(range(n_frames)):
             what = f"made {len(frames)} frames and {len(made.labels)} labels where {n_frames} of each were asked"
             raise BrokenPlugin(self._plugin, what)
