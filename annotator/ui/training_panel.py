@@ -20,6 +20,10 @@ _WIDTH: Final = 2
 
 _NAMED: Final = 2
 """Patients that are named in the panel; the others are in its tooltip."""
+
+_LABEL_ROOM: Final = 0.14
+"""Of the height of the Dice curves, above and below them."""
+
 _LEAST_PLOT: Final = 64
 """Height below which a plot says nothing, in pixels."""
 _DASHES: Final = (
@@ -70,7 +74,8 @@ class CurvePlot(pg.PlotWidget):  # type: ignore[misc]
         bottom = max(0.0, math.floor(10 * least) / 10 - 0.1)
         if bottom != self._bottom:
             self._bottom = bottom
-            self.setYRange(bottom, 1, padding=0.04)
+            # Room for the outer numbers, which are left out where half of one would be beyond the axis.
+            self.setYRange(bottom, 1, padding=_LABEL_ROOM)
             middle = (1 + bottom) / 2
             self.getAxis("left").setTicks([[(y, f"{y:.2g}") for y in (bottom, middle, 1)]])
         self.show_curves(curves)

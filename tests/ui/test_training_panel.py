@@ -159,6 +159,21 @@ def test_steps_have_no_decimals_and_values_have_room_for_theirs(qtbot: QtBot, fi
     assert all(made.fontMetrics().horizontalAdvance(word) <= room for word in words["left"])
 
 
+@pytest.mark.parametrize("size", [(240, 72), (260, 104), (600, 300)])
+@pytest.mark.parametrize("least", [0.0, 0.55, 0.93])
+def test_the_dice_axis_shows_its_ends_and_its_middle(qtbot: QtBot, size: tuple[int, int], least: float) -> None:
+    plot = CurvePlot("Dice")
+    qtbot.addWidget(plot)
+    plot.resize(*size)
+    plot.show_shares((Curve("lv", "#ff0000", (CurvePoint(0, least), CurvePoint(100, 0.95))),))
+    plot.show()
+    qtbot.waitExposed(plot)
+    picture = plot.grab().toImage()
+    axis = [max(picture.pixelColor(x, y).lightness() for x in range(2, 30)) > 100 for y in range(picture.height())]
+    numbers = sum(is_text and not before for before, is_text in zip([False, *axis], axis, strict=False))
+    assert numbers == 3
+
+
 def test_a_low_panel_shows_the_dice_curves_alone(panel: TrainingPanel, training: TrainingView) -> None:
     loss, dice = plot(panel, "loss"), plot(panel, "Dice")
     panel.show_state(replace(training, dice=()))
