@@ -99,15 +99,13 @@ class Calibration:
         Structure id to its figures; one that no frame decides both ways is missing.
     patients
         How many were looked at.
+    is_cross_fitted
+        Whether 'after' was measured on other patients than those that gave the temperatures.
     """
 
     structures: Mapping[str, StructureCalibration]
     patients: int
-
-    @property
-    def is_cross_fitted(self) -> bool:
-        """Whether 'after' was measured on other patients than those that gave the temperature."""
-        return self.patients > 1
+    is_cross_fitted: bool
 
     @property
     def is_confirmed(self) -> bool:
@@ -139,8 +137,8 @@ class _Pixels:
         (N, K+1) float32.
     bitmaps
         (N,) integer.
-    half
-        (N,) which half of the patients.
+    patient
+        (N,) place of the pixel's patient in their order.
     flatters
         (N, K+1) bool, where an accepted suggestion would confirm itself.
     possible
@@ -149,7 +147,7 @@ class _Pixels:
 
     probabilities: NDArray[np.float32]
     bitmaps: NDArray[np.integer]
-    half: NDArray[np.int64]
+    patient: NDArray[np.int64]
     flatters: NDArray[np.bool_]
     possible: NDArray[np.int64]
 
@@ -167,12 +165,22 @@ class _Pixels:
         says = (positive | ((self.bitmaps >> c) & 1 == 0)) & ~self.flatters[:, c]
         return says, positive[says]
 
-    def temperature(self, c: int, *, half: int | None = None) -> float:
-        """Fitted on all of the patients or on one half of them."""
+    def halves(self, c: int) -> tuple[NDArray[np.int64], ...]:
+        """Two halves of the patients, both with some who show a class; none where fewer than two show it."""
+        says, truth = self.decided(c)
+        of = self.patient[says]
+        show = np.unique(of[truth])
+        if len(show) < 2:
+            return ()
+        ordered = np.concatenate([show, np.setdiff1d(of, show)])
+        return ordered[::2], ordered[1::2]
+
+    def temperature(self, c: int, *, of: NDArray[np.int64] | None = None) -> float:
+        """Fitted on all of the patients or on some of them."""
         says, truth = self.decided(c)
         p = self.probabilities[says, c]
-        if half is not None:
-            mine = self.half[says] == half
+        if of is not None:
+            mine = np.isin(self.patient[says], of)
             p, truth = p[mine], truth[mine]
         return fit_temperature(p, truth)
 
@@ -182,8 +190,10 @@ def calibrate(
 ) -> Calibration:
     """Temperature and reliability of each structure that some frame decides both ways.
 
-    The temperature is fitted on all patients. What it brings is measured crosswise where there are two or more: each
-    half of the patients is tempered by what the other half gave, all structures together, as a model file does it.
+    The temperature is fitted on all patients. What it brings is measured crosswise: of the patients who show a
+    structure each half is tempered by what the other half gave, all structures together, as a model file does it. One
+    that a single patient shows keeps its confidence then, since nobody else could confirm another. Where no structure
+    has a second patient, 'after' is of the very patients that gave the temperatures.
     The figures are of what is served: a class that a frame's view cannot show has no share there.
     As for Dice (:mod:`annotator.learn.validation`), suggestions that were accepted as they were count only for a
     structure that nobody drew or corrected in any frame.
@@ -197,35 +207,42 @@ def calibrate(
     protocol
         Names the structures.
     """
-    patients = sorted({frame.patient for frame in frames})
-    halves = {name: i % 2 for i, name in enumerate(patients)}
-    pixels = _some_pixels(frames, probabilities, halves, _flattering(frames, protocol))
+    order = {name: i for i, name in enumerate(sorted({frame.patient for frame in frames}))}
+    pixels = _some_pixels(frames, probabilities, order, _flattering(frames, protocol))
     wanted = {}
     for structure in protocol.ids:
         says, truth = pixels.decided(protocol.index(structure))
         if truth.any() and not truth.all():
             wanted[structure] = protocol.index(structure)
+    halves = {c: pixels.halves(c) for c in wanted.values()}
+    is_cross_fitted = any(halves.values())
+    temperatures = {c: pixels.temperature(c) if of or not is_cross_fitted else 1.0 for c, of in halves.items()}
     shown = pixels.in_view(pixels.probabilities)
-    served = pixels.in_view(_served(pixels, tuple(wanted.values()), halves=len(patients) > 1))
+    served = pixels.in_view(_served(pixels, temperatures, halves if is_cross_fitted else {}))
     found = {}
     for structure, c in wanted.items():
         says, truth = pixels.decided(c)
         p, q = shown[says, c], served[says, c]
         found[structure] = StructureCalibration(
-            pixels.temperature(c), reliability(p, truth), reliability(q, truth), brier(p, truth), brier(q, truth)
+            temperatures[c], reliability(p, truth), reliability(q, truth), brier(p, truth), brier(q, truth)
         )
-    return Calibration(found, len(patients))
+    return Calibration(found, len(order), is_cross_fitted)
 
 
-def _served(pixels: _Pixels, classes: Sequence[int], *, halves: bool) -> NDArray[np.float32]:
-    """The pixels' probabilities (N, K+1) after tempering, each half of the patients by the other's temperatures."""
-    if not halves:
-        return _tempered_rows(pixels.probabilities, {c: pixels.temperature(c) for c in classes})
+def _served(
+    pixels: _Pixels, temperatures: Mapping[int, float], halves: Mapping[int, tuple[NDArray[np.int64], ...]]
+) -> NDArray[np.float32]:
+    """The pixels' probabilities (N, K+1) after tempering, each half of a structure's patients by the other's."""
+    others = {
+        c: [(mine, pixels.temperature(c, of=theirs)) for mine, theirs in (of, of[::-1])]
+        for c, of in halves.items()
+        if of
+    }
     served = np.empty_like(pixels.probabilities)
-    for half in (0, 1):
-        mine = pixels.half == half
-        temperatures = {c: pixels.temperature(c, half=1 - half) for c in classes}
-        served[mine] = _tempered_rows(pixels.probabilities[mine], temperatures)
+    for patient in np.unique(pixels.patient):
+        own = {c: t for c, both in others.items() for of, t in both if patient in of}
+        mine = pixels.patient == patient
+        served[mine] = _tempered_rows(pixels.probabilities[mine], {**temperatures, **own})
     return served
 
 
@@ -271,7 +288,7 @@ def _flattering(frames: Sequence[TrainingFrame], protocol: LabelProtocol) -> NDA
 def _some_pixels(
     frames: Sequence[TrainingFrame],
     probabilities: NDArray[np.float32],
-    halves: Mapping[str, int],
+    order: Mapping[str, int],
     flattering: NDArray[np.bool_],
 ) -> _Pixels:
     n, classes, height, width = probabilities.shape
@@ -280,9 +297,9 @@ def _some_pixels(
     bitmaps = np.stack([_bitmap(frame) for frame in frames]).ravel()[::stride]
     rows = probabilities.transpose(0, 2, 3, 1).reshape(-1, classes)[::stride]
     frame_of = np.arange(n).repeat(height * width)[::stride]
-    half = np.array([halves[frame.patient] for frame in frames], dtype=np.int64)[frame_of]
+    patient = np.array([order[frame.patient] for frame in frames], dtype=np.int64)[frame_of]
     possible = np.array([frame.possible for frame in frames], dtype=np.int64)
-    return _Pixels(rows, bitmaps, half, flattering[frame_of], possible[frame_of])
+    return _Pixels(rows, bitmaps, patient, flattering[frame_of], possible[frame_of])
 
 
 def _bitmap(frame: TrainingFrame) -> NDArray[np.uint16]:

@@ -132,7 +132,7 @@ def _calibrated(
         facts["reason"] = "the recipe does not ask for it"
         return scored, facts
     if not found.is_confirmed:
-        few = "one patient alone is held aside, so no other could confirm it"
+        few = "no structure is shown by two patients held aside, so no other could confirm it"
         facts["reason"] = "other patients did not confirm it" if found.is_cross_fitted else few
         return scored, facts
     after = _scored(calibration.apply_temperatures(predicted, found.temperatures(material.protocol)), material)

@@ -88,12 +88,14 @@ def test_measured_on_decided_pixels_and_told_as_plain_data(protocol: LabelProtoc
     assert facts["brier_after"] <= facts["brier_before"] + 1e-6
 
 
-def _patient(name: str, seed: int, *, too_sure: float) -> tuple[TrainingFrame, np.ndarray]:
-    """A frame of 64 x 64 whose disc is there with probability p, and what an overconfident model says of it."""
+def _patient(name: str, seed: int, *, too_sure: float, shows: int = 1) -> tuple[TrainingFrame, np.ndarray]:
+    """A frame of 64 x 64 whose structure is there with probability p, and what an overconfident model says of it."""
     random = np.random.default_rng(seed)
     z = random.normal(0, 2, (64, 64))
-    bitmap = np.where(random.random((64, 64)) < expit(z), 0b0010, 0b1101).astype(np.uint16)
-    said = np.stack([1 - expit(too_sure * z), expit(too_sure * z), 0 * z, 0 * z]).astype(np.float32)
+    bitmap = np.where(random.random((64, 64)) < expit(z), 1 << shows, 0b1111 & ~(1 << shows)).astype(np.uint16)
+    said = np.zeros((4, 64, 64), dtype=np.float32)
+    said[shows] = expit(too_sure * z)
+    said[0] = 1 - said[shows]
     return TrainingFrame(FrameKey(name, 0), name, "d", np.zeros((64, 64), dtype=np.uint8), bitmap), said
 
 
@@ -109,6 +111,38 @@ def test_what_a_temperature_brings_is_measured_on_other_patients(protocol: Label
     # One patient's overconfidence is the other's opposite: what one half teaches harms the other.
     assert not found(3.0, 0.33).is_confirmed
     assert not found(3.0).is_confirmed
+
+
+@pytest.mark.parametrize("shown", [(1, 2, 1, 2), (1, 1, 2, 2), (2, 1, 1, 2)])
+def test_patients_who_each_show_another_structure_confirm_it_in_pairs(
+    protocol: LabelProtocol, shown: tuple[int, ...]
+) -> None:
+    made = [_patient(f"p{i}", i, too_sure=2.5, shows=c) for i, c in enumerate(shown)]
+    found = calibration.calibrate([f for f, _ in made], np.stack([p for _, p in made]), protocol)
+    assert found.is_confirmed
+    assert len(found.structures) == 2
+    for facts in (of.as_facts() for of in found.structures.values()):
+        assert facts["error_after"] < facts["error_before"] / 3
+
+
+def test_a_structure_that_one_patient_alone_shows_keeps_its_confidence_beside_a_confirmed_one(
+    protocol: LabelProtocol,
+) -> None:
+    shown = (1, 2, 1)
+    made = [_patient(f"p{i}", i, too_sure=2.5, shows=c) for i, c in enumerate(shown)]
+    found = calibration.calibrate([f for f, _ in made], np.stack([p for _, p in made]), protocol)
+    assert found.is_confirmed
+    sure, alone = (found.structures[protocol.ids[c - 1]] for c in (1, 2))
+    assert sure.temperature > 2
+    assert alone.temperature == 1.0
+    assert alone.as_facts()["error_after"] == pytest.approx(alone.as_facts()["error_before"])
+
+
+def test_two_patients_of_whom_each_shows_another_structure_confirm_nothing(protocol: LabelProtocol) -> None:
+    made = [_patient(f"p{i}", i, too_sure=2.5, shows=c) for i, c in enumerate((1, 2))]
+    found = calibration.calibrate([f for f, _ in made], np.stack([p for _, p in made]), protocol)
+    assert not found.is_cross_fitted
+    assert not found.is_confirmed
 
 
 def test_what_a_view_cannot_show_has_no_share_in_what_is_measured(protocol: LabelProtocol) -> None:
