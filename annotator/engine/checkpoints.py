@@ -23,6 +23,8 @@ class SessionFacts:
     ----------
     recipe
         Name of the recipe that the trainer ran.
+    recipe_digest
+        Hash of what that recipe said; empty where nobody noted it.
     labels
         Hexadecimal fingerprint of the labels that it trained on.
     is_asleep
@@ -43,6 +45,7 @@ class SessionFacts:
     """
 
     recipe: str = ""
+    recipe_digest: str = ""
     labels: str = ""
     is_asleep: bool = False
     schedule: Mapping[str, float | None] = field(default_factory=dict)

@@ -136,13 +136,18 @@ class Learning:
         self._restored = facts
         self._data_revision = facts.data_revision or 0
         self._schedule = Schedule.from_numbers(facts.schedule)
-        if facts.recipe and facts.recipe != self._workshop.recipe:
+        if facts.recipe and not self._is_same_recipe(facts):
             # What another recipe could not improve says nothing of this one.
             self._schedule = self._schedule.after_labels()
         self._start = facts.start
         self._dice, self._dice_by_domain = facts.dice, facts.dice_by_domain
         self._measured_on_accepted = facts.measured_on_accepted
         self._best_dice = facts.best_dice
+
+    def _is_same_recipe(self, facts: SessionFacts) -> bool:
+        now = self._workshop
+        # What was written before digests were noted is told by the name alone.
+        return facts.recipe == now.recipe and facts.recipe_digest in ("", now.recipe_digest)
 
     def _start_from_weights(self, trainer: TrainerProtocol) -> int:
         """Start from the newest snapshot that fits, whose id is given, else from the starting weights or nothing: 0."""
@@ -186,8 +191,7 @@ class Learning:
     def may_go_on_sleeping(self) -> bool:
         """Whether it slept before the restart, and has the same labels and recipe now."""
         before = self._restored
-        is_same = before.recipe == self._workshop.recipe and before.labels == self._book.fingerprint()
-        return before.is_asleep and is_same
+        return before.is_asleep and self._is_same_recipe(before) and before.labels == self._book.fingerprint()
 
     @property
     def can_step(self) -> bool:
@@ -318,6 +322,7 @@ class Learning:
             return
         facts = SessionFacts(
             recipe=self._workshop.recipe,
+            recipe_digest=self._workshop.recipe_digest,
             labels=self._book.fingerprint(),
             is_asleep=is_asleep,
             schedule=self._schedule.as_numbers(),

@@ -169,6 +169,11 @@ class Workshop(Protocol):
         ...
 
     @property
+    def recipe_digest(self) -> str:
+        """Hash of what the recipe says: a file that was edited since keeps its name."""
+        ...
+
+    @property
     def summary(self) -> str:
         """What the recipe does, in one plain line; may be empty."""
         ...

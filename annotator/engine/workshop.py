@@ -73,6 +73,11 @@ class LearnWorkshop:
         return self._recipe.name
 
     @property
+    def recipe_digest(self) -> str:
+        """Hash of what the recipe says, with its changes."""
+        return self._recipe.digest
+
+    @property
     def summary(self) -> str:
         """What the recipe does, in one line."""
         return self._recipe.summary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,6 +72,12 @@ class Recipe(Section):
     calibration: CalibrationSection = CalibrationSection()
     augment: AugmentSection = AugmentSection()
     schedule: ScheduleSection = ScheduleSection()
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal hash of all that training follows, whatever the recipe is called."""
+        text = self.model_dump_json(exclude={"name", "summary", "is_offered"})
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recipe:

@@ -205,6 +205,7 @@ class FakeWorkshop:
     """
 
     recipe = "fake"
+    recipe_digest = "fake"
     summary = "Learns nothing."
     starting_weights: Path | None = None
     starting_features: Path | None = None

@@ -458,6 +458,17 @@ def test_it_sleeps_on_a_plateau_also_after_a_restart_and_wakes_at_a_new_label(pr
     assert [trainer.renewals for trainer in workshop.trainers] == [1]
 
 
+def test_a_recipe_that_was_edited_under_its_name_wakes_it(project: Project) -> None:
+    outline_square(project, add_moving_square(project, "one"))
+    driver, _ = driven(project)
+    fall_asleep(driver)
+    driver.session.handle(Stop())
+    again, workshop = driven(project)
+    workshop.recipe_digest = "edited"
+    again.run(lambda: again.session.step > driver.session.step)
+    assert again.session.state is RunState.TRAINING
+
+
 def test_it_does_not_sleep_on_where_others_are_held_aside_after_a_restart(project: Project) -> None:
     for i in range(5):
         outline_square(project, add_moving_square(project, f"c{i}"))

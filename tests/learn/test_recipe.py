@@ -68,6 +68,15 @@ def test_every_option_of_a_recipe_is_read_somewhere() -> None:
     assert unread == []
 
 
+def test_a_digest_tells_what_training_follows_and_not_how_it_is_called() -> None:
+    path = resource("recipes") / "default.toml"
+    read = read_recipe(path)
+    renamed = read.model_copy(update={"name": "mine", "summary": "Mine."})
+    assert renamed.digest == read.digest == read_recipe(path).digest
+    assert read_recipe(path, {"teacher.weight": "0.4"}).digest != read.digest
+    assert read_recipe(path, {"network.options.width": "8"}).digest != read.digest
+
+
 def test_an_unknown_option_is_named() -> None:
     with pytest.raises(UnknownName, match=r"teacher\.wieght"):
         read_recipe(resource("recipes/default.toml"), {"teacher.wieght": "1"})
