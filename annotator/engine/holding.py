@@ -19,7 +19,8 @@ def held_patients(
 ) -> tuple[str, ...]:
     """Patients to validate on: those that a manifest chose, else the automatic choice, kept in the project.
 
-    All other patients with labels are remembered as trained on, since from now on they are.
+    All other patients with labels are remembered as trained on, since from now on they are, until they are set apart:
+    whatever learnt from them is marked then and serves no more, also once they come back.
 
     Parameters
     ----------
@@ -36,9 +37,11 @@ def held_patients(
         Where the choice cannot be stored.
     """
     here = {clip.header.patient for clip in clips}
+    teaching = {clip.header.patient for clip in clips if clip.split is Split.TRAIN}
     tested = {clip.header.patient for clip in clips if clip.split is Split.TEST}
     chosen, labelled = chosen_validation(clips), labelled_patients(clips, finished)
     before, trained = _remembered(project, labelled)
+    trained &= teaching
     # One who was held before a manifest chose others was trained on meanwhile.
     held = tuple(p for p in before if p in here and p not in trained)
     if labelled and not chosen:
@@ -46,7 +49,7 @@ def held_patients(
 
         held = hold_aside(labelled, held, trained)
     _remember(project, HELD_FACT, held)
-    _remember(project, TRAINED_FACT, (trained & here) | (set(labelled) - set(chosen or held)))
+    _remember(project, TRAINED_FACT, trained | (set(labelled) - set(chosen or held)))
     return chosen or tuple(p for p in held if p not in tested)
 
 

@@ -9,7 +9,7 @@ import pytest
 from annotator.core.identity import FrameKey, Split
 from annotator.engine.holding import held_patients
 from annotator.project import HELD_FACT, TRAINED_FACT, Project
-from annotator.testing.sessions import add_moving_square
+from annotator.testing.sessions import add_moving_square, outline_square
 
 
 def _labelled(project: Project, count: int) -> tuple[str, ...]:
@@ -69,6 +69,23 @@ def test_who_was_trained_on_while_a_manifest_chose_others_is_not_held_again(ten:
     ten.update_clip(judge, ten.clip(judge).header, author="tester", split=Split.TRAIN)
     assert _labelled(ten, 5) == ()
     assert _labelled(ten, 6) == (_patients(ten)[5],)
+
+
+@pytest.mark.parametrize("split", [Split.VALIDATION, Split.TEST])
+def test_who_was_set_apart_and_comes_back_can_be_held_since_no_model_that_learnt_of_it_serves(
+    ten: Project, split: Split
+) -> None:
+    (before,) = _labelled(ten, 5)
+    clip = next(clip for clip in ten.clips() if clip.header.patient != before)
+    outline_square(ten, clip.name)
+    revision, _ = ten.dated_clips()
+    saw = ten.add_snapshot(b"m", step=2, data_revision=revision, recipe="fake", metrics={}, is_validated=True)
+    ten.update_clip(clip.name, clip.header, author="tester", split=split)
+    assert saw.id not in {snapshot.id for snapshot in ten.usable_snapshots()}
+    while_apart = _labelled(ten, 5)
+    assert while_apart == ((clip.header.patient,) if split is Split.VALIDATION else (before,))
+    ten.update_clip(clip.name, clip.header, author="tester", split=Split.TRAIN)
+    assert _labelled(ten, 5) == ((clip.header.patient,) if split is Split.VALIDATION else (before,))
 
 
 def test_a_held_patient_who_becomes_a_test_patient_is_not_held_until_it_comes_back(ten: Project) -> None:
