@@ -7,8 +7,9 @@ before each replay.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -38,6 +39,33 @@ class Chance:
     def __init__(self, parameters: torch.Generator, noise: torch.Generator) -> None:
         self.parameters, self.noise = parameters, noise
         self.tape: Tape | None = None
+        self._undeclared = torch.Generator().manual_seed(parameters.initial_seed()).get_state()
+
+    @contextmanager
+    def everywhere(self) -> Iterator[None]:
+        """While it is open, torch's own generator on the CPU is this one too.
+
+        From that one modules draw that are given no generator, such as dropout in the network of a plugin.
+        """
+        before = torch.get_rng_state()
+        torch.set_rng_state(self._undeclared)
+        try:
+            yield
+        finally:
+            self._undeclared = torch.get_rng_state()
+            torch.set_rng_state(before)
+
+    def state(self) -> dict[str, Tensor]:
+        """Where all generators stand; on a GPU without its own, from which undeclared draws are made there."""
+        states = {"rng": self.parameters.get_state(), "noise_rng": self.noise.get_state()}
+        return {**states, "undeclared_rng": self._undeclared}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from :meth:`state`, or from one of an earlier version, which did not know undeclared draws."""
+        self.parameters.set_state(state["rng"])
+        if self.device.type != "cpu" and state["noise_rng"].shape == self.noise.get_state().shape:
+            self.noise.set_state(state["noise_rng"])
+        self._undeclared = state.get("undeclared_rng", self._undeclared)
 
     @property
     def device(self) -> torch.device:

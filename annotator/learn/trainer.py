@@ -100,9 +100,9 @@ class Trainer:
         self._validation: tuple[TrainingFrame, ...] = ()
         self._notes: list[str] = []
         self._shrink = 1
-        self._parameters_rng = torch.Generator().manual_seed(seed)
-        noise = self._parameters_rng if self._device.type == "cpu" else torch.Generator(self._device).manual_seed(seed)
-        self._chance = Chance(self._parameters_rng, noise)
+        parameters_rng = torch.Generator().manual_seed(seed)
+        noise = parameters_rng if self._device.type == "cpu" else torch.Generator(self._device).manual_seed(seed)
+        self._chance = Chance(parameters_rng, noise)
         self._precision = partial(devices.precision, self._device)
         self._student = networks.build(factory, protocol, recipe, seed=seed).to(self._device).train()
         self._teacher = ema.teacher_of(self._student)
@@ -168,7 +168,8 @@ class Trainer:
         self._look_at_gate()
         while True:
             try:
-                found = self._run()
+                with self._chance.everywhere():
+                    found = self._run()
                 break
             except (RuntimeError, MemoryError) as error:
                 if not devices.is_out_of_memory(error):
@@ -329,8 +330,7 @@ class Trainer:
                 "optimiser": self._descent.adamw.state_dict(),
                 "active": self._active.cpu(),
                 "shrink": self._shrink,
-                "rng": self._parameters_rng.get_state(),
-                "noise_rng": self._chance.noise.get_state(),
+                **self._chance.state(),
             }
         )
 
@@ -356,9 +356,7 @@ class Trainer:
         self.step_count, self._shrink = state["step"], state["shrink"]
         self._pacing.restore(state)
         self._look_at_labels()
-        self._parameters_rng.set_state(state["rng"])
-        if self._device.type != "cpu" and state["noise_rng"].shape == self._chance.noise.get_state().shape:
-            self._chance.noise.set_state(state["noise_rng"])
+        self._chance.restore(state)
 
     # --- facts for the status -------------------------------------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,54 @@ def test_stopping_and_going_on_equals_never_having_stopped(
     assert _same(_state(straight), _state(resumed))
     images = np.stack([f.image for f in frames[:2]])
     np.testing.assert_array_equal(straight.predict(images), resumed.predict(images))
+
+
+class _Dropping(torch.nn.Module):
+    """A network that drops features, as one of a plugin may."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.encoder = torch.nn.Conv2d(1, 8, 3, padding=1)
+        self.dropout = torch.nn.Dropout(0.5)
+        self.head = torch.nn.Conv2d(8, n_classes, 1)
+        self.stride = 1
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.dropout(torch.relu(self.encoder(x)))
+        return found
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.features(x))
+        return logits
+
+
+class _DroppingFactory(UNetFactory):
+    def build(self, *, in_channels: int, n_classes: int, options: Mapping[str, Any]) -> Any:
+        return _Dropping(n_classes)
+
+
+def test_a_network_that_drops_features_goes_on_as_if_never_stopped_and_follows_the_seed(
+    protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]
+) -> None:
+    def made(seed: int) -> Trainer:
+        trainer = Trainer(protocol=protocol, recipe=recipe, factory=_DroppingFactory(), device="cpu", seed=seed)
+        trainer.put(frames)
+        return trainer
+
+    outside = torch.get_rng_state()
+    straight = made(0)
+    straight.step()
+    data = straight.checkpoint()
+    straight.step()
+    for other in (made(7), made(0)):
+        other.restore(data)
+        # Whoever else draws from torch's own generator changes nothing.
+        torch.rand(3)
+        other.step()
+        assert _same(_state(straight), _state(other))
+    torch.set_rng_state(outside)
+    made(0).step()
+    assert torch.equal(torch.get_rng_state(), outside)
 
 
 def test_what_the_recipe_says_now_holds_after_going_on(
