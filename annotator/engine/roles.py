@@ -175,12 +175,16 @@ def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
     return tuple(items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count))
 
 
-def in_turn(items: Sequence[T], count: int) -> Iterator[T]:
-    """All items: ``count`` evenly spaced ones, then as many of those that are left, and so on."""
+def in_turn(items: Sequence[T], count: int, *, first: int = 0) -> Iterator[T]:
+    """All items: ``count`` evenly spaced ones, then as many of those that are left, and so on.
+
+    Each time it begins at the one at place ``first`` of these, and comes round to those before it.
+    """
     left = list(enumerate(items))
     while left:
         turn = spread(left, count)
-        yield from (item for _, item in turn)
+        begin = first % len(turn)
+        yield from (item for _, item in (*turn[begin:], *turn[:begin]))
         gone = {place for place, _ in turn}
         left = [(place, item) for place, item in left if place not in gone]
 

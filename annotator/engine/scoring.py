@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 import numpy as np
 
@@ -46,7 +47,8 @@ def sample_frames(
 ) -> tuple[FrameKey, ...]:
     """Frames to score: evenly spaced in each training clip, one of every clip before the second of any.
 
-    In place of those that are done others come, and in place of clips that are.
+    The first one is early in some clips and late in others: where there are too many clips for a second one, all of
+    the beat is asked for all the same. In place of those that are done others come, and in place of clips that are.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def sample_frames(
         Frames in which nothing is left to ask for.
     """
     open_clips = [c for c in usable_clips(clips) if c.split is Split.TRAIN and c.header.patient not in held]
-    every = (in_turn(clip.frame_keys, PER_CLIP) for clip in in_turn(open_clips, SAMPLE))
+    every = (in_turn(c.frame_keys, PER_CLIP, first=crc32(c.name.encode())) for c in in_turn(open_clips, SAMPLE))
     some = (tuple(islice((key for key in row if key not in done), PER_CLIP)) for row in every)
     rows = list(islice(filter(None, some), SAMPLE))
     columns = max((len(row) for row in rows), default=0)

@@ -146,6 +146,14 @@ def test_who_labels_every_frame_of_the_sample_is_asked_for_the_others(count: int
     assert len(done) == count * frames
 
 
+@pytest.mark.parametrize("count", [80, 160, 1000])
+def test_all_of_the_beat_is_asked_for_in_a_project_of_many_clips(count: int) -> None:
+    frames = [key.frame for key in sample_frames(_clips(count, 60))]
+    assert len(frames) == SAMPLE
+    for sixth in range(6):
+        assert sum(frame // 10 == sixth for frame in frames) > SAMPLE / 12
+
+
 def test_a_frame_is_done_where_nothing_that_its_view_shows_can_be_asked_for() -> None:
     clips = {clip.name: clip for clip in _clips(1, 4)}
     finished = {"lv": LabelStatus.OUTLINED, "la": LabelStatus.REJECTED}
