@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
@@ -43,7 +42,11 @@ Taker = Callable[[FrameKey, Clip, Probabilities], None]
 
 
 def sample_frames(
-    clips: Collection[Clip], *, held: Collection[str] = (), done: Collection[FrameKey] = ()
+    clips: Collection[Clip],
+    *,
+    held: Collection[str] = (),
+    done: Collection[FrameKey] = (),
+    behind: Collection[FrameKey] = (),
 ) -> tuple[FrameKey, ...]:
     """Frames to score: evenly spaced in each training clip, one of every clip before the second of any.
 
@@ -58,13 +61,44 @@ def sample_frames(
         Patients held aside, whose labels would teach nothing.
     done
         Frames in which nothing is left to ask for.
+    behind
+        Frames that come after all others of their clip, and clips that have no others after those that have.
     """
     open_clips = [c for c in usable_clips(clips) if c.split is Split.TRAIN and c.header.patient not in held]
     every = (in_turn(c.frame_keys, PER_CLIP, first=crc32(c.name.encode())) for c in in_turn(open_clips, SAMPLE))
-    some = (tuple(islice((key for key in row if key not in done), PER_CLIP)) for row in every)
-    rows = list(islice(filter(None, some), SAMPLE))
+    some = [_first_of((key for key in row if key not in done), behind) for row in every]
+    rows = sorted(filter(None, some), key=lambda row: row[0] in behind)[:SAMPLE]
     columns = max((len(row) for row in rows), default=0)
     return tuple(row[i] for i in range(columns) for row in rows if i < len(row))[:SAMPLE]
+
+
+def _first_of(keys: Iterable[FrameKey], behind: Collection[FrameKey]) -> tuple[FrameKey, ...]:
+    before: list[FrameKey] = []
+    after: list[FrameKey] = []
+    for key in keys:
+        (after if key in behind else before).append(key)
+        if len(before) == PER_CLIP:
+            break
+    return (*before, *after)[:PER_CLIP]
+
+
+def frames_behind(clips: Mapping[str, Clip], said: Said, protocol: LabelProtocol) -> set[FrameKey]:
+    """Frames of which all is finished or rejected that anybody labels at all and their view can show.
+
+    They could only be asked for what perhaps nobody means to label, and would keep the others from being asked for
+    what is labelled.
+    """
+    labelled = {s for of_frame in said.values() for s, status in of_frame.items() if status.is_finished}
+    return {
+        key
+        for key, of_frame in said.items()
+        if key.clip in clips
+        and any(not is_open(status) for status in of_frame.values())
+        and not any(
+            structure in labelled and is_open(of_frame.get(structure, LabelStatus.UNKNOWN))
+            for structure in protocol.shown_in(clips[key.clip].header.view)
+        )
+    }
 
 
 def frames_done(clips: Mapping[str, Clip], said: Said, protocol: LabelProtocol) -> set[FrameKey]:
@@ -185,9 +219,7 @@ class Scorer:
             return False, None
         self._has_news = self._is_complete = False
         self._said_at = now
-        is_known = len(self._scores) >= min(FEWEST_SCORES, len({*self._scores, *self._waiting}))
-        why = RANDOM_REASON if model is None else "" if is_known else UNSEEN_REASON
-        return True, self._queue(clips, held, random_reason=why)
+        return True, self._queue(clips, held, has_model=model is not None)
 
     def _score(self, key: FrameKey, clips: Mapping[str, Clip], model: ServedModel) -> None:
         clip = clips.get(key.clip)
@@ -204,17 +236,19 @@ class Scorer:
         self._scores[key] = frame_score(key, clip.header, frames=frames, protocol=self._project.protocol)
         self._also(key, clip, frames[0])
 
-    def _queue(self, clips: Mapping[str, Clip], held: Collection[str], *, random_reason: str) -> QueueReady:
-        """The queue as the scores have it, or at random where there is a reason for that."""
+    def _queue(self, clips: Mapping[str, Clip], held: Collection[str], *, has_model: bool) -> QueueReady:
+        """The queue as the scores have it, or at random where they are too few."""
         said = self._said()
         wanted = self._sample(clips, said, held=held)
-        if random_reason:
+        known = [self._scores[key] for key in wanted if key in self._scores]
+        waiting = set(self._waiting) - self._scores.keys()
+        if not has_model or len(known) < min(FEWEST_SCORES, len(known) + len(waiting)):
+            random_reason = UNSEEN_REASON if has_model else RANDOM_REASON
             shown_in = self._project.protocol.shown_in
             headers = {key: clips[key.clip].header for key in wanted}
             blank = [FrameScore(key, header.patient, shown_in(header.view)) for key, header in headers.items()]
             items = review_queue(blank, said, seed=self._seed, random_reason=random_reason)
         else:
-            known = [self._scores[key] for key in wanted if key in self._scores]
             items = review_queue(known, said)
         return QueueReady(items)
 
@@ -222,5 +256,6 @@ class Scorer:
         return {k: {s: cell.status for s, cell in cells.items()} for k, cells in self._project.all_statuses().items()}
 
     def _sample(self, clips: Mapping[str, Clip], said: Said, *, held: Collection[str]) -> tuple[FrameKey, ...]:
-        done = frames_done(clips, said, self._project.protocol)
-        return sample_frames(tuple(clips.values()), held=held, done=done)
+        protocol = self._project.protocol
+        done, behind = frames_done(clips, said, protocol), frames_behind(clips, said, protocol)
+        return sample_frames(tuple(clips.values()), held=held, done=done, behind=behind)

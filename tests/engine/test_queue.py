@@ -11,7 +11,7 @@ from annotator import registry
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split, twin_hash
 from annotator.core.status import LabelStatus
 from annotator.engine.queue import NEW_REASON, FrameScore, review_queue
-from annotator.engine.scoring import SAMPLE, frame_score, frames_done, sample_frames
+from annotator.engine.scoring import SAMPLE, frame_score, frames_behind, frames_done, sample_frames
 from annotator.testing.sessions import PAIR
 
 STRUCTURES = ("lv", "la")
@@ -152,6 +152,32 @@ def test_all_of_the_beat_is_asked_for_in_a_project_of_many_clips(count: int) -> 
     assert len(frames) == SAMPLE
     for sixth in range(6):
         assert sum(frame // 10 == sixth for frame in frames) > SAMPLE / 12
+
+
+def test_what_is_labelled_everywhere_in_the_sample_is_asked_for_in_further_frames() -> None:
+    clips = {clip.name: clip for clip in _clips(3, 60)}
+
+    def sample(said: dict[FrameKey, dict[str, LabelStatus]]) -> tuple[FrameKey, ...]:
+        parts = (frames_done(clips, said, PAIR), frames_behind(clips, said, PAIR))
+        return sample_frames(tuple(clips.values()), done=parts[0], behind=parts[1])
+
+    said = {key: {"lv": LabelStatus.OUTLINED} for key in sample({})}
+    assert not said.keys() & set(sample(said)), "nobody labels the other structure"
+    one = next(iter(said))
+    said[one] = {"la": LabelStatus.ABSENT}
+    again = set(sample(said))
+    assert one in again, "the first structure is open in it"
+    assert said.keys() <= again, "now the second one is labelled somewhere, and open in all others"
+
+
+def test_frames_behind_come_where_a_clip_has_no_others_and_after_all_other_clips() -> None:
+    clips = {clip.name: clip for clip in _clips(SAMPLE + 10, 1)}
+    said = {FrameKey(f"c{i}", 0): {"lv": LabelStatus.OUTLINED} for i in range(20)}
+    behind = frames_behind(clips, said, PAIR)
+    assert behind == said.keys()
+    sample = sample_frames(tuple(clips.values()), behind=behind)
+    assert len(sample) == SAMPLE
+    assert [key in behind for key in sample] == [False] * (SAMPLE - 10) + [True] * 10
 
 
 def test_a_frame_is_done_where_nothing_that_its_view_shows_can_be_asked_for() -> None:

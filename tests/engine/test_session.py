@@ -907,6 +907,24 @@ def test_a_queue_that_was_scored_is_not_random_again_when_the_next_model_comes(p
     assert not any("random" in item.reason for item in of(driver, QueueReady)[0].items)
 
 
+def test_a_queue_is_not_empty_while_other_frames_come_in_place_of_those_that_are_labelled(project: Project) -> None:
+    clip = add_moving_square(project, "one", frames=60)
+    outline_square(project, clip)
+    driver, _ = driven(project)
+    scorer = driver.session._overview.scorer
+    driver.run(lambda: len(scorer._scores) == PER_CLIP and not scorer._waiting)
+    tell(driver, *[outline_square(project, clip, key.frame) for key in sorted(scorer._scores)])
+    driver.events.clear()
+    scorer._said_at = float("-inf")
+    driver.run(lambda: has(driver, QueueReady))
+    assert {item.reason for item in of(driver, QueueReady)[0].items} == {UNSEEN_REASON}
+    driver.run(lambda: not scorer._waiting)
+    scorer._said_at = float("-inf")
+    driver.settle()
+    items = of(driver, QueueReady)[-1].items
+    assert {item.structure for item in items if "random" not in item.reason} == {"lv", "la"}
+
+
 def test_after_a_restart_the_queue_does_not_deny_the_checked_model(project: Project) -> None:
     outline_square(project, add_moving_square(project, "one", frames=12))
     before, _ = driven(project)
