@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Final, TypeVar
 
 from annotator.core.identity import Clip, FrameKey, Split
@@ -176,17 +177,24 @@ def spread(items: Sequence[T], count: int) -> tuple[T, ...]:
 
 
 def in_turn(items: Sequence[T], count: int, *, first: int = 0) -> Iterator[T]:
-    """All items: ``count`` evenly spaced ones, then as many of those that are left, and so on.
+    """All items: ``count`` evenly spaced ones, then as many halfway between these, and so on.
 
     Each time it begins at the one at place ``first`` of these, and comes round to those before it.
     """
     left = list(enumerate(items))
-    while left:
-        turn = spread(left, count)
+    for chosen in cycle((spread, _halfway)):
+        if not left:
+            return
+        turn = chosen(left, count)
         begin = first % len(turn)
         yield from (item for _, item in (*turn[begin:], *turn[:begin]))
         gone = {place for place, _ in turn}
         left = [(place, item) for place, item in left if place not in gone]
+
+
+def _halfway(items: Sequence[T], count: int) -> tuple[T, ...]:
+    """As :func:`spread`, half of the spacing earlier: what lies between the items that it took."""
+    return tuple(items) if len(items) <= count else tuple(items[i * len(items) // count] for i in range(count))
 
 
 def nearest_first(key: FrameKey, n_frames: int) -> Iterator[FrameKey]:

@@ -170,6 +170,13 @@ def test_what_is_labelled_everywhere_in_the_sample_is_asked_for_in_further_frame
     assert said.keys() <= again, "now the second one is labelled somewhere, and open in all others"
 
 
+def test_frames_that_come_in_place_of_labelled_ones_lie_between_them() -> None:
+    clips = _clips(1, 60)
+    first = sample_frames(clips)
+    second = sample_frames(clips, done=first)
+    assert min(abs(one.frame - two.frame) for one in first for two in second) >= 5
+
+
 def test_frames_behind_come_where_a_clip_has_no_others_and_after_all_other_clips() -> None:
     clips = {clip.name: clip for clip in _clips(SAMPLE + 10, 1)}
     said = {FrameKey(f"c{i}", 0): {"lv": LabelStatus.OUTLINED} for i in range(20)}
