@@ -97,4 +97,6 @@ def _calibration_sentence(calibration: Mapping[str, Any]) -> str:
     else:
         reason = calibration.get("reason", "")
         end = "the raw confidence is served" + (f", since {reason}" if reason else "")
+        if not calibration.get("is_cross_fitted"):
+            end += "; what is after is of the very patients that it was fitted on"
     return f"Calibration error before and after: {', '.join(errors)}; {end}."

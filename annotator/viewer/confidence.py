@@ -77,4 +77,7 @@ def confidence_sentence(status: TrainingStatus) -> str:
     if any_of.is_applied:
         return f"The suggestions carry the confidence after calibration.{flattered}"
     reason = f", since {any_of.reason}" if any_of.reason else ""
-    return f"The suggestions carry the confidence before calibration{reason}.{flattered}"
+    served = f"The suggestions carry the confidence before calibration{reason}."
+    if not any_of.is_cross_fitted:
+        served += " 'After' is of the very patients that it was fitted on, which flatters it."
+    return f"{served}{flattered}"

@@ -137,3 +137,12 @@ def test_training_begins_at_them(apical: Project) -> None:
             break
     assert session.step == 1
     assert session._learning._trainer.active_structures == ("la", "lv")  # type: ignore[union-attr]
+
+
+def test_confidence_after_calibration_is_told_apart_where_the_same_patients_gave_and_measure_it() -> None:
+    of_lv = {"error_before": 0.2, "error_after": 0.1}
+    said = {"structures": {"lv": of_lv}, "is_applied": False, "reason": "the recipe does not ask for it"}
+    (alone,), (crosswise,) = (
+        lineage_sentences({"calibration": {**said, "is_cross_fitted": is_cross}}) for is_cross in (False, True)
+    )
+    assert alone == f"{crosswise.removesuffix('.')}; what is after is of the very patients that it was fitted on."

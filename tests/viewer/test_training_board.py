@@ -56,14 +56,17 @@ def test_a_learner_that_fails_before_its_first_report_is_not_starting_for_ever()
 def test_confidence_is_read_aloud() -> None:
     board = TrainingBoard(SAMPLE_PROTOCOL)
     before = ReliabilityCurve(0.02, ((0.01, 0.0, 900), (0.5, 0.45, 50), (0.8, 0.74, 50), (0.9, 0.0, 3)))
-    found = Reliability(before, replace(before, error=0.01), reason="other patients did not confirm it")
+    why = "other patients did not confirm it"
+    found = Reliability(before, replace(before, error=0.01), is_cross_fitted=True, reason=why)
     board.take_status(replace(STATUS, reliability={"two": found}))
     (row,) = board.view.reliability
     assert (row.name, row.colour) == (SAMPLE_PROTOCOL.structure("two").name, SAMPLE_PROTOCOL.structure("two").colour)
     assert row.before.words.startswith("When it says 80%, it is right 74% of the time. Calibration error 2.0%")
     assert "where it is unsure" in row.before.words
     assert row.before.points == ((0.01, 0.0), (0.5, 0.45), (0.8, 0.74)), "three pixels say nothing"
-    assert "before calibration, since other patients did not confirm it" in board.view.confidence
+    assert board.view.confidence.endswith("before calibration, since other patients did not confirm it.")
+    board.take_status(replace(STATUS, step=10, reliability={"two": replace(found, is_cross_fitted=False)}))
+    assert board.view.confidence.endswith("'After' is of the very patients that it was fitted on, which flatters it.")
     board.take_status(replace(STATUS, step=11, reliability={"two": replace(found, is_applied=True)}))
     assert board.view.confidence.endswith("after calibration.")
     board.take_status(replace(STATUS, step=12, reliability={"two": found}, measured_on_accepted=("two",)))
