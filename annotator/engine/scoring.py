@@ -56,7 +56,7 @@ def sample_frames(
     Parameters
     ----------
     clips
-        All clips; those of the test and validation splits are left out, and pictures of test clips.
+        All clips; those of the test and validation splits are left out, and pictures of theirs.
     held
         Patients held aside, whose labels would teach nothing.
     done
@@ -64,7 +64,10 @@ def sample_frames(
     behind
         Frames that come after all others of their clip, and clips that have no others after those that have.
     """
-    open_clips = [c for c in usable_clips(clips) if c.split is Split.TRAIN and c.header.patient not in held]
+    usable = usable_clips(clips)
+    seen = {c.pixels for c in usable if c.pixels and (c.split is not Split.TRAIN or c.header.patient in held)}
+    teaching = [c for c in usable if c.split is Split.TRAIN and c.header.patient not in held]
+    open_clips = [c for c in teaching if c.pixels not in seen]
     every = (in_turn(c.frame_keys, PER_CLIP, first=crc32(c.name.encode())) for c in in_turn(open_clips, SAMPLE))
     some = [_first_of((key for key in row if key not in done), behind) for row in every]
     rows = sorted(filter(None, some), key=lambda row: row[0] in behind)[:SAMPLE]

@@ -11,6 +11,7 @@ from annotator import registry
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split, twin_hash
 from annotator.core.status import LabelStatus
 from annotator.engine.queue import NEW_REASON, FrameScore, review_queue
+from annotator.engine.roles import plan_frames
 from annotator.engine.scoring import SAMPLE, frame_score, frames_behind, frames_done, sample_frames
 from annotator.testing.sessions import PAIR
 
@@ -202,3 +203,13 @@ def test_a_picture_that_is_also_a_test_clip_s_is_not_asked_for() -> None:
         replace(other, content_hash="b" * 64),
     ]
     assert {key.clip for key in sample_frames(clips)} == {other.name}
+
+
+def test_a_picture_that_is_also_a_held_patient_s_is_not_asked_for_since_it_teaches_nothing() -> None:
+    held, twin, other = (replace(c, content_hash=x * 64) for c, x in zip(_clips(3, 2), "aab", strict=True))
+    plan = plan_frames([held, twin, other], {FrameKey(twin.name, 0)}, held=(held.header.patient,))
+    assert not plan.labelled
+    asked = {key.clip for key in sample_frames([held, twin, other], held=(held.header.patient,))}
+    assert asked == {other.name}
+    chosen = replace(held, split=Split.VALIDATION)
+    assert {key.clip for key in sample_frames([chosen, twin, other])} == {other.name}
