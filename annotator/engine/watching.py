@@ -161,7 +161,16 @@ def frames_to_watch(clips: Collection[Clip], labelled: Pairs) -> dict[str, tuple
     structures = {s for _, s in labelled}
     if len(by_domain) < 2 or all((d, s) in labelled for d in by_domain for s in structures):
         return {}
-    return {domain: _spread_over(by_domain[domain]) for domain in sorted(by_domain)[:MOST_DOMAINS]}
+    return {domain: _spread_over(by_domain[domain]) for domain in _some_domains(sorted(by_domain), labelled)}
+
+
+def _some_domains(domains: list[str], labelled: Pairs) -> tuple[str, ...]:
+    """Not more than can be looked at: at least half of them, where there are as many, of those that label something."""
+    names = {domain for domain, _ in labelled}
+    first = [domain for domain in domains if domain in names]
+    rest = [domain for domain in domains if domain not in names]
+    some = first[: max(MOST_DOMAINS // 2, MOST_DOMAINS - len(rest))]
+    return tuple(sorted([*some, *rest[: MOST_DOMAINS - len(some)]]))
 
 
 def _spread_over(clips: list[Clip]) -> tuple[FrameKey, ...]:

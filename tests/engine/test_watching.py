@@ -15,7 +15,7 @@ from annotator.engine.familiarity import STRANGE_SENTENCE, UNLIKE_SENTENCE
 from annotator.engine.messages import DataChanged, Look, SnapshotPublished, Suggestion, SuggestionsReady, TrainingStatus
 from annotator.engine.options import SessionOptions
 from annotator.engine.shelf import ImageShelf
-from annotator.engine.watching import PER_DOMAIN, AreaWatch, frames_to_watch
+from annotator.engine.watching import MOST_DOMAINS, PER_DOMAIN, AreaWatch, frames_to_watch
 from annotator.project import Project
 from annotator.testing.sessions import PAIR, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import FakeModel, FakeWorkshop
@@ -85,6 +85,17 @@ def test_it_looks_at_domains_that_differ_in_what_is_labelled_and_never_at_test_c
     assert {d: len(keys) for d, keys in found.items()} == {"a": PER_DOMAIN, "b": PER_DOMAIN}
     assert len({key.clip for key in found["a"]}) == PER_DOMAIN
     assert all(key.clip != "hidden" for key in found["a"])
+
+
+@pytest.mark.parametrize("n_labelling", [1, 15, 24])
+def test_of_very_many_domains_some_that_label_are_looked_at(project: Project, n_labelling: int) -> None:
+    domains = [f"d{i:02}" for i in range(25)]
+    clips = [project.clip(add(project, domain, domain)) for domain in domains]
+    labelled = {(domain, "lv") for domain in domains[-n_labelling:]}
+    found = frames_to_watch(clips, labelled)
+    assert len(found) == MOST_DOMAINS
+    assert sum((domain, "lv") in labelled for domain in found) >= min(n_labelling, MOST_DOMAINS // 2)
+    assert any((domain, "lv") not in labelled for domain in found)
 
 
 def test_what_others_predicted_is_not_predicted_again(two_domains: Project) -> None:
