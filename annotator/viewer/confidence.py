@@ -71,7 +71,8 @@ def confidence_sentence(status: TrainingStatus) -> str:
     if not status.reliability:
         if not status.validation_patients:
             return "Confidence cannot be measured yet, since no patient is held aside."
-        return "Confidence is measured when the next model is published."
+        # A published model may have no figures: where nothing but absence is known of these patients.
+        return "Confidence is measured when a model is published, of structures that patients held aside show."
     any_of = next(iter(status.reliability.values()))
     flattered = " It was measured with accepted suggestions, which flatters." if status.measured_on_accepted else ""
     if any_of.is_applied:

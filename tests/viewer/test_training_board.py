@@ -73,6 +73,14 @@ def test_confidence_is_read_aloud() -> None:
     assert board.view.confidence.endswith("which flatters.")
 
 
+def test_what_was_not_measured_is_not_promised_for_the_next_model() -> None:
+    board = TrainingBoard(SAMPLE_PROTOCOL)
+    board.take_status(replace(STATUS, validation_patients=(), reliability={}))
+    assert board.view.confidence == "Confidence cannot be measured yet, since no patient is held aside."
+    board.take_status(replace(STATUS, step=20, validation_patients=("p",), reliability={}))
+    assert board.view.confidence.endswith("of structures that patients held aside show.")
+
+
 def test_curves_begin_with_earlier_snapshots_and_anew_with_another_network(tmp_path: Path) -> None:
     with Project.create(tmp_path / "p", SAMPLE_PROTOCOL) as project:
         for step, dice in ((100, 0.5), (200, 0.6), (50, 0.3), (150, 0.7)):
