@@ -14,7 +14,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
@@ -22,8 +22,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
+from annotator.core.errors import IncompatibleWeights
 from annotator.learn.augment import normalise
-from annotator.learn.weights import Predictor
+
+if TYPE_CHECKING:
+    from annotator.learn.weights import Predictor
 
 FACT: Final = "familiar"
 """Name of the statistics in the facts of a model file."""
@@ -43,6 +46,7 @@ _MOVES: Final = ((8.0, 5.0, 0.0, 1.0), (-8.0, -5.0, 4.0, 1.1))
 """Turn in degrees, shift right and down in pixels at 128, zoom."""
 
 _LEAST_SPREAD: Final = 1e-3
+_LEAST_VARIANCE: Final = 1e-9
 _BATCH: Final = 16
 
 
@@ -83,12 +87,26 @@ class Familiar:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Familiar:
-        """Inverse of :meth:`as_facts`."""
+        """Inverse of :meth:`as_facts`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            Where something is missing, of another kind or size, or no distance could be measured by it.
+        """
         mean, spread, components, variances = (
             np.frombuffer(b64decode(facts[name]), dtype="<f4").astype(np.float32)
             for name in ("mean", "spread", "components", "variances")
         )
-        return cls(mean, spread, components.reshape(-1, len(mean)), variances, float(facts["rest"]))
+        found = cls(mean, spread, components.reshape(-1, len(mean)), variances, float(facts["rest"]))
+        divisors = np.concatenate([spread, variances, [found.rest]])
+        if spread.shape != mean.shape or len(variances) != len(found.components):
+            raise ValueError(f"'{FACT}' has parts of different sizes")
+        if not (np.isfinite(mean).all() and np.isfinite(components).all() and np.isfinite(divisors).all()):
+            raise ValueError(f"'{FACT}' has parts that are no numbers")
+        if not (divisors > 0).all():
+            raise ValueError(f"'{FACT}' has a spread that is not above 0")
+        return found
 
 
 def fit_familiar(descriptors: NDArray[np.float32]) -> Familiar:
@@ -111,7 +129,7 @@ def fit_familiar(descriptors: NDArray[np.float32]) -> Familiar:
         mean.astype(np.float32),
         spread.astype(np.float32),
         directions[:count].astype(np.float32),
-        variances[:count].astype(np.float32),
+        np.maximum(variances[:count], _LEAST_VARIANCE).astype(np.float32),
         float(max(rest, _LEAST_SPREAD)),
     )
 
@@ -184,11 +202,22 @@ def strangeness(predictor: Predictor, images: NDArray[np.uint8]) -> NDArray[np.f
     Returns
     -------
     (B,) float64
+
+    Raises
+    ------
+    IncompatibleWeights
+        Where the statistics are of another network's features.
     """
     facts = predictor.header.facts
     if FACT in facts:
         encoder: Any = predictor.network.encoder
-        return Familiar.from_facts(facts[FACT]).distances(describe(encoder, images)) / FARTHEST
+        known, found = Familiar.from_facts(facts[FACT]), describe(encoder, images)
+        if found.shape[1] != len(known.mean):
+            raise IncompatibleWeights(
+                f"These weights say of {len(known.mean)} features what known pictures look like, and their network has "
+                f"{found.shape[1]}; export them again."
+            )
+        return known.distances(found) / FARTHEST
     if str(facts.get("origin", "")).startswith("simulated"):
         return STEADIEST_GUESS / np.maximum(steadiness(predictor.predict_fitted, images), 1e-6)
     return np.zeros(len(images))

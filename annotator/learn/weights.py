@@ -25,6 +25,7 @@ from annotator.core.protocols import LabelProtocol
 from annotator.learn.augment import normalise
 from annotator.learn.calibration import apply_temperatures
 from annotator.learn.components import classes_of
+from annotator.learn.familiarity import FACT, Familiar
 from annotator.learn.losses import mask_inactive
 from annotator.learn.preprocess import INPUT_MEAN, INPUT_STD, Fit
 from annotator.learn.recipe_sections import LARGEST_IMAGE, SMALLEST_IMAGE
@@ -275,8 +276,8 @@ def _refuse_strange(header: WeightsHeader) -> None:
 
     Raises
     ------
-    ValueError
-        Where a value is of another kind, or outside what this program writes.
+    KeyError, TypeError, ValueError
+        Where a value is missing, of another kind, or outside what this program writes.
     AnnotatorError
         Where two structures share a mask value.
     """
@@ -292,6 +293,8 @@ def _refuse_strange(header: WeightsHeader) -> None:
         raise ValueError("a structure has no mask value")
     if not all(math.isfinite(t) and t > 0 for t in applied_temperatures(header).values()):
         raise ValueError("a temperature is not above 0")
+    if FACT in header.facts:
+        Familiar.from_facts(header.facts[FACT])
 
 
 def load(

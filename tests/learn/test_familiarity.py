@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from annotator import registry
+from annotator.core.errors import IncompatibleWeights
 from annotator.core.identity import Spacing
 from annotator.learn import familiarity
 from annotator.learn.familiarity import FACT, Familiar, describe, fit_familiar, steadiness, strangeness
@@ -67,6 +68,44 @@ def test_it_survives_the_way_through_a_file_and_decides_there(shipped: Predictor
     np.testing.assert_allclose(strangeness(again, known), expected)
     assert Familiar.from_facts(again.header.facts[FACT]).rest == familiar.rest
     assert (strangeness(again, noise(3)) > 1).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mean": "x"},
+        {"mean": "AACAPwAAgD8="},
+        {"spread": "AACAPwAAgD8="},
+        {"variances": "AACAPw=="},
+        {"rest": "no"},
+        {"rest": 0.0},
+        {"rest": float("nan")},
+        {"components": None},
+    ],
+)
+def test_statistics_that_do_not_fit_are_refused_with_their_file(
+    shipped: Predictor, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    header = replace(shipped.header, facts={FACT: {**shipped.header.facts[FACT], **changes}})
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(save(header, shipped.network))
+    with pytest.raises(IncompatibleWeights, match=r"weights\.safetensors: the header of the weights is damaged"):
+        load(file, registry.networks())
+
+
+def test_pictures_that_are_all_alike_give_statistics_that_can_be_used() -> None:
+    alike = np.ones((3, 12), dtype=np.float32)
+    again = Familiar.from_facts(fit_familiar(alike).as_facts())
+    assert again.distances(alike).tolist() == [0, 0, 0]
+    assert (again.distances(alike + 1) > familiarity.FARTHEST).all()
+
+
+def test_statistics_of_another_network_are_one_sentence(shipped: Predictor, tmp_path: Path) -> None:
+    facts = fit_familiar(np.random.default_rng(0).normal(size=(9, 12)).astype(np.float32)).as_facts()
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(save(replace(shipped.header, facts={FACT: facts}), shipped.network))
+    with pytest.raises(IncompatibleWeights, match="of 12 features"):
+        strangeness(load(file, registry.networks()), noise(1))
 
 
 def test_weights_from_labels_find_nothing_strange(shipped: Predictor) -> None:
