@@ -51,7 +51,7 @@ def next_(
     rows = [
         {"clip": i.key.clip, "frame": str(i.key.frame), "structure": i.structure, "reason": i.reason} for i in items
     ]
-    show(result, as_json=json, lines=table(rows) or ["Nothing is left to label."])
+    show(result, as_json=json, lines=table(rows) or ["Nothing is left to label that would teach the model."])
 
 
 def train(

@@ -105,6 +105,11 @@ def test_next_lists_what_to_label(trained: Path) -> None:
     assert all(isinstance(item["frame"], int) and item["reason"] for item in items)
 
 
+def test_next_does_not_say_that_all_is_labelled_where_there_is_nothing_to_teach_with(tmp_path: Path) -> None:
+    command("new", tmp_path / "empty", "--protocol", "apical")
+    assert command("next", tmp_path / "empty").out.strip() == "Nothing is left to label that would teach the model."
+
+
 def test_predict_writes_one_indexed_png_per_frame(trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "Vorher sagen"
     said = command("predict", trained, "--out", out, "--json").json
