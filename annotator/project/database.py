@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Literal, cast
 
 import sqlalchemy as sa
@@ -68,13 +68,13 @@ class Database:
         return engine
 
     def _connect(self) -> sqlite3.Connection:
-        quoted = self.file.absolute().as_uri()
+        address = file_address(self.file.absolute())
         mode = "ro" if self.access.is_read_only else "rwc"
         has_log = any(self.file.with_name(self.file.name + suffix).exists() for suffix in LOGS)
         if self.access.is_read_only and not has_log:
             # A folder that cannot be written has no room for WAL's shared memory; without a log none is needed.
             mode += "&immutable=1" if not _can_write(self.folder) else ""
-        raw = sqlite3.connect(f"{quoted}?mode={mode}", uri=True, check_same_thread=False, timeout=20)
+        raw = sqlite3.connect(f"{address}?mode={mode}", uri=True, check_same_thread=False, timeout=20)
         raw.isolation_level = None
         try:
             self._configure(raw)
@@ -161,6 +161,15 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def file_address(file: PurePath) -> str:
+    r"""The ``file:`` address of an absolute path, as SQLite reads it.
+
+    A share's server (``\\server\share``) belongs to the path there: SQLite refuses an address that names a host.
+    """
+    address = file.as_uri()
+    return address if address.startswith("file:///") else address.replace("file://", "file:////", 1)
 
 
 def _begin(connection: Connection) -> None:

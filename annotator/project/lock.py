@@ -9,7 +9,7 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 import psutil
@@ -101,11 +101,14 @@ class Share:
 
 def network_share(path: Path) -> Share | None:
     """The network file system that holds ``path``, or None where the disk is local (or cannot be told)."""
+    resolved = path.resolve()
+    named = windows_share(resolved)
+    if named is not None:
+        return named
     try:
         mounts = psutil.disk_partitions(all=True)
     except (OSError, RuntimeError):
         return None
-    resolved = path.resolve()
     holding = [m for m in mounts if resolved.is_relative_to(m.mountpoint)]
     if not holding:
         return None
@@ -113,6 +116,15 @@ def network_share(path: Path) -> Share | None:
     if nearest.fstype.lower() in _NETWORK or "remote" in nearest.opts.split(","):
         return Share(nearest.fstype, nearest.mountpoint)
     return None
+
+
+def windows_share(path: PurePath) -> Share | None:
+    """The share that a Windows path names by its server, as a connected drive's does once resolved; else None."""
+    root = path.drive
+    if root.upper().startswith("\\\\?\\UNC\\"):
+        root = "\\\\" + root[8:]
+    is_device = root.startswith(("\\\\?\\", "\\\\.\\"))
+    return Share("smb", root) if root.startswith("\\\\") and not is_device else None
 
 
 def share_note(share: Share) -> str:

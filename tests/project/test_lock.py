@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -53,6 +53,21 @@ def test_network_shares_are_told_by_the_nearest_mount(
     assert (found is not None) == is_share
     if found is not None:
         assert "network share" in lock.share_note(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "mount"),
+    [
+        (r"\\server\echo\study", r"\\server\echo"),
+        (r"\\?\UNC\server\echo\study", r"\\server\echo"),
+        (r"\\?\C:\study", None),
+        (r"C:\study", None),
+        ("/home/study", None),
+    ],
+)
+def test_a_server_in_a_windows_path_is_a_network_share(path: str, mount: str | None) -> None:
+    found = lock.windows_share(PureWindowsPath(path))
+    assert (None if found is None else found.mount) == mount
 
 
 def test_the_holder_is_written_down(project: Project) -> None:
