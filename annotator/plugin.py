@@ -9,7 +9,7 @@ entry point is a module or package whose folder holds ``*.toml``.
 
 from annotator.core.allowed import allowed_bitmap
 from annotator.core.clip_json import clip_from_json, clip_to_json, protocol_from_json, protocol_to_json
-from annotator.core.disk_errors import write_failure
+from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
 from annotator.core.identity import (
     MAX_SIDE,
@@ -104,6 +104,7 @@ __all__ = [
     "from_run_lengths",
     "label_from_json",
     "label_to_json",
+    "patiently",
     "protocol_from_json",
     "protocol_to_json",
     "provenance_from_json",

@@ -1,12 +1,22 @@
-"""What the operating system says of a write that failed, as one plain sentence."""
+"""What the operating system says of a write that failed, as one plain sentence, and what it refuses only for now."""
 
 from __future__ import annotations
 
 import errno
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from annotator.core.errors import AnnotatorError
+
+_T = TypeVar("_T")
+
+_ACCESS_DENIED: Final = 5
+_SHARED: Final = (32, 33)
+"""Windows' codes where another program has a file open; a file that one is about to let go is 'access denied'."""
+
+_WAITS_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 _REASONS: Final = {
     errno.ENOSPC: "the disk is full; free some space and try again",
@@ -29,6 +39,8 @@ def write_failure(error: OSError | RuntimeError, where: Path) -> AnnotatorError:
     where
         The file or folder that was being written.
     """
+    if is_shared(error):
+        return AnnotatorError(f"{where} cannot be written: another program has a file there open; close it, try again.")
     text = str(error)
     number = error.errno if isinstance(error, OSError) else None
     if number is None:
@@ -45,3 +57,33 @@ _WORDS: Final = {
     errno.EROFS: "read-only file system",
     errno.EACCES: "permission denied",
 }
+
+
+def is_shared(error: BaseException) -> bool:
+    """Whether Windows refused since another program has the file open; other systems never do."""
+    return getattr(error, "winerror", None) in _SHARED
+
+
+def patiently(change: Callable[[], _T]) -> _T:
+    """Rename or replace a file, again for a second and a half where Windows refuses.
+
+    A virus scanner, an indexer or a backup opens what was just written, and Windows renames no file that is open.
+
+    Parameters
+    ----------
+    change
+        Does it; is called again only after it was refused.
+
+    Raises
+    ------
+    OSError
+        What the last try raised; at once where the reason is another one.
+    """
+    for wait in _WAITS_S:
+        try:
+            return change()
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in (_ACCESS_DENIED, *_SHARED):
+                raise
+            time.sleep(wait)
+    return change()

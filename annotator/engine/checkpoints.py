@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from annotator.core.disk_errors import patiently
 from annotator.core.errors import CorruptProject
 
 _MAGIC: Final = b"annotator-checkpoint-1\n"
@@ -77,7 +78,7 @@ def write_checkpoint(path: Path, facts: SessionFacts, trainer: bytes) -> None:
             file.write(body)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        patiently(lambda: aside.replace(path))
     except OSError:
         aside.unlink(missing_ok=True)
         raise

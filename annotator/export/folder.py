@@ -13,10 +13,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from annotator.core.disk_errors import write_failure
+from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput
 
 MARKER: Final = "export.json"
@@ -96,7 +97,7 @@ def move_into_place(
         _mark(out, {**earlier, kind: tuple(dict.fromkeys((*mine, *names)))}, source)
         for file, name in zip(files, names, strict=True):
             (out / name).parent.mkdir(parents=True, exist_ok=True)
-            file.replace(out / name)
+            patiently(partial(file.replace, out / name))
         theirs = {name for other, kept in earlier.items() if other != kind for name in kept}
         for name in set(mine) - set(names) - theirs:
             (out / name).unlink(missing_ok=True)
@@ -151,4 +152,4 @@ def _mark(out: Path, owned: Mapping[str, Sequence[str]], source: str | None) -> 
         json.dump(data, stream, indent=1, ensure_ascii=False)
         stream.flush()
         os.fsync(stream.fileno())
-    aside.replace(out / MARKER)
+    patiently(lambda: aside.replace(out / MARKER))

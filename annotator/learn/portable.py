@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from annotator.core.disk_errors import write_failure
+from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput, IncompatibleWeights, UnknownName
 from annotator.core.plugin_types import NetworkFactory
 from annotator.learn import monai_bundle
@@ -195,7 +196,7 @@ def export_weights(model: PortableModel, *, format: str, out: Path) -> tuple[Pat
             aside_card.write_text(model.card, encoding="utf-8")
             for made, target in ((aside, out), (aside_card, card)):
                 _sync(made)
-                made.replace(target)
+                patiently(partial(made.replace, target))
     except OSError as error:
         raise write_failure(error, out) from None
     return out, card
@@ -275,7 +276,7 @@ def _write_bundle(model: PortableModel, aside: Path, out: Path) -> Path:
     made = monai_bundle.zipped(root, aside) if out.suffix == ".zip" else root
     for file in (made,) if made.is_file() else [p for p in made.rglob("*") if p.is_file()]:
         _sync(file)
-    made.replace(out)
+    patiently(lambda: made.replace(out))
     return out
 
 

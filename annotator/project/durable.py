@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
+from annotator.core.disk_errors import is_shared, patiently
 from annotator.core.errors import CorruptProject, ProjectError, ReadOnlyProject
 
 PART: Final = ".part"
@@ -41,7 +42,7 @@ def move_into_place(part: Path, path: Path) -> None:
     """
     with part.open("rb+") as file:
         os.fsync(file.fileno())
-    part.replace(path)
+    patiently(lambda: part.replace(path))
     fsync_folder(path.parent)
 
 
@@ -91,6 +92,8 @@ def _from_os(path: Path, error: OSError) -> ProjectError:
     text = str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "errno = 28" in text:
         return _full(path)
+    if is_shared(error):
+        return ProjectError(f"{path}: another program has a file there open; close it and try again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ReadOnlyProject(f"{path}: the folder may not be written; ask for write permission or copy the project.")
     return ProjectError(f"{path}: the disk refused ({error.strerror or text}); nothing was changed.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -254,4 +255,6 @@ def _clear_leftovers(path: Path) -> None:
     for name in FOLDERS:
         (path / name).mkdir(exist_ok=True)
         for part in (path / name).glob(f"*{PART}"):
-            part.unlink(missing_ok=True)
+            # One that a virus scanner looks at goes the next time.
+            with suppress(OSError):
+                part.unlink(missing_ok=True)

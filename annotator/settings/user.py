@@ -9,6 +9,7 @@ from pathlib import Path
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from annotator.core.disk_errors import patiently
 from annotator.core.errors import BadInput
 
 _RECENT_KEPT = 10
@@ -91,7 +92,7 @@ def save_settings(settings: UserSettings) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.write_text(settings.model_dump_json(indent=2), encoding="utf-8")
-        aside.replace(path)
+        patiently(lambda: aside.replace(path))
     except OSError as error:
         raise BadInput(path, f"the settings cannot be written ({error.strerror})", "free the folder") from None
 

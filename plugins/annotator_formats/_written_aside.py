@@ -7,9 +7,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from annotator.plugin import write_failure
+from annotator.plugin import patiently, write_failure
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def written_aside(target: Path, written: list[Path] | None = None) -> Iterator[P
         yield aside / target.name
         for file in sorted(aside.iterdir(), key=lambda found: found.name == target.name):
             _sync(file)
-            file.replace(target.parent / file.name)
+            patiently(partial(file.replace, target.parent / file.name))
             if written is not None:
                 written.append(target.parent / file.name)
     except (OSError, RuntimeError) as error:

@@ -3,16 +3,57 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from annotator.core.disk_errors import write_failure
+from annotator.core.disk_errors import patiently, write_failure
+
+
+def refused_by_windows(code: int) -> PermissionError:
+    """As Windows raises it."""
+    error = PermissionError(errno.EACCES, "The process cannot access the file")
+    error.winerror = code  # type: ignore[attr-defined,unused-ignore]
+    return error
+
+
+def after(errors: list[OSError]) -> Callable[[], str]:
+    """Fails with each error in turn, then does not."""
+
+    def change() -> str:
+        if errors:
+            raise errors.pop(0)
+        return "done"
+
+    return change
+
+
+@pytest.mark.parametrize("code", [5, 32, 33])
+def test_what_windows_refuses_for_a_moment_is_done_again(code: int) -> None:
+    assert patiently(after([refused_by_windows(code) for _ in range(3)])) == "done"
+
+
+def test_what_it_refuses_for_good_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = list[float]()
+    monkeypatch.setattr("time.sleep", waits.append)
+    with pytest.raises(PermissionError):
+        patiently(after([refused_by_windows(32) for _ in range(100)]))
+    assert 1 < sum(waits) < 3
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "x"), OSError(errno.ENOSPC, "full")])
+def test_another_reason_is_raised_at_once(error: OSError) -> None:
+    change = after([error])
+    with pytest.raises(type(error)):
+        patiently(change)
+    assert change() == "done"
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
+        (refused_by_windows(32), "another program has a file there open"),
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
         (
             OSError("Can't write data (file write failed: 'No space left on device')"),

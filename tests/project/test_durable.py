@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -47,6 +48,41 @@ def commit_for_ever(project: Project) -> None:
     """Commit until an error ends it."""
     for n in itertools.count():
         project.commit(KEY, [Assign("two", outlined(box(n % 8, 12)))], author="ann")
+
+
+def test_an_import_waits_for_a_virus_scanner(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals, real = 3, os.replace
+
+    def refuse(source: Path, target: Path) -> None:
+        nonlocal refusals
+        if Path(target).suffix == ".h5" and refusals:
+            refusals -= 1
+            error = PermissionError(errno.EACCES, "The process cannot access the file", str(source))
+            error.winerror = 32  # type: ignore[attr-defined,unused-ignore]
+            raise error
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", refuse)
+    project.add_clip(recording(project, "b", seed=1), author="ann")
+    assert refusals == 0
+    assert project.check().is_sound
+
+
+def test_a_leftover_that_another_program_holds_open_is_no_obstacle(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.close()
+    part = project.path / "clips" / "left.h5.part"
+    part.touch()
+    with monkeypatch.context() as patch:
+
+        def refuse(path: Path, missing_ok: bool = False) -> None:
+            raise PermissionError(errno.EACCES, "The process cannot access the file", str(path))
+
+        patch.setattr(Path, "unlink", refuse)
+        Project.open(project.path).close()
+    Project.open(project.path).close()
+    assert not part.exists()
 
 
 def test_a_full_disk_is_one_sentence_and_the_project_as_it_was(small_disk: Path) -> None:

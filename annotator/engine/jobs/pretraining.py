@@ -17,7 +17,7 @@ import numpy as np
 
 from annotator import registry
 from annotator.core.allowed import allowed_bitmap, everything_allowed
-from annotator.core.disk_errors import write_failure
+from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import BadInput, UnknownName
 from annotator.core.identity import FrameKey
 from annotator.core.plugin_types import Simulator
@@ -215,7 +215,7 @@ def _write(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.writing")
         aside.write_bytes(data)
-        aside.replace(path)
+        patiently(lambda: aside.replace(path))
     except OSError as error:
         raise write_failure(error, path) from None
 

@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from annotator.core.disk_errors import write_failure
+from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import BadInput
 from annotator.project import Project
 
@@ -49,7 +50,7 @@ def staged(out: Path, *, last: str) -> Iterator[Path]:
         for file in sorted((p for p in aside.rglob("*") if p.is_file()), key=lambda p: (p.name == last, p)):
             place = out / file.relative_to(aside)
             place.parent.mkdir(exist_ok=True)
-            file.replace(place)
+            patiently(partial(file.replace, place))
     except OSError as error:
         raise write_failure(error, out) from None
     finally:
