@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import sys
 import tempfile
@@ -56,6 +57,9 @@ def run() -> None:
     SystemExit
         Always, with that status.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A pipe or file on Windows takes only the letters of its code page; a name with others must not end a command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.ERROR, handlers=[logging.NullHandler()])
     try:
         app()

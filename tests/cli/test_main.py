@@ -92,6 +92,15 @@ def test_the_program_prints_json_in_any_locale(study: Path) -> None:
     assert json.loads(ran.stdout)["clips"] == 7
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_name_that_a_pipe_cannot_take_ends_no_command(tmp_path: Path, encoding: str) -> None:
+    study = tmp_path / "Łask"
+    ran = program("new", study, "--protocol", "apical", PYTHONUTF8="0", PYTHONIOENCODING=encoding)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "\\u0141" in ran.stdout
+    assert Project.is_project(study)
+
+
 def test_the_program_says_who_is_writing(study: Path) -> None:
     with Project.open(study):
         reading, writing = program("status", study), program("edit", study, "clip", "--ed", "0")
