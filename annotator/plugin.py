@@ -33,7 +33,7 @@ from annotator.core.labels_document import (
     document_from_text,
     document_text,
 )
-from annotator.core.names import free_name
+from annotator.core.names import free_name, passing_name
 from annotator.core.packing import Mask, from_run_lengths, run_lengths
 from annotator.core.plugin_types import (
     DecodingNetwork,
@@ -104,6 +104,7 @@ __all__ = [
     "from_run_lengths",
     "label_from_json",
     "label_to_json",
+    "passing_name",
     "patiently",
     "protocol_from_json",
     "protocol_to_json",

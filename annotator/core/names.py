@@ -1,7 +1,8 @@
-"""Names that must differ, of clips and of files."""
+"""Names that must differ, of clips, files and folders."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from itertools import count
 
@@ -25,3 +26,12 @@ def numbered_names(name: str) -> Iterator[str]:
     """The name, ``name~2``, ``name~3`` ... without end."""
     yield name
     yield from (f"{name}~{number}" for number in count(2))
+
+
+def passing_name(prefix: str) -> str:
+    """A name that no other file has, for a folder that is there only while files are written.
+
+    ``tempfile`` makes such folders too; where Windows refuses one, it takes that for a name in use, and tries on for
+    hours.
+    """
+    return prefix + secrets.token_hex(6)

@@ -10,7 +10,6 @@ import filecmp
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from typing import Final
 
 from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput
+from annotator.core.names import passing_name
 
 MARKER: Final = "export.json"
 _FORMAT: Final = "echo-annotator export"
@@ -45,7 +45,8 @@ def staged(out: Path, source: str | None = None) -> Iterator[Path]:
         out.mkdir(parents=True, exist_ok=True)
         for left in out.glob(f"{_ASIDE}*"):
             shutil.rmtree(left, ignore_errors=True)
-        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=out))
+        aside = out / passing_name(_ASIDE)
+        aside.mkdir()
     except OSError as error:
         raise write_failure(error, out) from None
     try:

@@ -11,7 +11,7 @@ import copy
 import json
 import logging
 import os
-import tempfile
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput, IncompatibleWeights, UnknownName
+from annotator.core.names import passing_name
 from annotator.core.plugin_types import NetworkFactory
 from annotator.learn import monai_bundle
 from annotator.learn.calibration import LEAST
@@ -187,8 +188,8 @@ def export_weights(model: PortableModel, *, format: str, out: Path) -> tuple[Pat
         if format != "monai-bundle":
             _refuse_taken(out, card, model.card)
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=out.parent) as folder:
-            aside = Path(folder) / out.name
+        with _folder_beside(out) as folder:
+            aside = folder / out.name
             if format == "monai-bundle":
                 return (_write_bundle(model, aside, out),)
             _write_single(model, format, aside)
@@ -200,6 +201,16 @@ def export_weights(model: PortableModel, *, format: str, out: Path) -> tuple[Pat
     except OSError as error:
         raise write_failure(error, out) from None
     return out, card
+
+
+@contextmanager
+def _folder_beside(out: Path) -> Iterator[Path]:
+    folder = out.with_name(passing_name(".writing-"))
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse_taken(out: Path, card: Path, text: str) -> None:

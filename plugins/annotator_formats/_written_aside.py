@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from annotator.plugin import patiently, write_failure
+from annotator.plugin import passing_name, patiently, write_failure
 
 
 @contextmanager
@@ -33,7 +32,8 @@ def written_aside(target: Path, written: list[Path] | None = None) -> Iterator[P
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".writing-", dir=target.parent))
+        aside = target.parent / passing_name(".writing-")
+        aside.mkdir()
     except OSError as error:
         raise write_failure(error, target) from None
     try:

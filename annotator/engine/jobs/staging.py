@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Final
 
 from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import BadInput
+from annotator.core.names import passing_name
 from annotator.project import Project
 
 ASIDE: Final = ".writing-"
@@ -45,7 +45,8 @@ def staged(out: Path, *, last: str) -> Iterator[Path]:
         out.mkdir(parents=True, exist_ok=True)
         for left in out.glob(f"{ASIDE}*"):
             shutil.rmtree(left, ignore_errors=True)
-        aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=out))
+        aside = out / passing_name(ASIDE)
+        aside.mkdir()
         yield aside
         for file in sorted((p for p in aside.rglob("*") if p.is_file()), key=lambda p: (p.name == last, p)):
             place = out / file.relative_to(aside)

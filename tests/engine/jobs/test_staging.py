@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
-from annotator.core.errors import BadInput, Cancelled
+from annotator.core.errors import AnnotatorError, BadInput, Cancelled
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.pretraining import PretrainOptions, pretrain
 from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.staging import staged
 from annotator.engine.jobs.weights import export_weights
+from annotator.export import export_masks
+from annotator.learn import portable
+from annotator.learn.portable import PortableModel
 from annotator.project import Project
+from annotator.testing.samples import labelled_clip, sample_clip, sample_context
+from annotator_formats.png import PngWriter
 
 
 def test_files_and_their_folders_come_together(tmp_path: Path) -> None:
@@ -39,6 +50,41 @@ def test_what_fails_leaves_nothing(tmp_path: Path, error: BaseException) -> None
     with pytest.raises(type(error)):
         interrupted(tmp_path / "a" / "b", error)
     assert list(tmp_path.iterdir()) == []
+
+
+def write_weights(out: Path) -> None:
+    model = PortableModel(torch.nn.Identity(), size=8, weights=b"x")
+    portable.export_weights(model, format="safetensors", out=out / "model.safetensors")
+
+
+def stage(out: Path) -> None:
+    with staged(out, last="list.csv"):
+        pass
+
+
+def export(out: Path) -> None:
+    export_masks(PngWriter(), [labelled_clip(sample_clip("a"), [])], sample_context(), out)
+
+
+@pytest.mark.parametrize("write", [stage, export, write_weights])
+def test_a_folder_that_windows_does_not_let_us_write_is_refused_at_once(
+    write: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = list[Path]()
+
+    def refuse(path: Path, mode: int = 0o777) -> None:
+        tries.append(path)
+        raise PermissionError(errno.EACCES, "Access is denied", str(path))
+
+    # There, os.access knows no rights of a folder, and tempfile takes the refusal for a name in use.
+    monkeypatch.setattr(tempfile, "_os", SimpleNamespace(**{**vars(os), "name": "nt", "mkdir": refuse}))
+    monkeypatch.setattr(tempfile, "TMP_MAX", 1000)
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.setattr("os.mkdir", refuse)
+    with pytest.raises(AnnotatorError, match="you may not write there"):
+        write(out)
+    assert len(tries) < 3
 
 
 def test_what_was_there_stays(tmp_path: Path) -> None:
