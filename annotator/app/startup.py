@@ -90,10 +90,22 @@ def make_window(qt: QApplication) -> MainWindow:
     keep_the_lock()
     log = start_log()
     window = MainWindow(settings, on_demo=_demo_project)
-    sys.excepthook = _Excepthook(window, log)
+    _catch(window, log)
     GarbageCollector(window)
     splash.finish(window)
     return window
+
+
+def _catch(window: MainWindow, log: Path) -> None:
+    """Tell of unexpected errors for as long as the window lives: it may be a guest in another program."""
+    former, ours = sys.excepthook, _Excepthook(window, log)
+
+    def give_back() -> None:
+        if sys.excepthook is ours:
+            sys.excepthook = former
+
+    sys.excepthook = ours
+    window.destroyed.connect(give_back)
 
 
 def start_log() -> Path:

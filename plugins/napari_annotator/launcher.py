@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from annotator.app.startup import make_window
@@ -11,7 +12,7 @@ _TEXT = "Label some structures of some frames; a model learns in the background 
 
 
 class Launcher(QWidget):
-    """Opens the annotator's window, once; a second press brings it to the front."""
+    """Opens the annotator's window, once; a second press brings it to the front, or opens it anew once closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,5 +33,11 @@ class Launcher(QWidget):
             return
         if self.window_opened is None:
             self.window_opened = make_window(application)
+            # A closed window gives napari back what it took, such as Python's own collection of garbage.
+            self.window_opened.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            self.window_opened.destroyed.connect(self._forget)
         self.window_opened.show()
         self.window_opened.raise_()
+
+    def _forget(self) -> None:
+        self.window_opened = None
