@@ -18,7 +18,7 @@ class Action:
     name: str
     default: str
     also: tuple[str, ...] = ()
-    """More keys that always work, such as the keypad's Enter."""
+    """More keys that always work, such as the keypad's Enter, or Backspace, the one delete key of many a Mac."""
 
 
 ACTIONS: Final = (
@@ -28,7 +28,7 @@ ACTIONS: Final = (
     Action("reject_all", "Reject all suggestions", "Shift+R"),
     Action("correct", "Correct the suggestion", "C"),
     Action("absent", "Mark as absent", "X"),
-    Action("clear", "Clear the label", "Del"),
+    Action("clear", "Clear the label", "Del", ("Backspace",)),
     Action("finish", "Finish the draft", "Return", ("Enter",)),
     Action("undo", "Undo", "Ctrl+Z"),
     Action("redo", "Redo", "Ctrl+Shift+Z", ("Ctrl+Y",)),

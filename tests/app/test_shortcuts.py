@@ -48,5 +48,5 @@ def test_a_key_that_one_protocol_takes_away_is_kept_for_the_others() -> None:
 
 def test_a_key_that_always_does_something_else_is_nobodys_and_shown_as_such() -> None:
     fixed = {key.key: key for key in action_keys(None, {}) if key.is_fixed}
-    assert {"Ctrl+I", "F1", "Ctrl+Y", "Enter"} <= set(fixed)
+    assert {"Ctrl+I", "F1", "Ctrl+Y", "Enter", "Backspace"} <= set(fixed)
     assert keys_in_use(None, {"accept": "Ctrl+I", "fit": "Ctrl+Y"}).items() >= {("accept", ""), ("fit", "")}
