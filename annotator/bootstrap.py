@@ -105,21 +105,38 @@ def _install(*, extra: str) -> None:
     """Make the environment, unless what it was made from has not changed."""
     target = f"{ROOT}[{extra}]" if extra else str(ROOT)
     made_from = hashlib.sha256(
-        b"\0".join([CONSTRAINTS.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode()])
+        b"\0".join(
+            [CONSTRAINTS.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode(), os.fsencode(ROOT)]
+        )
     ).hexdigest()
     stamp = VENV / f"made-from-{extra or 'demo'}"
     if _python().exists() and stamp.exists() and stamp.read_text() == made_from:
         return
     print(f"Setting up {VENV} (a few minutes, once) ...", file=sys.stderr)
-    if not _python().exists():
-        try:
-            venv.create(VENV, with_pip=True)
-        except (subprocess.CalledProcessError, OSError) as error:
-            hint = "on Debian or Ubuntu, 'sudo apt-get install python3-venv' provides what is missing"
-            raise SetupError(f"The environment {VENV} cannot be made ({error}); {hint}.") from None
+    _make_environment()
     install = [str(_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*install, "-c", str(CONSTRAINTS), "-e", target], "the installation failed; see the lines above")
     stamp.write_text(made_from)
+
+
+def _make_environment() -> None:
+    """An environment with pip: a new one, or what an interrupted run left made whole; anew where its Python is gone."""
+    if _runs("-m", "pip", "--version"):
+        return
+    try:
+        venv.create(VENV, with_pip=True, clear=not _runs("--version"))
+    except (subprocess.CalledProcessError, OSError) as error:
+        hint = "may that folder be written?"
+        if shutil.which("apt-get") is not None:
+            hint = "'sudo apt-get install python3-venv' provides what is missing."
+        raise SetupError(f"The environment {VENV} cannot be made ({error}); {hint}") from None
+
+
+def _runs(*arguments: str) -> bool:
+    try:
+        return subprocess.run([str(_python()), *arguments], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def _python() -> Path:
