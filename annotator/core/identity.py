@@ -21,6 +21,7 @@ from annotator.core.errors import AnnotatorError
 _PSEUDONYM = re.compile(r"^p[0-9a-f]{12}$")
 _STEM_UNSAFE = re.compile(r"[^\w.\- ~()+]", re.UNICODE)
 _STEM_BYTES: Final = 200
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 
 PatientFrom = Literal["file", "folder", "stem"]
 """What tells a file's patient: the file, else its folder's name; always its folder's name; or always its own."""
@@ -106,9 +107,12 @@ def safe_stem(stem: str) -> str:
     """A clip name that every file system takes: unsafe characters become '_', at most 100 characters and 200 bytes.
 
     A file's name may take 255 bytes, in which a frame's number and a suffix stand too. A letter and its accent become
-    one character (Unicode's NFC), which some systems write as two.
+    one character (Unicode's NFC), which some systems write as two. What Windows takes for a device, such as ``aux`` or
+    ``con.2``, gets a '_' before it: what is written there to ``aux.png`` is lost.
     """
-    short = _cleaned(unicodedata.normalize("NFC", stem)).encode()[:_STEM_BYTES].decode(errors="ignore")
+    cleaned = _cleaned(unicodedata.normalize("NFC", stem))
+    free = _cleaned(f"_{cleaned}") if _DEVICE.match(cleaned) else cleaned
+    short = free.encode()[:_STEM_BYTES].decode(errors="ignore")
     return short.strip(" .") or "clip"
 
 

@@ -31,6 +31,19 @@ def test_an_accent_of_its_own_is_the_letter_s() -> None:
     assert safe_stem("cafe\u0301") == safe_stem("caf\u00e9") == "caf\u00e9"
 
 
+@pytest.mark.parametrize("stem", ["aux", "CON", "nul.2", "com1", "LPT¹.x", "con .a", "aux." + "漢" * 90])
+def test_what_windows_takes_for_a_device_is_no_stem(stem: str) -> None:
+    safe = safe_stem(stem)
+    assert safe.startswith("_")
+    assert safe == safe_stem(safe)
+    assert len(safe.encode()) <= 200
+
+
+@pytest.mark.parametrize("stem", ["auxiliary", "contrast 2", "com", "com10", "a.con"])
+def test_what_only_begins_like_a_device_stays(stem: str) -> None:
+    assert safe_stem(stem) == stem
+
+
 def test_a_stem_in_any_script_leaves_room_for_a_frame_and_a_suffix() -> None:
     long = "漢" * 83
     assert safe_stem(long) == "漢" * 66
