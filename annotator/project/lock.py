@@ -74,7 +74,8 @@ class WriterLock:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):
+    except (KeyError, OSError, ImportError):
+        # Without USERNAME, Python 3.12 asks on Windows for a module of Unix.
         return "an unnamed user"
 
 

@@ -18,7 +18,8 @@ _RECENT_KEPT = 10
 def _login_name() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):
+    except (OSError, KeyError, ImportError):
+        # Without USERNAME, Python 3.12 asks on Windows for a module of Unix.
         return "unknown"
 
 

@@ -70,6 +70,16 @@ def test_a_server_in_a_windows_path_is_a_network_share(path: str, mount: str | N
     assert (None if found is None else found.mount) == mount
 
 
+def test_who_has_no_name_may_write(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.close()
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    # As on Windows, where there is no such module.
+    monkeypatch.setitem(sys.modules, "pwd", None)
+    with Project.open(project.path) as nameless:
+        assert not nameless.is_read_only
+
+
 def test_the_holder_is_written_down(project: Project) -> None:
     holder = json.loads((project.path / "writer.json").read_text())
     assert set(holder) == {"user", "host", "pid", "since"}

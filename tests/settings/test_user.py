@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ def test_settings_come_back() -> None:
 
 def test_without_a_file_there_are_defaults() -> None:
     assert load_settings() == UserSettings()
+
+
+def test_who_has_no_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    # As on Windows, where there is no such module.
+    monkeypatch.setitem(sys.modules, "pwd", None)
+    assert load_settings().author == "unknown"
 
 
 def test_damaged_settings_are_told() -> None:
