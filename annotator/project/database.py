@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal, cast
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from annotator.core.errors import ProjectError
+from annotator.core.names import passing_name
 from annotator.project.database_url import with_password
 from annotator.project.durable import storage_errors
 
@@ -178,4 +179,14 @@ def _begin(connection: Connection) -> None:
 
 
 def _can_write(folder: Path) -> bool:
-    return os.access(folder, os.W_OK)
+    """Whether a file can be made there, by making one: asked for its rights, Windows says so of every folder."""
+    if not os.access(folder, os.W_OK):
+        return False
+    probe = folder / passing_name(".probe-")
+    try:
+        probe.touch(exist_ok=False)
+    except OSError:
+        return False
+    with suppress(OSError):
+        probe.unlink()
+    return True
