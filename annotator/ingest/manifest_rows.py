@@ -6,7 +6,9 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -101,14 +103,15 @@ class _Cells:
         BadInput
             Where there is none.
         """
-        path = self.csv_path.parent / Path(self[column].replace("\\", "/"))
-        try:
-            exists = path.exists()
-        except OSError:
-            exists = False
-        if not exists:
-            raise self.error(f"there is no file '{self[column]}' ({column})")
-        return path
+        written = self[column].replace("\\", "/")
+        # macOS writes a letter and its accent as two characters, where a table has one; elsewhere they are two names.
+        for name in dict.fromkeys((written, *(unicodedata.normalize(form, written) for form in ("NFC", "NFD")))):
+            path = self.csv_path.parent / name
+            # A name may be too long for the disk.
+            with suppress(OSError):
+                if path.exists():
+                    return path
+        raise self.error(f"there is no file '{self[column]}' ({column})")
 
 
 def read_rows(csv_path: Path, protocol: LabelProtocol, *, starred: tuple[str, ...]) -> list[Row]:

@@ -83,6 +83,15 @@ def refusal(path: Path, values: Mapping[str, int] | None = None) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(("table", "disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_file_is_found_however_its_accents_are_coded(tmp_path: Path, table: str, disk: str) -> None:
+    folder = tmp_path / unicodedata.normalize(disk, "Müller")  # type: ignore[arg-type]
+    folder.mkdir()
+    still(folder / unicodedata.normalize(disk, "bläck.png"))  # type: ignore[arg-type]
+    recording, _ = only(write(tmp_path, {"image": unicodedata.normalize(table, "Müller\\bläck.png")}))  # type: ignore[arg-type]
+    assert recording.header.stem == "bläck"
+
+
 def test_a_row_says_what_the_file_does_not(tmp_path: Path) -> None:
     still(tmp_path / "a b.png")
     path = write(
