@@ -6,6 +6,7 @@ Where the affine sends the first axis to y and the second to x, the file is stor
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ def _save(volume: MaskVolume, path: Path) -> None:
     steps = (volume.spacing.x, volume.spacing.y, 1.0)
     image: Any = _NIFTI(np.transpose(volume.mask, (2, 1, 0)), np.diag([*steps, 1.0]))
     image.header.set_xyzt_units("mm" if volume.is_calibrated else "unknown", "msec")
-    nibabel.save(image, path)
+    # nibabel leaves its file open where the disk is full, and Windows then deletes nothing of it.
+    path.write_bytes(gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))
 
 
 def _read_volume(path: Path) -> Volume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,9 +128,20 @@ def large_clips() -> Iterator[LabelledClip]:
 
 
 @pytest.mark.parametrize("make", WRITERS)
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(make: Callable[[], Writer], tmp_path: Path) -> None:
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    make: Callable[[], Writer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_open, delete = list[str](), shutil.rmtree
+
+    def note(folder: Path, **options: Any) -> None:
+        # Windows deletes no file that is open.
+        left_open.extend(file.path for file in psutil.Process().open_files() if Path(file.path).is_relative_to(folder))
+        delete(folder, **options)
+
+    monkeypatch.setattr("shutil.rmtree", note)
     with small_disk(tmp_path):
         with pytest.raises(AnnotatorError, match="cannot be written") as caught:
             export_masks(make(), large_clips(), CONTEXT, tmp_path / "out")
         assert "\n" not in str(caught.value)
         assert list(tmp_path.iterdir()) == []
+    assert left_open == []
