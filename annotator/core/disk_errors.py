@@ -65,9 +65,9 @@ def is_shared(error: BaseException) -> bool:
 
 
 def patiently(change: Callable[[], _T]) -> _T:
-    """Rename or replace a file, again for a second and a half where Windows refuses.
+    """Rename, replace or delete a file, again for a second and a half where Windows refuses.
 
-    A virus scanner, an indexer or a backup opens what was just written, and Windows renames no file that is open.
+    A virus scanner, an indexer or a backup opens what was just written, and Windows moves and deletes no open file.
 
     Parameters
     ----------

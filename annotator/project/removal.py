@@ -20,7 +20,7 @@ from annotator.core.errors import CorruptProject, ProjectError, UnknownName
 from annotator.core.identity import Clip
 from annotator.project import schema
 from annotator.project.checking import unnamed_files
-from annotator.project.durable import fsync_folder, storage_errors
+from annotator.project.durable import delete, fsync_folder, storage_errors
 from annotator.project.frames import read_header_text
 from annotator.project.headers import header_text, parse_header
 from annotator.project.history import add_operation
@@ -190,13 +190,13 @@ def _delete_traces(session: Session, files: AbstractSet[str]) -> None:
     folder = session.path / "clips"
     with storage_errors(folder):
         for name in files:
-            (folder / name).unlink(missing_ok=True)
+            delete(folder / name)
         fsync_folder(folder)
         # A copy from before a migration still has the patient in it.
         for backup in session.path.glob("annotations-format-*.sqlite"):
-            backup.unlink()
+            delete(backup)
         # Its weights learnt from the patient.
-        (session.path / CHECKPOINT).unlink(missing_ok=True)
+        delete(session.path / CHECKPOINT)
     session.database.shrink()
     with session.database.write() as connection:
         connection.execute(sa.delete(schema.erasures))

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from annotator.core.identity import Clip, Split
 from annotator.core.words import counted
 from annotator.project import schema
-from annotator.project.durable import storage_errors
+from annotator.project.durable import delete, storage_errors
 from annotator.project.headers import parse_header
 from annotator.project.session import CHECKPOINT, Session
 
@@ -90,7 +90,7 @@ def set_apart(session: Session, connection: Connection, ids: Collection[int], sp
     parts = ["the state of training"] if checkpoint.is_file() else []
     parts += [counted(len(marked), "model")] if marked else []
     with storage_errors(session.path):
-        checkpoint.unlink(missing_ok=True)
+        delete(checkpoint)
     whom = "it" if len(ids) == 1 else "them"
     return f"; {' and '.join(parts)} that may have learnt from {whom} will not be used any more" if parts else ""
 

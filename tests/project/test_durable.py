@@ -68,6 +68,24 @@ def test_an_import_waits_for_a_virus_scanner(project: Project, monkeypatch: pyte
     assert project.check().is_sound
 
 
+def test_a_removal_waits_for_a_virus_scanner(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals, real = 2, Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        nonlocal refusals
+        if path.suffix == ".h5" and refusals:
+            refusals -= 1
+            error = PermissionError(errno.EACCES, "The process cannot access the file", str(path))
+            error.winerror = 32  # type: ignore[attr-defined,unused-ignore]
+            raise error
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    file = project.path / "clips" / f"{project.clip('clip').content_hash}.h5"
+    project.remove_patient(project.clip("clip").header.patient)
+    assert not file.exists()
+
+
 def test_a_leftover_that_another_program_holds_open_is_no_obstacle(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
