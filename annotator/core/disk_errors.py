@@ -16,6 +16,14 @@ _ACCESS_DENIED: Final = 5
 _SHARED: Final = (32, 33)
 """Windows' codes where another program has a file open; a file that one is about to let go is 'access denied'."""
 
+_NOT_FOUND: Final = (2, 3, 206)
+"""Windows' codes where a path is longer than it takes, which it mostly says to be not there."""
+
+_LONGEST_PATH: Final = 248
+"""Characters that Windows takes for certain, of a folder; 12 more of a file."""
+
+TOO_LONG: Final = "the path has more characters than Windows takes; choose a folder nearer to the drive's root"
+
 _WAITS_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 _REASONS: Final = {
@@ -41,6 +49,8 @@ def write_failure(error: OSError | RuntimeError, where: Path) -> AnnotatorError:
     """
     if is_shared(error):
         return AnnotatorError(f"{where} cannot be written: another program has a file there open; close it, try again.")
+    if is_too_long(error):
+        return AnnotatorError(f"{where} cannot be written: {TOO_LONG}.")
     text = str(error)
     number = error.errno if isinstance(error, OSError) else None
     if number is None:
@@ -62,6 +72,14 @@ _WORDS: Final = {
 def is_shared(error: BaseException) -> bool:
     """Whether Windows refused since another program has the file open; other systems never do."""
     return getattr(error, "winerror", None) in _SHARED
+
+
+def is_too_long(error: BaseException) -> bool:
+    """Whether Windows refused a path for its length; other systems have their own error for that."""
+    if getattr(error, "winerror", None) not in _NOT_FOUND:
+        return False
+    names = (getattr(error, name, None) for name in ("filename", "filename2"))
+    return any(len(str(name)) >= _LONGEST_PATH for name in names)
 
 
 def patiently(change: Callable[[], _T]) -> _T:

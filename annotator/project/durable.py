@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from annotator.core.disk_errors import is_shared, patiently
+from annotator.core.disk_errors import TOO_LONG, is_shared, is_too_long, patiently
 from annotator.core.errors import CorruptProject, ProjectError, ReadOnlyProject
 
 PART: Final = ".part"
@@ -105,6 +105,8 @@ def _from_os(path: Path, error: OSError) -> ProjectError:
         return _full(path)
     if is_shared(error):
         return ProjectError(f"{path}: another program has a file there open; close it and try again.")
+    if is_too_long(error):
+        return ProjectError(f"{path}: {TOO_LONG}.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ReadOnlyProject(f"{path}: the folder may not be written; ask for write permission or copy the project.")
     return ProjectError(f"{path}: the disk refused ({error.strerror or text}); nothing was changed.")

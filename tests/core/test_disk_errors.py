@@ -18,6 +18,14 @@ def refused_by_windows(code: int) -> PermissionError:
     return error
 
 
+def lost_by_windows(name: str, other: str | None = None) -> FileNotFoundError:
+    """As Windows raises it for a path that is not there, or too long."""
+    error = FileNotFoundError(errno.ENOENT, "The system cannot find the path specified", name)
+    error.filename2 = other
+    error.winerror = 3  # type: ignore[attr-defined,unused-ignore]
+    return error
+
+
 def after(errors: list[OSError]) -> Callable[[], str]:
     """Fails with each error in turn, then does not."""
 
@@ -54,6 +62,9 @@ def test_another_reason_is_raised_at_once(error: OSError) -> None:
     ("error", "words"),
     [
         (refused_by_windows(32), "another program has a file there open"),
+        (lost_by_windows("C:/" + "x" * 260), "more characters than Windows takes"),
+        (lost_by_windows("C:/short.part", "C:/" + "x" * 260), "more characters than Windows takes"),
+        (lost_by_windows("C:/short"), "cannot find the path"),
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
         (
             OSError("Can't write data (file write failed: 'No space left on device')"),

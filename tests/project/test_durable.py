@@ -68,6 +68,18 @@ def test_an_import_waits_for_a_virus_scanner(project: Project, monkeypatch: pyte
     assert project.check().is_sound
 
 
+def test_a_path_that_is_too_long_for_windows_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        error = FileNotFoundError(errno.ENOENT, "The system cannot find the path specified", str(source))
+        error.filename2 = f"C:/{'x' * 200}/clips/{Path(target).name}"
+        error.winerror = 3  # type: ignore[attr-defined,unused-ignore]
+        raise error
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(ProjectError, match="more characters than Windows takes; choose a folder nearer"):
+        project.add_clip(recording(project, "b", seed=1), author="ann")
+
+
 def test_a_removal_waits_for_a_virus_scanner(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     refusals, real = 2, Path.unlink
 
