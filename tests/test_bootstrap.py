@@ -46,3 +46,25 @@ def test_a_place_that_takes_no_environment_is_one_sentence(place: Path) -> None:
     place.touch()
     with pytest.raises(bootstrap.SetupError, match="cannot be made"):
         bootstrap._make_environment()
+
+
+def test_a_checkout_that_was_moved_is_installed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = list[str]()
+    monkeypatch.setattr(bootstrap, "_make_environment", lambda: None)
+    monkeypatch.setattr(bootstrap, "_run", lambda command, _failure: installed.append(command[-1]))
+
+    def install_in(checkout: Path) -> None:
+        for name, path in (("ROOT", "."), ("VENV", ".venv"), ("CONSTRAINTS", "constraints.txt")):
+            monkeypatch.setattr(bootstrap, name, checkout / path)
+        bootstrap._install(extra="")
+
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / ".venv" / "bin").mkdir(parents=True)
+    (before / ".venv" / "Scripts").mkdir()
+    for file in ("constraints.txt", "pyproject.toml", ".venv/bin/python", ".venv/Scripts/python.exe"):
+        (before / file).touch()
+    install_in(before)
+    install_in(before)
+    before.rename(after)
+    install_in(after)
+    assert installed == [str(before), str(after)]
