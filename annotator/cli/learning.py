@@ -168,11 +168,15 @@ def evaluate(
     project: ProjectArgument,
     split: Annotated[Split, typer.Option(help="Which part of the data.")] = Split.TEST,
     weights: Annotated[Path | None, typer.Option(help="A weights file instead of the latest snapshot.")] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out frames that cannot be read, and name them.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Dice and HD95 (mm) per structure, domain and view, by patient, with bootstrap intervals."""
     with Project.open(project, read_only=True) as opened, progress_bar() as progress:
-        result = evaluate_job(opened, split, weights=weights, progress=progress)
+        result = evaluate_job(opened, split, weights=weights, progress=progress, skip_damaged=skip_damaged)
+    tell(result.passed_over)
     show(result.as_json(), as_json=json, lines=_lines(result, split, _model(result.snapshot, weights)))
 
 

@@ -100,7 +100,8 @@ class Evaluation:
     """What ``annotator evaluate`` reports.
 
     ``labels_from_suggestions`` of the ``labels`` began as a model's suggestion that was accepted or corrected; they
-    agree with a model more than independent ones would.
+    agree with a model more than independent ones would. ``passed_over`` says in plain sentences which frames could not
+    be read and count nowhere.
     """
 
     structures: Mapping[str, StructureResult]
@@ -111,6 +112,7 @@ class Evaluation:
     labels: int
     labels_from_suggestions: int
     snapshot: int | None
+    passed_over: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers under the public names."""
@@ -123,6 +125,7 @@ class Evaluation:
             "labels": self.labels,
             "labels_from_suggestions": self.labels_from_suggestions,
             "snapshot": self.snapshot,
+            "passed_over": list(self.passed_over),
         }
 
 

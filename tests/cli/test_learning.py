@@ -191,6 +191,7 @@ def test_evaluate_gives_each_structure_by_domain_and_view(trained: Path) -> None
     said = command("evaluate", trained, "--split", "train", "--json").json
     assert set(said) == {
         "structures", "mean_dice", "by_domain", "by_view", "frames", "labels", "labels_from_suggestions", "snapshot",
+        "passed_over",
     }  # fmt: skip
     assert said["structures"]["lv"]["patients"] == 3
     assert said["structures"]["myo"]["patients"] == 2

@@ -11,7 +11,9 @@ import numpy as np
 
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Split
+from annotator.core.plugin_types import Frame
 from annotator.core.status import Origin
+from annotator.engine.jobs.damage import SoundFrames
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.progress import Progress
 from annotator.learn.patient_scores import Evaluation, Score, structure_score, summarise
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from annotator.learn.weights import Predictor
 
 
-def evaluate(project: Project, split: Split, *, weights: Path | None, progress: Progress) -> Evaluation:
+def evaluate(
+    project: Project, split: Split, *, weights: Path | None, progress: Progress, skip_damaged: bool = False
+) -> Evaluation:
     """Compare a model with the finished outlines and absences of a split.
 
     Parameters
@@ -34,6 +38,8 @@ def evaluate(project: Project, split: Split, *, weights: Path | None, progress: 
         A weights file, or ``None`` for the project's latest snapshot.
     progress
         Told after every frame.
+    skip_damaged
+        Leave out frames that cannot be read, and name them, unless none can.
 
     Raises
     ------
@@ -41,6 +47,8 @@ def evaluate(project: Project, split: Split, *, weights: Path | None, progress: 
         Where the split has no outline and no absence, or the project has no model.
     IncompatibleWeights
         Where the weights belong to another protocol.
+    CorruptProject
+        Where a frame is damaged and must not be left out.
     """
     cells = project.all_statuses()
     finished = project.labelled_keys(splits=(split,))
@@ -51,16 +59,20 @@ def evaluate(project: Project, split: Split, *, weights: Path | None, progress: 
             "import or draw whole labels there first."
         )
     model = serving_model(project, weights)
+    sound = SoundFrames(project, skip_damaged=skip_damaged)
     scores: list[Score] = []
     for done, key in enumerate(keys):
         progress.update(done, len(keys), f"Comparing {key.clip}, frame {key.frame}")
-        scores += _frame_scores(project, key, model.predictor)
-    return summarise(scores, frames=len(keys), snapshot=model.snapshot)
+        frame = sound.read(key)
+        if frame is not None:
+            scores += _frame_scores(project, key, frame, model.predictor)
+    passed_over = sound.left_out()
+    return replace(summarise(scores, frames=len(sound), snapshot=model.snapshot), passed_over=passed_over)
 
 
-def _frame_scores(project: Project, key: FrameKey, predictor: Predictor) -> Iterable[Score]:
+def _frame_scores(project: Project, key: FrameKey, frame: Frame, predictor: Predictor) -> Iterable[Score]:
     clip = project.clip(key.clip)
-    classes = predictor.predict(project.read_frame(key), clip.header.spacing, clip.header.view).classes
+    classes = predictor.predict(frame, clip.header.spacing, clip.header.view).classes
     label, provenance = project.label(key), project.provenance(key)
     for name in project.protocol.ids:
         said = label[name]

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from annotator import ingest, registry
-from annotator.core.errors import BadInput, CorruptProject
+from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, FrameKey, Pseudonymiser, Spacing, Split
 from annotator.core.names import free_name
 from annotator.core.plugin_types import Frame
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
 from annotator.engine.familiarity import STRANGE_ABOVE
+from annotator.engine.jobs.damage import SoundFrames
 from annotator.engine.jobs.earlier import earlier_predictions
 from annotator.engine.jobs.models import ServingModel, load_model, serving_model
 from annotator.engine.jobs.progress import Progress
@@ -106,7 +107,7 @@ def predict_project(
     model = serving_model(project, weights)
     total = sum(c.header.n_frames for c in clips)
     passed_over: list[str] = []
-    items = _read_project(project, clips, passed_over, skip_damaged=skip_damaged)
+    items = _read_project(clips, SoundFrames(project, skip_damaged=skip_damaged), passed_over)
     report = _write(items, model, out, values=project.values, total=total, progress=progress)
     return replace(report, passed_over=tuple(passed_over))
 
@@ -140,28 +141,13 @@ def _stem(key: FrameKey, n_frames: int) -> str:
     return key.clip if n_frames == 1 else key.file_stem
 
 
-def _read_project(
-    project: Project, clips: Sequence[Clip], passed_over: list[str], *, skip_damaged: bool
-) -> Iterator[_Item]:
-    first_damage: CorruptProject | None = None
-    n_sound = 0
+def _read_project(clips: Sequence[Clip], sound: SoundFrames, passed_over: list[str]) -> Iterator[_Item]:
     for clip in clips:
-        damaged: list[CorruptProject] = []
         for key in clip.frame_keys:
-            try:
-                frame = project.read_frame(key)
-            except CorruptProject as error:
-                if not skip_damaged:
-                    raise
-                damaged.append(error)
-                continue
-            n_sound += 1
-            yield _Item(_stem(key, clip.header.n_frames), frame, clip.header.spacing, clip.header.view)
-        if damaged:
-            first_damage = first_damage or damaged[0]
-            passed_over.append(f"Left out {counted(len(damaged), 'frame')}. {damaged[0]}")
-    if first_damage is not None and not n_sound:
-        raise first_damage
+            frame = sound.read(key)
+            if frame is not None:
+                yield _Item(_stem(key, clip.header.n_frames), frame, clip.header.spacing, clip.header.view)
+    passed_over += sound.left_out()
 
 
 def _read_files(

@@ -9,7 +9,7 @@ import pytest
 
 from annotator.cli.learning import _lines
 from annotator.core.edits import Assign, PaintUnsure
-from annotator.core.errors import ProjectError
+from annotator.core.errors import CorruptProject, ProjectError
 from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus, Origin
@@ -137,3 +137,23 @@ def test_labels_that_began_as_suggestions_are_counted(project: Project) -> None:
     project.commit(other, [Assign("lv", project.label(key)["lv"])], author="t", origin=Origin.ACCEPTED)
     found = evaluate(project, Split.TEST, weights=None, progress=Silent())
     assert (found.labels, found.labels_from_suggestions) == (2, 1)
+
+
+@pytest.mark.usefixtures("square_model")
+def test_damaged_frames_are_left_out_and_named_where_that_is_meant(project: Project) -> None:
+    """As ``predict`` leaves them out: one clip of a test set need not keep all figures back."""
+    one, two = (add_moving_square(project, name, split=Split.TEST) for name in ("one", "two"))
+    outline_square(project, one)
+    outline_square(project, two, top=12)
+    (project.path / "clips" / f"{project.clip(two).content_hash}.h5").unlink()
+    project.close()
+    with Project.open(project.path) as opened:
+        with pytest.raises(CorruptProject, match="Clip 'two'"):
+            evaluate(opened, Split.TEST, weights=None, progress=Silent())
+        found = evaluate(opened, Split.TEST, weights=None, progress=Silent(), skip_damaged=True)
+        assert (found.frames, found.structures["lv"].dice, found.structures["lv"].patients) == (1, 1.0, 1)
+        (sentence,) = found.as_json()["passed_over"]
+        assert sentence.startswith("Left out 1 frame. Clip 'two': ")
+        opened.remove_patient(opened.clip(one).header.patient)
+        with pytest.raises(CorruptProject, match="Clip 'two'"):
+            evaluate(opened, Split.TEST, weights=None, progress=Silent(), skip_damaged=True)
