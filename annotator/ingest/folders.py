@@ -14,7 +14,7 @@ from typing import Final
 from annotator.core.errors import BadInput
 from annotator.core.plugin_types import Reader
 from annotator.core.words import counted
-from annotator.ingest.readers import is_readable, recognised, refuse_unreadable
+from annotator.ingest.readers import blamed, formats, is_readable, recognised, refuse_unreadable
 
 _GLANCE: Final = 200
 _NAMELESS: Final = frozenset(
@@ -82,8 +82,11 @@ def search(folder: Path, readers: Mapping[str, Reader]) -> Folder:
     if not known:
         if locked:
             refuse_unreadable(locked[0])
-        what = "it holds no file of a known format" if here or linked else "it is empty"
-        raise BadInput(folder, what, f"name a folder with {', '.join(sorted(readers))} files")
+        if not here and not linked:
+            raise BadInput(folder, "it is empty", f"name a folder with {formats(readers)} files")
+        why, remedy = blamed(readers)
+        what = f"it holds no file of a known format{why}"
+        raise BadInput(folder, what, f"name a folder with {formats(readers)} files{remedy}")
     bare = {_bare(file) for file in known}
     masks = [file for file in known if _is_mask(file, bare)]
     unknown = [file for file in here if file not in known and not _is_data(file, known)]

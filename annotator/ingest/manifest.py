@@ -20,7 +20,7 @@ from annotator.core.words import counted
 from annotator.ingest.manifest_labels import LabelSource, labels_of, merged
 from annotator.ingest.manifest_rows import Row, read_rows
 from annotator.ingest.paths import STEM_SENTENCE
-from annotator.ingest.readers import reader_of, stem_of
+from annotator.ingest.readers import reader_of, stem_of, told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,8 @@ def read_manifest(
         if row.labels is not None:
             reader_of(row.labels, readers)
     source = LabelSource(csv_path, readers, complete, frozenset(values or protocol.ids))
-    return Manifest(clips, source, pseudonymiser, _warnings(rows, clips, protocol))
+    warnings = (*told_of(readers), *_warnings(rows, clips, protocol))
+    return Manifest(clips, source, pseudonymiser, warnings)
 
 
 def _grouped(rows: Sequence[Row], csv_path: Path) -> list[_ClipRows]:

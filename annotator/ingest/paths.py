@@ -12,7 +12,7 @@ from annotator.core.identity import PatientFrom, Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.views import view_in_stem
 from annotator.ingest.folders import Folder, passed_over, search
-from annotator.ingest.readers import reader_of, recognised, stem_of
+from annotator.ingest.readers import reader_of, recognised, stem_of, told_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
 FOLDER_SENTENCE = (
@@ -183,4 +183,5 @@ def read_paths(
             found.append(_Found(path, reader_of(path, readers), is_explicit=True))
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
-    return Reading(ordered, passed_over(folders), pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)
+    sentences = [*told_of(readers), *passed_over(folders)]
+    return Reading(ordered, sentences, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)

@@ -9,6 +9,7 @@ from pathlib import Path
 from annotator.core.errors import BadInput
 from annotator.core.identity import safe_stem
 from annotator.core.plugin_types import Reader
+from annotator.core.unusable import UnusableReader, unusable
 
 
 def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
@@ -26,9 +27,28 @@ def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
     refuse_unreadable(path)
     found = recognised(path, readers)
     if found is None:
-        formats = ", ".join(sorted(readers))
-        raise BadInput(path, "its content is of no known format", f"use one of {formats}")
+        why, remedy = blamed(readers)
+        raise BadInput(path, f"its content is of no known format{why}", f"use one of {formats(readers)}{remedy}")
     return found
+
+
+def formats(readers: Mapping[str, Reader]) -> str:
+    """Names of the formats that can be read."""
+    return ", ".join(sorted(reader.name for reader in readers.values() if not isinstance(reader, UnusableReader)))
+
+
+def blamed(readers: Mapping[str, Reader]) -> tuple[str, str]:
+    """What a sentence on a strange file, and its remedy, add where a plugin that cannot be used might know it."""
+    broken = unusable(readers)
+    why = "".join(f", and the plugin {error.plugin}, which might know it, {error.what}" for error in broken)
+    return why, ", or repair the plugin" if broken else ""
+
+
+def told_of(readers: Mapping[str, Reader]) -> tuple[str, ...]:
+    """A sentence on each reader that cannot be used."""
+    return tuple(
+        f"{error} Until then its files are passed over, or read as another format." for error in unusable(readers)
+    )
 
 
 def refuse_unreadable(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from annotator.core.blame import blame
 from annotator.core.errors import BrokenPlugin, UnknownName
 from annotator.core.plugin_types import Measurement, NetworkFactory, Reader, Simulator, Writer
+from annotator.core.unusable import UnusableReader
 from annotator.registry.guards import GuardedReader, GuardedSimulator
 
 if TYPE_CHECKING:
@@ -76,15 +77,16 @@ def _one(group: str, kind: str, name: str) -> Any:
 def readers() -> dict[str, Reader]:
     """All readers by name, held to their contract: what else they raise is told as BadInput.
 
-    Raises
-    ------
-    BrokenPlugin
-        Where one cannot be used: another might take its files for something that they are not.
+    In place of one that cannot be used stands one that takes no file and says why.
     """
-    return {
-        name: GuardedReader(_plugin("readers", name), described("readers", *points))
-        for name, points in _points("readers").items()
-    }
+    return {name: _reader(name, points) for name, points in _points("readers").items()}
+
+
+def _reader(name: str, points: Sequence[EntryPoint]) -> Reader:
+    try:
+        return GuardedReader(_plugin("readers", name), described("readers", *points))
+    except BrokenPlugin as error:
+        return UnusableReader(name, error)
 
 
 def writers() -> dict[str, Writer]:

@@ -12,7 +12,7 @@ import tifffile
 from annotator import ingest, registry
 from annotator.core.errors import BadInput, BrokenPlugin, UnknownName
 from annotator.core.identity import Pseudonymiser
-from annotator.engine.jobs.importing import ImportOptions, import_paths
+from annotator.engine.jobs.importing import ImportOptions, import_manifest, import_paths
 from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.simulating import simulate_clips
 from annotator.project import Project
@@ -72,7 +72,7 @@ def test_a_plugin_that_cannot_be_imported_is_named_and_keeps_only_its_own_kind_f
     install("".join(f"[annotator.{g}]\nbad = MODULE:Thing\n" for g in groups), "import no_such_module\n")
     sentence = r"'bad' \(annotator.\w+\) of bad-tools-0 failed \(ModuleNotFoundError: .* at line 1\)"
     with pytest.raises(BrokenPlugin, match=sentence):
-        registry.readers()
+        registry.readers()["bad"].read_masks(Path("mask.png"))
     for find in (registry.writer, registry.network, registry.simulator):
         with pytest.raises(BrokenPlugin, match=sentence):
             find("bad")
@@ -136,6 +136,30 @@ def test_a_reader_that_fails_is_told_with_the_file_and_the_file_can_be_left_out(
         import_paths(project, [good], ImportOptions(), author="a", progress=Silent())
         assert project.check().is_sound
         assert [clip.name for clip in project.clips()] == ["good"]
+
+
+def test_a_reader_that_cannot_be_loaded_is_named_and_stops_nobody_elses_files(install: Install, tmp_path: Path) -> None:
+    """One broken plugin kept every file from every import, those that other readers know too."""
+    install("[annotator.readers]\nbad = MODULE:Thing\n", "import no_such_module\n")
+    folder, only = tmp_path / "archive", tmp_path / "strange"
+    for place in (folder, only):
+        place.mkdir()
+        (place / "x.vendor").write_bytes(b"who knows")
+    tifffile.imwrite(folder / "clip.tif", np.arange(48, dtype=np.uint8).reshape(2, 4, 6))
+    (folder / "m.csv").write_text("image,patient\nclip.tif,one\n")
+    named = "'bad' (annotator.readers) of bad-tools-0"
+    with Project.create(tmp_path / "project", registry.protocol("apical")) as project:
+        report = import_paths(project, [folder], ImportOptions(), author="a", progress=Silent())
+        assert report.added == 1
+        assert sum(named in sentence for sentence in report.warnings) == 1
+        told = import_manifest(project, folder / "m.csv", values=None, author="a", progress=Silent())
+        assert sum(named in sentence for sentence in told.warnings) == 1
+        for strange in (only, only / "x.vendor"):
+            with pytest.raises(
+                BadInput, match=r"of (no|a) known format, and the plugin 'bad' .* repair the plugin"
+            ) as error:
+                import_paths(project, [strange], ImportOptions(), author="a", progress=Silent())
+            assert "one of bad" not in str(error.value)
 
 
 def test_a_damaged_file_that_a_reader_stumbles_over_does_not_stop_an_archive(install: Install, tmp_path: Path) -> None:
