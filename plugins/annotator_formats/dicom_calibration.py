@@ -20,6 +20,9 @@ STANDARD_FRAMES: Final = (
 """(H, W) of the screens that scanners store, in order of size."""
 
 _CENTIMETRES: Final = 3
+_NOBODY_KNOWS: Final = Spacing(1.0, 1.0)
+"""What a file declares where its writer had to declare something, which contradicts no region."""
+
 _AGREE: Final = 0.02
 _DARK: Final = 48
 _TEXT_SHARE: Final = 0.0005
@@ -71,7 +74,12 @@ def calibration(dataset: pydicom.Dataset, shape: tuple[int, int]) -> Calibration
     assert spacing is not None
     if main.right > shape[1] or main.bottom > shape[0]:
         return _rescaled(main, spacing, regions, shape)
-    others = [r.spacing for r in tissue if r.spacing is not None] + ([] if tagged is None else [tagged])
+    if spacing != _NOBODY_KNOWS:
+        status, believed, proposed, doubts = judge_spacing((spacing.y, spacing.x))
+        if believed is None:
+            return Calibration(status, None, proposed, regions, doubts)
+    others = [r.spacing for r in tissue if r.spacing is not None]
+    others += [] if tagged in (None, _NOBODY_KNOWS) else [tagged]
     for other in others:
         if not _agree(other, spacing):
             sentence = (

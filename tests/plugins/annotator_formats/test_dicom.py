@@ -296,6 +296,22 @@ def test_two_sizes_that_disagree_are_doubted(tmp_path: Path) -> None:
     assert any("two pixel sizes" in sentence for sentence in recording.warnings)
 
 
+def test_a_size_that_nobody_measured_contradicts_no_region(tmp_path: Path) -> None:
+    """Exports of several vendors' archives write 1 x 1 beside a true region, which cost every clip its millimetres."""
+    path = save(tmp_path / "a", with_regions(region(0, 0, 47, 39), PixelSpacing=["1", "1"]))
+    recording = read(path)[0]
+    assert (recording.header.spacing, recording.header.spacing_status) == (Spacing(0.5, 0.5), SpacingStatus.TRUSTED)
+    assert not any("pixel" in sentence and "size" in sentence for sentence in recording.warnings)
+
+
+def test_a_region_whose_size_no_ultrasound_image_has_is_doubted(tmp_path: Path) -> None:
+    """As where millimetres, or none at all, were written as centimetres."""
+    made = with_regions(region(0, 0, 47, 39, PhysicalDeltaX=3.0, PhysicalDeltaY=3.0))
+    recording = read(save(tmp_path / "a", made))[0]
+    assert recording.header.spacing_status is SpacingStatus.DOUBTED
+    assert recording.header.proposed_spacing == Spacing(30.0, 30.0)
+
+
 def test_frame_time_vector_and_heart_rate(tmp_path: Path) -> None:
     made = data_set(SMOOTH, "MONOCHROME2", FrameTimeVector=["0", "20", "30"], HeartRate="61")
     header = read(save(tmp_path / "a", made))[0].header
