@@ -23,7 +23,11 @@ def identity(dataset: pydicom.Dataset, path: Path, pseudonymiser: Pseudonymiser)
     warnings: tuple[str, ...] = ()
     if not patient_id:
         patient_id = _text(dataset, "StudyInstanceUID") or uid
-        warnings = ("The file names no patient; its study stands for one.",)
+        sentence = (
+            "The file names no patient; its study stands for one, so that a patient of two studies counts as two. "
+            "Let a manifest tell the patients, or the folder's name where each has a folder."
+        )
+        warnings = (sentence,)
     patient = pseudonymiser.key(patient_id)
     return patient, f"{patient}-{pseudonymiser.key(uid)[1:9]}", warnings
 

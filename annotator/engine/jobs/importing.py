@@ -84,6 +84,7 @@ class _Taken:
     split: Split | None
     labels: Mapping[int, PartialLabel]
     provenance: Mapping[int, Mapping[str, Provenance]]
+    warnings: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -108,10 +109,10 @@ class _Stream:
 
         A patient who is nowhere yet is for training.
         """
-        self.warnings += recording.warnings
         came_as = recording.header.patient
         patient = self.patient_now(came_as)
-        self.taken.append(_Taken(patient, came_as, split, recording.labels, recording.provenance))
+        taken = _Taken(patient, came_as, split, recording.labels, recording.provenance, recording.warnings)
+        self.taken.append(taken)
         chosen = split or self.splits.get(patient, Split.TRAIN)
         self.splits.setdefault(patient, chosen)
         return replace(recording, header=replace(recording.header, patient=patient)), chosen
@@ -161,9 +162,24 @@ class _Stream:
             frames=sum(clip.header.n_frames for clip in new.values()),
             labels=_finished(keyed, {*brought, *(key for key in keyed if key.clip in new)}),
             clips=tuple(new),
-            warnings=tuple(dict.fromkeys([*self.warnings, *elsewhere, *doubts, *_twin_sentences(project, new)])),
+            warnings=tuple(
+                dict.fromkeys(
+                    [*self.warnings, *_clip_sentences(pairs), *elsewhere, *doubts, *_twin_sentences(project, new)]
+                )
+            ),
             left_out=tuple(self.left_out),
         )
+
+
+def _clip_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
+    """What readers said of clips, each sentence once, with the clips that it is about where there are several."""
+    about: dict[str, list[str]] = defaultdict(list)
+    for found, one in pairs:
+        for sentence in one.warnings:
+            about[sentence].append(found.clip.name)
+    for sentence, names in about.items():
+        such = names[0] if len(names) == 1 else f"{len(names)} clips, such as {names[0]}"
+        yield sentence if len(pairs) == 1 else f"{such}: {sentence}"
 
 
 def _split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -22,6 +24,8 @@ from annotator.engine.jobs.importing import ImportOptions, import_manifest, impo
 from annotator.engine.jobs.progress import Silent
 from annotator.ingest import FOLDER_SENTENCE
 from annotator.project import Project
+
+_NIFTI: Any = nibabel.Nifti1Image  # nibabel is not annotated
 
 
 class CancelAt:
@@ -92,6 +96,22 @@ def test_twins_with_different_labels_are_refused(project: Project, tmp_path: Pat
     with pytest.raises(BadInput, match="come twice"):
         import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
     assert (project.clips(), files_of(project)) == ((), [])
+
+
+def test_what_is_said_of_a_clip_names_the_clip_where_several_come(project: Project, tmp_path: Path) -> None:
+    """'Look whether they name the patient' was said once of a whole archive, and of no clip."""
+    names = ("a.nii", "b.nii", "c.nii")
+    for value, name in enumerate(names):
+        image: Any = _NIFTI(np.full((9, 8), value, dtype=np.uint8), np.eye(4))
+        image.header.set_xyzt_units("mm" if name == "c.nii" else "unknown")
+        nibabel.save(image, tmp_path / name)
+    paths = [tmp_path / name for name in names]
+    report = import_paths(project, paths, ImportOptions(), author="a", progress=Silent())
+    assert sum("names no unit" in sentence for sentence in report.warnings) == 1
+    assert any(s.startswith("2 clips, such as a: The file names no unit") for s in report.warnings)
+    assert any(s.startswith("3 clips, such as a: The file declares 1 x 1 mm") for s in report.warnings)
+    alone = import_paths(project, paths[:1], ImportOptions(), author="a", progress=Silent())
+    assert any(s.startswith("The file names no unit") for s in alone.warnings)
 
 
 def test_a_real_cine_keeps_its_time_and_doubts_its_pixel_size(project: Project) -> None:
