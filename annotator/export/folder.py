@@ -18,10 +18,10 @@ from typing import Final
 
 from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput
+from annotator.core.export_list import EXPORT_FORMAT, EXPORT_LIST, listed_files
 from annotator.core.names import passing_name
 
-MARKER: Final = "export.json"
-_FORMAT: Final = "echo-annotator export"
+MARKER: Final = EXPORT_LIST
 _ASIDE: Final = ".exporting-"
 _LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -129,12 +129,8 @@ def _read_marker(out: Path, source: str | None) -> tuple[Mapping[str, tuple[str,
     if not marker.is_file():
         return {}, None
     try:
-        data = json.loads(marker.read_text(encoding="utf-8"))
-        if data["format"] != _FORMAT:
-            raise KeyError("format")
-        written_for = None if data.get("project") is None else str(data["project"])
-        owned = {str(kind): tuple(str(name) for name in names) for kind, names in data["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        owned, written_for = listed_files(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         raise BadInput(marker, "it is not the list that an export left", "choose an empty folder") from None
     for name in (name for names in owned.values() for name in names):
         path = PurePosixPath(name)
@@ -147,7 +143,7 @@ def _read_marker(out: Path, source: str | None) -> tuple[Mapping[str, tuple[str,
 
 def _mark(out: Path, owned: Mapping[str, Sequence[str]], source: str | None) -> None:
     files = {kind: list(names) for kind, names in owned.items()}
-    data = {"format": _FORMAT, "version": 1, **({"project": source} if source else {}), "files": files}
+    data = {"format": EXPORT_FORMAT, "version": 1, **({"project": source} if source else {}), "files": files}
     aside = out / f"{_ASIDE}{MARKER}"
     with aside.open("w", encoding="utf-8") as stream:
         json.dump(data, stream, indent=1, ensure_ascii=False)

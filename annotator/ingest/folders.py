@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from annotator.core.errors import BadInput
+from annotator.core.export_list import EXPORT_LIST
 from annotator.core.plugin_types import Reader
 from annotator.core.words import counted
 from annotator.ingest.readers import blamed, formats, is_readable, recognised, refuse_unreadable
 
+_BESIDE_MASKS: Final = (EXPORT_LIST, "labels.json", "legend.json")
 _GLANCE: Final = 200
 _NAMELESS: Final = frozenset(
     (".avi", ".bmp", ".gz", ".jpeg", ".jpg", ".mha", ".mhd", ".mov", ".mp4", ".nii", ".png", ".tif", ".tiff")
@@ -38,6 +40,8 @@ class Folder:
         Files of no known format.
     masks
         Masks of files beside them.
+    exported
+        Masks of an earlier export.
     locked
         What the user may not read.
     linked
@@ -47,6 +51,7 @@ class Folder:
     found: Mapping[Path, Reader]
     unknown: Sequence[Path]
     masks: Sequence[Path]
+    exported: Sequence[Path]
     locked: Sequence[Path]
     linked: Sequence[Path]
 
@@ -68,8 +73,8 @@ def shared_folder(paths: Sequence[Path]) -> Path | None:
     return next((folder for folder, count in folders.items() if count > 1), None)
 
 
-def search(folder: Path, readers: Mapping[str, Reader]) -> Folder:
-    """Look through a folder and those in it, hidden files aside.
+def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]) -> Folder:
+    """Look through a folder and those in it, hidden files aside; ``exports`` has the masks of earlier exports.
 
     Raises
     ------
@@ -87,15 +92,19 @@ def search(folder: Path, readers: Mapping[str, Reader]) -> Folder:
         why, remedy = blamed(readers)
         what = f"it holds no file of a known format{why}"
         raise BadInput(folder, what, f"name a folder with {formats(readers)} files{remedy}")
-    bare = {_bare(file) for file in known}
-    masks = [file for file in known if _is_mask(file, bare)]
-    unknown = [file for file in here if file not in known and not _is_data(file, known)]
-    found = {file: reader for file, reader in known.items() if not _is_mask(file, bare)}
-    return Folder(found, unknown, masks, locked, linked)
+    exported = [file for file in known if file in exports]
+    # What an export left beside its masks is no file that anybody misses.
+    beside = {file.with_name(name) for file in exported for name in _BESIDE_MASKS}
+    bare = {_bare(file) for file in known if file not in exports}
+    masks = [file for file in known if file not in exports and _is_mask(file, bare)]
+    unknown = [file for file in here if file not in known and not _is_data(file, known) and file not in beside]
+    left_out = {*masks, *exported}
+    found = {file: reader for file, reader in known.items() if file not in left_out}
+    return Folder(found, unknown, masks, exported, locked, linked)
 
 
-def passed_over(folders: Sequence[Folder]) -> list[str]:
-    """A sentence on each kind of thing that was passed over in some folders."""
+def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str]:
+    """A sentence on each kind of thing that was passed over in some folders, and on named masks of exports."""
     return [
         *_sentence(
             (p for f in folders for p in f.locked), "that may not be read", "; ask for permission to read.", "item"
@@ -106,6 +115,11 @@ def passed_over(folders: Sequence[Folder]) -> list[str]:
             (p for f in folders for p in f.masks),
             "named as the mask of a file beside it",
             "; a manifest imports labels.",
+        ),
+        *_sentence(
+            (*exported, *(p for f in folders for p in f.exported)),
+            "that an earlier export wrote as masks",
+            "; its labels.json, named together with the recordings, brings the labels, or a manifest.",
         ),
     ]
 

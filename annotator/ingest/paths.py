@@ -11,6 +11,7 @@ from annotator.core.errors import BadInput
 from annotator.core.identity import PatientFrom, Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.views import view_in_stem
+from annotator.ingest.exported import ExportedMasks, refuse_masks_alone
 from annotator.ingest.folders import Folder, passed_over, search
 from annotator.ingest.readers import reader_of, recognised, stem_of, told_of
 
@@ -146,7 +147,8 @@ def read_paths(
     Folders are walked in sorted order, hidden files aside. A file that no reader recognises is an error
     where it was named, and passed over with a sentence where it was found in a folder; the same holds for
     a DICOM file without image, and for what the user may not read. A mask beside its image is passed over
-    too (see :data:`~annotator.ingest.folders.MASK_ENDINGS`): it is no clip.
+    too (see :data:`~annotator.ingest.folders.MASK_ENDINGS`), and so are the masks of an earlier export: they are
+    no clips.
 
     Parameters
     ----------
@@ -169,19 +171,25 @@ def read_paths(
     Raises
     ------
     BadInput
-        Where a path does not exist, a named file is of no known format, or a folder holds none.
+        Where a path does not exist, a named file is of no known format, a folder holds none, or all are masks of an
+        export.
     """
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
     found: list[_Found] = []
     folders: list[Folder] = []
+    exports, named = ExportedMasks(), list[Path]()
     for path in map(Path, paths):
         if path.is_dir() and recognised(path, readers) is None:
-            folders.append(search(path, readers))
+            folders.append(search(path, readers, exports))
             found += [_Found(file, reader, is_explicit=False) for file, reader in folders[-1].found.items()]
+        elif path in exports:
+            named.append(path)
         else:
             found.append(_Found(path, reader_of(path, readers), is_explicit=True))
+    if not found:
+        refuse_masks_alone(paths[0], [*named, *(mask for folder in folders for mask in folder.exported)])
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
-    sentences = [*told_of(readers), *passed_over(folders)]
+    sentences = [*told_of(readers), *passed_over(folders, named)]
     return Reading(ordered, sentences, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)

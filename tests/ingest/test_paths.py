@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -241,3 +242,30 @@ def test_damaged_files_are_left_out_only_where_asked_and_others_are_there(
     whole.unlink()
     with pytest.raises(BadInput, match=r"1\.png"):
         list(read_paths([tmp_path], readers, SALT, skip_damaged=True))
+
+
+def test_masks_of_an_export_are_no_pictures(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    """An export that was dropped on the window came in as black pictures, each a clip to learn from."""
+    for name in ("export/a_00000.png", "export/b.png", "export/added.png", "other/a_00000.png"):
+        still(tmp_path / name)
+    listed = {
+        "format": "echo-annotator export",
+        "version": 1,
+        "files": {"png:apical": ["a_00000.png", "b.png", "labels.json"]},
+    }
+    (tmp_path / "export" / "export.json").write_text(json.dumps(listed))
+    (tmp_path / "export" / "labels.json").write_text("{}")
+    reads = list(read_paths([tmp_path], readers, SALT))
+    assert [read.path.relative_to(tmp_path).as_posix() for read in reads] == ["export/added.png", "other/a_00000.png"]
+    (sentence,) = (s for s in warnings_of(reads) if "passed over" in s)
+    assert sentence.startswith("2 files that an earlier export wrote as masks passed over: a_00000.png, b.png; its lab")
+    (tmp_path / "export" / "added.png").unlink()
+    mask = tmp_path / "export" / "b.png"
+    named = list(read_paths([tmp_path / "other", mask], readers, SALT))
+    assert [read.path.parent.name for read in named] == ["other"]
+    assert "1 file that an earlier export wrote" in "".join(warnings_of(named))
+    for alone in (tmp_path / "export", mask):
+        with pytest.raises(BadInput, match=r"masks of an export and no recording; .*labels\.json"):
+            read_paths([alone], readers, SALT)
+    (tmp_path / "export" / "export.json").write_text('{"format": "another"}')
+    assert len(read_paths([mask], readers, SALT)) == 1

@@ -13,6 +13,7 @@ from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, FrameKey, PatientFrom, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
+from annotator.core.protocols import LabelProtocol
 from annotator.core.status import Provenance
 from annotator.core.views import strange_view_sentence, view_id
 from annotator.core.words import counted
@@ -96,6 +97,7 @@ class _Stream:
     """
 
     source: Path
+    protocol: LabelProtocol
     splits: dict[str, Split]
     patient_now: Callable[[str], str]
     documents: Sequence[Document] = ()
@@ -255,9 +257,8 @@ def import_paths(
             domain=options.domain,
             view=options.view,
         )
-        stream = _Stream(
-            paths[0], {**returning.survey(reading, progress), **_splits(project)}, project.patient_now, documents
-        )
+        splits = {**returning.survey(reading, progress), **_splits(project)}
+        stream = _Stream(paths[0], project.protocol, splits, project.patient_now, documents)
         strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
         stream.warnings += [strange] if strange else []
         report = stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
@@ -323,10 +324,26 @@ def _recordings(
         stream.left_out += [read.damage] if read.damage else []
         folder = returning.folder(read)
         for recording in read.recordings:
+            _refuse_strange(stream.protocol, recording, read.path)
             known = returning.as_exported(recording, folder=folder)
             if known.header.patient == folder:
                 stream.warnings.append(ingest.FOLDER_SENTENCE)
             yield stream.take(known, options.split or known.split)
+
+
+def _refuse_strange(protocol: LabelProtocol, recording: Recording, path: Path) -> None:
+    """Refuse labels of other structures with the file that has them; all of a file are of one protocol.
+
+    Raises
+    ------
+    BadInput
+        Where the first label speaks of a structure that the project has not.
+    """
+    first = next(iter(recording.labels.values()), None)
+    strange = [] if first is None else [name for name in first.structures if name not in protocol.ids]
+    if strange:
+        what = f"it labels {', '.join(strange)}, and the project's structures are {', '.join(protocol.ids)}"
+        raise BadInput(path, what, "import it into a project of its protocol")
 
 
 def import_manifest(
@@ -348,8 +365,8 @@ def import_manifest(
         manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    warnings = list(read.warnings)
-    stream = _Stream(manifest, _splits(project), project.patient_now, is_manifest=True, warnings=warnings)
+    known, warnings = _splits(project), list(read.warnings)
+    stream = _Stream(manifest, project.protocol, known, project.patient_now, is_manifest=True, warnings=warnings)
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, _) in enumerate(read):

@@ -24,6 +24,7 @@ from annotator.engine.jobs.importing import ImportOptions, import_manifest, impo
 from annotator.engine.jobs.progress import Silent
 from annotator.ingest import FOLDER_SENTENCE
 from annotator.project import Project
+from annotator.testing.sessions import add_moving_square, outline_square
 
 _NIFTI: Any = nibabel.Nifti1Image  # nibabel is not annotated
 
@@ -467,3 +468,16 @@ def test_masks_that_come_back_take_nothing_from_the_labels(project: Project, tmp
     import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
     assert project.label(key)["lv"] == before["lv"]
     assert project.label(key).unsure is not None  # where nothing was known before
+
+
+@pytest.mark.parametrize("form", ["png", "nifti", "metaimage", "hdf5"])
+def test_masks_of_a_derived_structure_do_not_come_in_as_pictures(tmp_path: Path, form: str) -> None:
+    protocol = registry.protocol("apical")
+    said = "dataset.h5: it labels lv-epi" if form == "hdf5" else "out: it holds masks of an export and no recording"
+    with Project.create(tmp_path / "p", protocol) as project, Project.create(tmp_path / "other", protocol) as other:
+        key = outline_square(project, add_moving_square(project, "one"))
+        project.commit(key, [Assign("myo", StructureLabel(LabelStatus.ABSENT))], author="t")
+        export_labels(project, form, tmp_path / "out", progress=Silent(), derived="lv-epi")
+        with pytest.raises(BadInput, match=said):
+            import_paths(other, [tmp_path / "out"], ImportOptions(), author="a", progress=Silent())
+        assert other.clips() == ()
