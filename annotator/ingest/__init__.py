@@ -1,5 +1,6 @@
 """Bytes from outside to core values: files, folders and the CSV manifest."""
 
+from annotator.ingest.exported import ExportedMasks
 from annotator.ingest.folders import shared_folder
 from annotator.ingest.manifest import Manifest, read_manifest
 from annotator.ingest.paths import FOLDER_SENTENCE, STEM_SENTENCE, Overrides, Read, Reading, read_paths
@@ -8,6 +9,7 @@ from annotator.ingest.readers import reader_of, stem_of
 __all__ = [
     "FOLDER_SENTENCE",
     "STEM_SENTENCE",
+    "ExportedMasks",
     "Manifest",
     "Overrides",
     "Read",

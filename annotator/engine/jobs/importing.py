@@ -239,6 +239,9 @@ def import_paths(
     given = [p for p in paths if p.name != MARKER] or paths
     files = [p for p in given if p.suffix.lower() == ".json" and p.is_file()]
     images = [p for p in given if p not in files]
+    # Whoever names everything in an export's folder names its masks too, and means the labels.
+    masks = ingest.ExportedMasks()
+    images = [] if files and all(p in masks for p in images) else images
     documents = [read_document(project, path) for path in files]
     report = ImportReport()
     if images:

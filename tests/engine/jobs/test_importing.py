@@ -481,3 +481,18 @@ def test_masks_of_a_derived_structure_do_not_come_in_as_pictures(tmp_path: Path,
         with pytest.raises(BadInput, match=said):
             import_paths(other, [tmp_path / "out"], ImportOptions(), author="a", progress=Silent())
         assert other.clips() == ()
+
+
+def test_everything_of_an_exports_folder_brings_its_labels_to_the_clips_that_are_there(tmp_path: Path) -> None:
+    """As a shell's ``export/*`` names it: corrected labels come back, and masks do not come in as pictures."""
+    protocol = registry.protocol("apical")
+    with Project.create(tmp_path / "p", protocol) as project:
+        clip = add_moving_square(project, "one")
+        outline_square(project, clip)
+        outline_square(project, clip, frame=1)
+        export_labels(project, "png", tmp_path / "out", progress=Silent())
+        project.commit(FrameKey(clip, 1), [Assign("lv", StructureLabel())], author="t")
+        everything = sorted((tmp_path / "out").iterdir())
+        report = import_paths(project, everything, ImportOptions(), author="a", progress=Silent())
+        assert (len(project.clips()), report.added) == (1, 0)
+        assert project.label(FrameKey(clip, 1))["lv"].status is LabelStatus.OUTLINED
