@@ -13,6 +13,7 @@ from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
 from annotator.core.identity import (
     MAX_SIDE,
+    NO_PATIENT_SENTENCE,
     PLAUSIBLE_MM,
     Clip,
     ClipHeader,
@@ -58,6 +59,7 @@ from annotator.core.views import view_named
 __all__ = [
     "MAX_SIDE",
     "NOT_KNOWN",
+    "NO_PATIENT_SENTENCE",
     "PLAUSIBLE_MM",
     "AnnotatorError",
     "BadInput",

@@ -26,6 +26,12 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNOR
 PatientFrom = Literal["file", "folder", "stem"]
 """What tells a file's patient: the file, else its folder's name; always its folder's name; or always its own."""
 
+NO_PATIENT_SENTENCE: Final = (
+    "The file names no patient; its study stands for one, so that a patient of two studies counts as two. "
+    "Let a manifest tell the patients, or the folder's name where each has a folder."
+)
+"""What a reader says of a clip where that is so; it holds no more where somebody else names the patient."""
+
 PIXEL_DIGITS: Final = 52
 """Digits of a content hash that speak of the pixels alone."""
 

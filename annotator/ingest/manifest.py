@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.core.errors import AnnotatorError, BadInput
-from annotator.core.identity import Pseudonymiser, SpacingStatus, Split, safe_stem
+from annotator.core.identity import NO_PATIENT_SENTENCE, Pseudonymiser, SpacingStatus, Split, safe_stem
 from annotator.core.indexed import complete_values
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.protocols import LabelProtocol
@@ -70,7 +70,7 @@ class Manifest:
         warnings: tuple[str, ...],
     ) -> None:
         self._clips, self._source, self._pseudonymiser = tuple(clips), source, pseudonymiser
-        self.warnings = warnings
+        self._warnings, self._named_otherwise = warnings, set[Path]()
 
     @property
     def values(self) -> Mapping[str, int]:
@@ -109,6 +109,25 @@ class Manifest:
                 on_clip(done, len(self._clips))
             self._recording(clip)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Plain sentences on the whole manifest; on its patients those that reading it brought up."""
+        count = len(self._named_otherwise)
+        if not count:
+            return self._warnings
+        clips = f"{counted(count, 'file')} of the manifest name{'s' if count == 1 else ''} the patient otherwise"
+        return (
+            *self._warnings,
+            f"{clips} than it does, and the manifest holds: recordings of these patients that come without one count "
+            "as other patients. Import those by a manifest too, so that none is in training and tests at once.",
+        )
+
+    def _note_patient(self, clip: _ClipRows, read: str) -> None:
+        """Whether a file itself names a patient, and another one; pictures stand for their folder."""
+        key = self._pseudonymiser.key
+        if read not in (key(clip.patient), key(clip.image.resolve().parent.name)):
+            self._named_otherwise.add(clip.image)
+
     def _recording(self, clip: _ClipRows) -> Recording:
         recordings = reader_of(clip.image, self._source.readers).read(clip.image, self._pseudonymiser)
         if len(recordings) != 1:
@@ -117,6 +136,8 @@ class Manifest:
                 clip.image, f"it holds {held}, and a manifest's row speaks of one", "name a file of one clip"
             )
         recording = recordings[0]
+        if NO_PATIENT_SENTENCE not in recording.warnings:
+            self._note_patient(clip, recording.header.patient)
         changes: dict[str, Any] = {
             "stem": stem_of(clip.image),
             "patient": self._pseudonymiser.key(clip.patient),
@@ -130,7 +151,8 @@ class Manifest:
         labels = labels_of(clip.rows, header, self._source)
         for frame, own in recording.labels.items():
             labels[frame] = merged(own, labels[frame], clip.rows[0], clip.image) if frame in labels else own
-        return replace(recording, header=header, labels=labels, split=clip.said("split"))
+        warnings = tuple(sentence for sentence in recording.warnings if sentence != NO_PATIENT_SENTENCE)
+        return replace(recording, header=header, labels=labels, split=clip.said("split"), warnings=warnings)
 
 
 def read_manifest(

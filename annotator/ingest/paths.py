@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.core.errors import BadInput
-from annotator.core.identity import PatientFrom, Pseudonymiser, safe_stem
+from annotator.core.identity import NO_PATIENT_SENTENCE, PatientFrom, Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.views import view_in_stem
 from annotator.ingest.exported import ExportedMasks, refuse_masks_alone
@@ -131,7 +131,10 @@ class Reading:
                 changes["patient"] = self._pseudonymiser.key(stem_of(path))
             case "file":
                 pass
-        return replace(recording, header=replace(recording.header, **changes))
+        warnings = recording.warnings
+        if "patient" in changes:
+            warnings = tuple(sentence for sentence in warnings if sentence != NO_PATIENT_SENTENCE)
+        return replace(recording, header=replace(recording.header, **changes), warnings=warnings)
 
 
 def read_paths(

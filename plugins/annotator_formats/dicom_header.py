@@ -10,7 +10,7 @@ from typing import Final
 
 import pydicom
 
-from annotator.plugin import Pseudonymiser
+from annotator.plugin import NO_PATIENT_SENTENCE, Pseudonymiser
 from annotator_formats.dicom_calibration import number, numbers
 
 MAX_DOMAIN: Final = 32
@@ -23,11 +23,7 @@ def identity(dataset: pydicom.Dataset, path: Path, pseudonymiser: Pseudonymiser)
     warnings: tuple[str, ...] = ()
     if not patient_id:
         patient_id = _text(dataset, "StudyInstanceUID") or uid
-        sentence = (
-            "The file names no patient; its study stands for one, so that a patient of two studies counts as two. "
-            "Let a manifest tell the patients, or the folder's name where each has a folder."
-        )
-        warnings = (sentence,)
+        warnings = (NO_PATIENT_SENTENCE,)
     patient = pseudonymiser.key(patient_id)
     return patient, f"{patient}-{pseudonymiser.key(uid)[1:9]}", warnings
 

@@ -28,6 +28,12 @@ SPLIT_SENTENCE = (
     "'annotator edit PROJECT CLIP --split {asked}' moves its patient."
 )
 
+EXPORTED_SENTENCE = (
+    "The patients of {clips} go by the pseudonyms of the project that exported them: other recordings of these "
+    "patients count as other patients here. Give those the same part of the data, so that none is in training and "
+    "tests at once."
+)
+
 PATIENT_SENTENCE = (
     "{clips} of the import counted for another patient already, and that stays; where it is wrong, 'annotator edit "
     "PROJECT CLIP --patient P' or the clips' menu in the window says whose they are."
@@ -86,6 +92,7 @@ class _Taken:
     labels: Mapping[int, PartialLabel]
     provenance: Mapping[int, Mapping[str, Provenance]]
     warnings: Sequence[str]
+    is_foreign: bool
 
 
 @dataclass(slots=True)
@@ -106,14 +113,14 @@ class _Stream:
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
-    def take(self, recording: Recording, split: Split | None) -> tuple[Recording, Split]:
+    def take(self, recording: Recording, split: Split | None, *, is_foreign: bool = False) -> tuple[Recording, Split]:
         """Note what a recording brings; without a split that somebody asked for it goes where its patient is.
 
-        A patient who is nowhere yet is for training.
+        A patient who is nowhere yet is for training. ``is_foreign`` says that the pseudonym is another project's.
         """
         came_as = recording.header.patient
-        patient = self.patient_now(came_as)
-        taken = _Taken(patient, came_as, split, recording.labels, recording.provenance, recording.warnings)
+        patient, warnings = self.patient_now(came_as), recording.warnings
+        taken = _Taken(patient, came_as, split, recording.labels, recording.provenance, warnings, is_foreign)
         self.taken.append(taken)
         chosen = split or self.splits.get(patient, Split.TRAIN)
         self.splits.setdefault(patient, chosen)
@@ -156,7 +163,9 @@ class _Stream:
         said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
         brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
         splits = ((found.clip, one.split) for found, one in pairs)
-        elsewhere = [*_split_sentences(splits), *_patient_sentences(pairs), *_followed_sentences(pairs)]
+        here = {clip.header.patient for clip in project.clips() if clip.name not in new}
+        elsewhere = [*_split_sentences(splits), *_patient_sentences(pairs)]
+        elsewhere += [*_followed_sentences(pairs), *_foreign_sentences(pairs, here)]
         doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
         return ImportReport(
             added=len(new),
@@ -205,6 +214,13 @@ def _followed_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
     followed = Counter(one.patient for found, one in pairs if found.is_new and one.patient != one.came_as)
     for patient, count in sorted(followed.items()):
         yield FOLLOWED_SENTENCE.format(clips=counted(count, "clip"), patient=patient)
+
+
+def _foreign_sentences(pairs: Sequence[tuple[Added, _Taken]], here: Collection[str]) -> Iterator[str]:
+    """How many new clips have a pseudonym of another project, of patients who were not ``here``."""
+    foreign = {found.clip.name for found, one in pairs if found.is_new and one.is_foreign and one.patient not in here}
+    if foreign:
+        yield EXPORTED_SENTENCE.format(clips=counted(len(foreign), "clip"))
 
 
 def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
@@ -331,7 +347,10 @@ def _recordings(
             known = returning.as_exported(recording, folder=folder)
             if known.header.patient == folder:
                 stream.warnings.append(ingest.FOLDER_SENTENCE)
-            yield stream.take(known, options.split or known.split)
+            # What names its split comes from a data set, which knows patients by pseudonym alone.
+            is_set = options.patient_from == "file" and recording.split is not None
+            is_foreign = is_set or known.header.patient != recording.header.patient
+            yield stream.take(known, options.split or known.split, is_foreign=is_foreign)
 
 
 def _refuse_strange(protocol: LabelProtocol, recording: Recording, path: Path) -> None:
@@ -377,6 +396,7 @@ def import_manifest(
             yield stream.take(recording, recording.split)
 
     report = stream.into(project, recordings(), author)
+    report = replace(report, warnings=tuple(dict.fromkeys([*report.warnings, *read.warnings])))
     if values is not None:
         project.set_values(read.values)
     return report

@@ -9,6 +9,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 import tifffile
 from pydicom.data import get_testdata_file
@@ -496,3 +497,50 @@ def test_everything_of_an_exports_folder_brings_its_labels_to_the_clips_that_are
         report = import_paths(project, everything, ImportOptions(), author="a", progress=Silent())
         assert (len(project.clips()), report.added) == (1, 0)
         assert project.label(FrameKey(clip, 1))["lv"].status is LabelStatus.OUTLINED
+
+
+def test_that_patients_of_a_data_set_are_others_than_the_same_ones_here_is_told(tmp_path: Path) -> None:
+    """The rest of a test patient, imported from a folder later, went to training under another pseudonym, unsaid."""
+    protocol = registry.protocol("apical")
+    paths = stacks(tmp_path, 2)
+    images, told = ImportOptions(split=Split.TEST), "go by the pseudonyms of the project that exported them"
+    with Project.create(tmp_path / "p", protocol) as project:
+        import_paths(project, paths, images, author="a", progress=Silent())
+        for clip in project.clips():
+            project.commit(FrameKey(clip.name, 0), [Assign("lv", StructureLabel(LabelStatus.ABSENT))], author="t")
+        for form in ("png", "hdf5"):
+            export_labels(project, form, tmp_path / form, progress=Silent())
+        again = import_paths(project, [tmp_path / "hdf5"], ImportOptions(), author="a", progress=Silent())
+        assert told not in "".join(again.warnings)
+    data_set, labels = [tmp_path / "hdf5"], [*paths, tmp_path / "png" / "labels.json"]
+    cases: tuple[tuple[list[Path], PatientFrom, bool], ...] = (
+        (data_set, "file", True),
+        (labels, "file", True),
+        (data_set, "folder", False),
+        (labels, "folder", False),
+    )
+    for number, (given, patient_from, is_told) in enumerate(cases):
+        with Project.create(tmp_path / f"other {number}", protocol) as other:
+            options = ImportOptions(patient_from=patient_from)
+            report = import_paths(other, given, options, author="a", progress=Silent())
+            sentences = [s for s in report.warnings if told in s]
+            assert [s.startswith("The patients of 2 clips ") for s in sentences] == [True] * is_told
+
+
+def test_a_manifest_that_names_patients_otherwise_than_their_files_is_told_of(project: Project, tmp_path: Path) -> None:
+    cine = get_testdata_file("examples_ybr_color.dcm")
+    assert isinstance(cine, str)
+    nameless = pydicom.dcmread(cine)
+    nameless.PatientID = ""
+    nameless.save_as(tmp_path / "nameless.dcm")
+    rows = [f"{cine},P1,test", f"{tmp_path / 'nameless.dcm'},P2,test", f"{stacks(tmp_path, 1)[0]},P3,train"]
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("\n".join(["image,patient,split", *rows]))
+    report = import_manifest(project, manifest, values=None, author="a", progress=Silent())
+    assert sum("1 file of the manifest names the patient otherwise" in s for s in report.warnings) == 1
+    assert not any("names no patient" in s for s in report.warnings), "the manifest names it"
+    one = pydicom.dcmread(cine).PatientID
+    manifest.write_text("\n".join(["image,patient,split", f"{cine},{one},test"]))
+    with Project.create(tmp_path / "other", registry.protocol("apical")) as other:
+        alike = import_manifest(other, manifest, values=None, author="a", progress=Silent())
+        assert not any("otherwise" in s for s in alike.warnings)
