@@ -1,4 +1,4 @@
-"""Reader for PNG, TIFF, JPEG and BMP; a TIFF of several pages is a clip."""
+"""Reader for PNG, TIFF, JPEG and BMP; a TIFF of several pages and an animated PNG are clips."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from annotator.plugin import BadInput, ClipHeader, Frame, Pseudonymiser, Recording, safe_stem
+from annotator_formats.apng import animation
 from annotator_formats.pixels import Window, check_size, finite_range, has_colour, sentences, to_grey
 
 # tifffile logs what it thinks of a damaged file; the sentence raised here says it once.
@@ -38,7 +39,7 @@ _INDEXED: Final = (*_GREY_OR_RGB, tifffile.PHOTOMETRIC.PALETTE)
 
 
 class StillReader:
-    """Single images and multi-page TIFF; 16-bit images are windowed over all their pages."""
+    """Single images, multi-page TIFF and animated PNG; 16-bit images are windowed over all their pages."""
 
     name = "stills"
 
@@ -56,6 +57,10 @@ class StillReader:
         """
         frames = _rendered(_pages(path, keeps_palette=False))
         height, width = frames[0].shape[:2]
+        moving = animation(path)
+        # Programs that know no time write 0.
+        is_timed = moving is not None and len(moving.starts_ms) == len(frames) and moving.starts_ms[-1] > 0
+        starts = moving.starts_ms if moving is not None and is_timed else ()
         with sentences(path, REMEDY):
             header = ClipHeader(
                 stem=safe_stem(path.stem),
@@ -64,6 +69,7 @@ class StillReader:
                 height=height,
                 width=width,
                 channels=1 if frames[0].ndim == 2 else 3,
+                frame_times_ms=starts,
                 format=_kind(path) or "stills",
             )
         return (Recording(header, frames),)
@@ -128,12 +134,13 @@ def _pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
 
 
 def _pillow_pages(path: Path, *, keeps_palette: bool) -> list[NDArray[Any]]:
-    size = path.stat().st_size
+    size, moving = path.stat().st_size, animation(path)
+    first = 0 if moving is None else moving.first
     # Of a file that it opens by name Pillow 13 turns no TIFF page upright that is not compressed.
     with path.open("rb") as stream, Image.open(stream, formats=_FORMATS) as image:
-        n_pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        n_pages = getattr(image, "n_frames", 1) if image.format == "TIFF" or moving is not None else 1
         pages: list[NDArray[Any]] = []
-        for index in range(n_pages):
+        for index in range(first, n_pages):
             image.seek(index)
             _check(path, n_pages, (image.height, image.width), size)
             image.load()

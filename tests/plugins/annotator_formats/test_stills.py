@@ -281,3 +281,30 @@ def test_real_masks_of_three_formats(real_data: Path) -> None:
         image = read(path.parents[1] / "images" / path.name)[0].header
         assert set(np.unique(values)) <= {0, 1, 2}
         assert values.shape == (1, *image.shape)
+
+
+@pytest.mark.parametrize("pixels", [GREY, COLOUR])
+@pytest.mark.parametrize("has_cover", [False, True])
+def test_every_frame_of_an_animated_png_comes_with_its_time(
+    tmp_path: Path, pixels: NDArray[np.uint8], has_cover: bool
+) -> None:
+    """All frames but the first were lost in silence; a cover is what programs show that know no animation."""
+    frames = [np.roll(pixels, i, axis=0) for i in range(4)]
+    path, times = tmp_path / "loop.png", [40, 20, 40]
+    pictures = [Image.fromarray(f) for f in (frames if has_cover else frames[1:])]
+    pictures[0].save(
+        path, format="PNG", save_all=True, append_images=pictures[1:], duration=times, default_image=has_cover
+    )
+    recording, found = read(path)
+    assert np.array_equal(found, frames[1:])
+    assert recording.header.frame_times_ms == (0.0, 40.0, 60.0)
+    assert pixels is COLOUR or np.array_equal(StillReader().read_masks(path), frames[1:])
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(BadInput):
+        read(path)
+    still = path.with_name("still.png")
+    whole = io.BytesIO()
+    pictures[0].save(whole, format="PNG", save_all=True, append_images=pictures[1:])
+    control = whole.getvalue().index(b"acTL") - 4
+    still.write_bytes(whole.getvalue()[:control] + whole.getvalue()[control + 20 :])
+    assert read(still)[0].header.n_frames == 1
