@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from annotator.plugin import MAX_SIDE, BadInput, Frame
 
-_ADDRESS: Final = re.compile(r"\s*<[^<>]* object at 0x[0-9a-fA-F]+>")
+_ADDRESS: Final = re.compile(r"\s*<(?:[^<>]* object at 0x[0-9a-fA-F]+|_io\.\w+ [^<>]*)>")
 """How a library names a stream that it reads, which tells nobody anything."""
 
 MAX_FRAME_PIXELS: Final = 64 * 2**20

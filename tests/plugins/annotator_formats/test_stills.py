@@ -308,3 +308,13 @@ def test_every_frame_of_an_animated_png_comes_with_its_time(
     control = whole.getvalue().index(b"acTL") - 4
     still.write_bytes(whole.getvalue()[:control] + whole.getvalue()[control + 20 :])
     assert read(still)[0].header.n_frames == 1
+
+
+def test_a_file_that_is_no_image_is_told_of_once(tmp_path: Path) -> None:
+    """Its path stood in the sentence twice, the second time as the name of a stream."""
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\nnothing of that kind")
+    with pytest.raises(BadInput) as error:
+        read(path)
+    assert str(error.value).count("broken.png") == 1
+    assert "_io" not in str(error.value)
