@@ -12,6 +12,7 @@ from annotator.core.clip_json import clip_from_json, clip_to_json, protocol_from
 from annotator.core.disk_errors import patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput, Contradiction
 from annotator.core.identity import (
+    EVERYBODY_SENTENCE,
     MAX_SIDE,
     NO_PATIENT_SENTENCE,
     PLAUSIBLE_MM,
@@ -57,6 +58,7 @@ from annotator.core.status import LabelStatus, Origin, Provenance
 from annotator.core.views import view_named
 
 __all__ = [
+    "EVERYBODY_SENTENCE",
     "MAX_SIDE",
     "NOT_KNOWN",
     "NO_PATIENT_SENTENCE",

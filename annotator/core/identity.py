@@ -30,7 +30,14 @@ NO_PATIENT_SENTENCE: Final = (
     "The file names no patient; its study stands for one, so that a patient of two studies counts as two. "
     "Let a manifest tell the patients, or the folder's name where each has a folder."
 )
-"""What a reader says of a clip where that is so; it holds no more where somebody else names the patient."""
+
+EVERYBODY_SENTENCE: Final = (
+    "The file calls its patient what anonymisation calls everybody, and all such files count as one patient, so that "
+    "they cannot be split. Let a manifest tell the patients, or the folder's name where each has a folder."
+)
+
+PATIENT_SENTENCES: Final = (NO_PATIENT_SENTENCE, EVERYBODY_SENTENCE)
+"""What readers say of a clip's patient; it holds no more where somebody else names the patient."""
 
 PIXEL_DIGITS: Final = 52
 """Digits of a content hash that speak of the pixels alone."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.core.errors import AnnotatorError, BadInput
-from annotator.core.identity import NO_PATIENT_SENTENCE, Pseudonymiser, SpacingStatus, Split, safe_stem
+from annotator.core.identity import PATIENT_SENTENCES, Pseudonymiser, SpacingStatus, Split, safe_stem
 from annotator.core.indexed import complete_values
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.protocols import LabelProtocol
@@ -136,7 +136,7 @@ class Manifest:
                 clip.image, f"it holds {held}, and a manifest's row speaks of one", "name a file of one clip"
             )
         recording = recordings[0]
-        if NO_PATIENT_SENTENCE not in recording.warnings:
+        if not set(PATIENT_SENTENCES) & set(recording.warnings):
             self._note_patient(clip, recording.header.patient)
         changes: dict[str, Any] = {
             "stem": stem_of(clip.image),
@@ -151,7 +151,7 @@ class Manifest:
         labels = labels_of(clip.rows, header, self._source)
         for frame, own in recording.labels.items():
             labels[frame] = merged(own, labels[frame], clip.rows[0], clip.image) if frame in labels else own
-        warnings = tuple(sentence for sentence in recording.warnings if sentence != NO_PATIENT_SENTENCE)
+        warnings = tuple(sentence for sentence in recording.warnings if sentence not in PATIENT_SENTENCES)
         return replace(recording, header=header, labels=labels, split=clip.said("split"), warnings=warnings)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.core.errors import BadInput
-from annotator.core.identity import NO_PATIENT_SENTENCE, PatientFrom, Pseudonymiser, safe_stem
+from annotator.core.identity import PATIENT_SENTENCES, PatientFrom, Pseudonymiser, safe_stem
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.views import view_in_stem
 from annotator.ingest.exported import ExportedMasks, refuse_masks_alone
@@ -133,7 +133,7 @@ class Reading:
                 pass
         warnings = recording.warnings
         if "patient" in changes:
-            warnings = tuple(sentence for sentence in warnings if sentence != NO_PATIENT_SENTENCE)
+            warnings = tuple(sentence for sentence in warnings if sentence not in PATIENT_SENTENCES)
         return replace(recording, header=replace(recording.header, **changes), warnings=warnings)
 
 

@@ -10,10 +10,16 @@ from typing import Final
 
 import pydicom
 
-from annotator.plugin import NO_PATIENT_SENTENCE, Pseudonymiser
+from annotator.plugin import EVERYBODY_SENTENCE, NO_PATIENT_SENTENCE, Pseudonymiser
 from annotator_formats.dicom_calibration import number, numbers
 
 MAX_DOMAIN: Final = 32
+
+_EVERYBODYS: Final = frozenset(
+    ("anon", "anonym", "anonymous", "anonymized", "anonymised", "anonymouspatient", "deidentified", "none", "noid",
+     "notavailable", "null", "patient", "patientid", "removed", "unknown")
+)  # fmt: skip
+"""Ids, without spaces and signs, that are written in place of every patient's."""
 
 
 def identity(dataset: pydicom.Dataset, path: Path, pseudonymiser: Pseudonymiser) -> tuple[str, str, tuple[str, ...]]:
@@ -24,8 +30,16 @@ def identity(dataset: pydicom.Dataset, path: Path, pseudonymiser: Pseudonymiser)
     if not patient_id:
         patient_id = _text(dataset, "StudyInstanceUID") or uid
         warnings = (NO_PATIENT_SENTENCE,)
+    elif _is_everybodys(patient_id):
+        warnings = (EVERYBODY_SENTENCE,)
     patient = pseudonymiser.key(patient_id)
     return patient, f"{patient}-{pseudonymiser.key(uid)[1:9]}", warnings
+
+
+def _is_everybodys(patient_id: str) -> bool:
+    """Whether an id is one that anonymisation writes for everybody: a word, zeros, crosses or signs alone."""
+    letters = "".join(c for c in patient_id.casefold() if c.isalnum())
+    return letters in _EVERYBODYS or not letters.strip("0") or not letters.strip("x")
 
 
 def domain_of(dataset: pydicom.Dataset) -> str:

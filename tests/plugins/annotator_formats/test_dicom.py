@@ -19,7 +19,7 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence as DicomSequence
 
 from annotator.core.identity import is_pseudonym
-from annotator.plugin import BadInput, Pseudonymiser, Reader, Recording, Spacing, SpacingStatus
+from annotator.plugin import EVERYBODY_SENTENCE, BadInput, Pseudonymiser, Reader, Recording, Spacing, SpacingStatus
 from annotator.testing.readers import ReaderContract
 from annotator_formats.dicom import DicomReader
 
@@ -344,6 +344,24 @@ def test_nothing_of_the_patient_survives(tmp_path: Path) -> None:
     text = repr(header) + " ".join(recording.warnings)
     for secret in ("Doe", "Jane", "MRN", "1950", "2024", "ACC9", "1.2.3"):
         assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("patient", "is_told"),
+    [
+        ("ANONYMOUS", True),
+        ("Anonymized^", True),
+        ("000000", True),
+        ("---", True),
+        ("ANON_017", False),
+        ("MRN-77", False),
+    ],
+)
+def test_an_id_that_anonymisation_gives_to_everybody_is_told_of(tmp_path: Path, patient: str, is_told: bool) -> None:
+    """A whole archive became one patient, who can neither validate nor test, and nobody was told."""
+    recording = read(save(tmp_path / "a", data_set(SMOOTH, "MONOCHROME2", PatientID=patient)))[0]
+    assert (EVERYBODY_SENTENCE in recording.warnings) == is_told
+    assert recording.header.patient == SALT.key(patient)
 
 
 def test_burned_in_text_is_warned_of(tmp_path: Path) -> None:
