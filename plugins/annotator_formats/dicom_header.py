@@ -15,6 +15,9 @@ from annotator_formats.dicom_calibration import number, numbers
 
 MAX_DOMAIN: Final = 32
 
+_SHORTEST_MS: Final = 0.1
+"""From frame to frame; less than any scanner's, as where seconds were written for milliseconds."""
+
 _EVERYBODYS: Final = frozenset(
     ("anon", "anonym", "anonymous", "anonymized", "anonymised", "anonymouspatient", "deidentified", "none", "noid",
      "notavailable", "null", "patient", "patientid", "removed", "unknown")
@@ -54,13 +57,13 @@ def frame_times(dataset: pydicom.Dataset, n_frames: int) -> tuple[float, ...]:
     if n_frames < 2:
         return ()
     steps = numbers(dataset, "FrameTimeVector")
-    if len(steps) == n_frames and min(steps) >= 0 and sum(steps) > 0:
+    if len(steps) == n_frames and min(steps) >= 0 and sum(steps) >= _SHORTEST_MS * n_frames:
         # The first increment belongs to the frame before the clip (PS3.3 C.7.6.5.1.2).
         return tuple(accumulate([0.0, *steps[1:]]))
     step = number(dataset, "FrameTime")
-    if step is None or step <= 0:
+    if step is None or step < _SHORTEST_MS:
         rates = (number(dataset, keyword) for keyword in ("CineRate", "RecommendedDisplayFrameRate"))
-        step = next((1000 / rate for rate in rates if rate is not None and rate > 0), None)
+        step = next((1000 / rate for rate in rates if rate is not None and 0 < rate <= 1000 / _SHORTEST_MS), None)
     return () if step is None else tuple(i * step for i in range(n_frames))
 
 

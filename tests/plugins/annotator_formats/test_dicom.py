@@ -319,6 +319,15 @@ def test_frame_time_vector_and_heart_rate(tmp_path: Path) -> None:
     assert header.heart_rate_bpm == 61
 
 
+def test_a_frame_time_in_seconds_is_not_taken_for_milliseconds(tmp_path: Path) -> None:
+    """A clip of 30 frames a second was one of 30 000."""
+    rated = data_set(SMOOTH, "MONOCHROME2", FrameTime="0.0333", CineRate="30")
+    assert read(save(tmp_path / "a", rated))[0].header.frame_times_ms[1] == pytest.approx(1000 / 30)
+    for elements in ({"FrameTime": "0.0333"}, {"FrameTimeVector": ["0", "0.03", "0.03"]}):
+        made = data_set(SMOOTH, "MONOCHROME2", **elements)
+        assert read(save(tmp_path / "b", made))[0].header.frame_times_ms == ()
+
+
 def test_cine_rate(tmp_path: Path) -> None:
     header = read(save(tmp_path / "a", data_set(SMOOTH, "MONOCHROME2", CineRate="50")))[0].header
     assert header.frame_times_ms == (0.0, 20.0, 40.0)
