@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import numpy as np
 
 from annotator.core.allowed import allowed_bitmap, decided
@@ -11,6 +14,10 @@ from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.packing import Mask
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus
+from annotator.core.words import counted
+
+_NAMED: Final = 8
+"""Frames that a refusal names beside the first."""
 
 
 def merged(protocol: LabelProtocol, key: FrameKey, ours: PartialLabel, theirs: PartialLabel) -> PartialLabel:
@@ -42,7 +49,7 @@ def merged(protocol: LabelProtocol, key: FrameKey, ours: PartialLabel, theirs: P
     if clash.any():
         raise Contradiction(
             f"{int(np.count_nonzero(clash))} pixels of frame {key.frame} of '{key.clip}' contradict labels that are "
-            "there already; nothing was imported."
+            "there already"
         )
     structures = {s: _joined(ours[s], theirs[s]) for s in {*ours.structures, *theirs.structures}}
     unsure = ours.unsure
@@ -50,6 +57,18 @@ def merged(protocol: LabelProtocol, key: FrameKey, ours: PartialLabel, theirs: P
         news = theirs.unsure & ~decided(ours_allowed)
         unsure = news if unsure is None else unsure | news
     return PartialLabel(ours.shape, structures, unsure)
+
+
+def refused(clashes: Mapping[FrameKey, Contradiction]) -> Contradiction:
+    """One sentence on all frames that contradict those here, and what to do, so that nobody finds them one by one."""
+    (_, first), *others = clashes.items()
+    such = ", ".join(f"{key.frame} of '{key.clip}'" for key, _ in others[:_NAMED]) + (", ..." * (len(others) > _NAMED))
+    more = counted(len(others), "other frame")
+    also = f", and so {'does' if len(others) == 1 else 'do'} {more} ({such})" if others else ""
+    return Contradiction(
+        f"{first}{also}; nothing was imported. Where the new labels are right, clear those here first (Del in the "
+        "window)."
+    )
 
 
 def _as_claims(label: PartialLabel) -> PartialLabel:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from annotator.core.edits import Edit
-from annotator.core.errors import ProjectError, ReadOnlyProject, UnknownName
+from annotator.core.errors import Contradiction, ProjectError, ReadOnlyProject, UnknownName
 from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
@@ -24,7 +24,7 @@ from annotator.core.status import LabelStatus, Origin, Provenance
 from annotator.project import schema, tainting
 from annotator.project.headers import header_text, parse_header
 from annotator.project.history import action_of, add_operation, copy_details, copy_labels, sentence
-from annotator.project.merging import merged
+from annotator.project.merging import merged, refused
 from annotator.project.reading import ProjectReader
 from annotator.project.rows import (
     FrameChange,
@@ -184,14 +184,21 @@ class LabelWriter(ProjectReader):
         provenance: Mapping[FrameKey, Mapping[str, Provenance]],
     ) -> list[FrameChange]:
         plans = []
+        clashes: dict[FrameKey, Contradiction] = {}
         for key, label in sorted(labels.items()):
             for structure in label.structures:
                 self.protocol.index(structure)
             before = self.label(key)
-            after = merged(self.protocol, key, before, label)
+            try:
+                after = merged(self.protocol, key, before, label)
+            except Contradiction as error:
+                clashes[key] = error
+                continue
             whole = taken_over(after, label)
             said = {s: by for s, by in provenance.get(key, {}).items() if s in whole}
             plans.append(plan_import(key, before, after, made=made, said=said))
+        if clashes:
+            raise refused(clashes)
         return plans
 
     def undo(self, *, author: str) -> Commit | None:

@@ -152,6 +152,10 @@ def test_a_contradicting_import_is_refused_whole(project: Project) -> None:
     with pytest.raises(Contradiction, match="8 pixels of frame 1 of 'clip'"):
         project.import_labels(incoming, author="ann")
     assert project.label(other) == PartialLabel(SHAPE)
+    project.commit(other, [Assign("one", outlined(box(0, 0)))], author="ann")
+    both = "of frame 0 of 'clip' .*, and so does 1 other frame \\(1 of 'clip'\\); nothing was imported. .* clear those"
+    with pytest.raises(Contradiction, match=both):
+        project.check_labels(incoming)
 
 
 def test_threads_share_one_project(project: Project) -> None:
