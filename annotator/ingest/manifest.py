@@ -60,6 +60,11 @@ class Manifest:
         The project's.
     warnings
         Plain sentences on the whole manifest.
+
+    Attributes
+    ----------
+    unnamed
+        Pseudonyms, so far, of patients whom their files name and no row does.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Manifest:
     ) -> None:
         self._clips, self._source, self._pseudonymiser = tuple(clips), source, pseudonymiser
         self._warnings, self._named_otherwise = warnings, set[Path]()
+        self.unnamed = set[str]()
 
     @property
     def values(self) -> Mapping[str, int]:
@@ -122,11 +128,18 @@ class Manifest:
             "as other patients. Import those by a manifest too, so that none is in training and tests at once.",
         )
 
-    def _note_patient(self, clip: _ClipRows, read: str) -> None:
-        """Whether a file itself names a patient, and another one; pictures stand for their folder."""
-        key = self._pseudonymiser.key
-        if read not in (key(clip.patient), key(clip.image.resolve().parent.name)):
-            self._named_otherwise.add(clip.image)
+    def _patient(self, clip: _ClipRows, recording: Recording) -> str:
+        """The pseudonym that the rows give, else the file's own, else its folder's, for which pictures stand."""
+        said, own = self._pseudonymiser.key(clip.patient), recording.header.patient
+        if own in (said, self._pseudonymiser.key(clip.image.resolve().parent.name)):
+            return said
+        is_sure = not set(PATIENT_SENTENCES) & set(recording.warnings)
+        if clip.said("patient") is not None:
+            self._named_otherwise |= {clip.image} if is_sure else set()
+            return said
+        patient = own if is_sure else said
+        self.unnamed.add(patient)
+        return patient
 
     def _recording(self, clip: _ClipRows) -> Recording:
         recordings = reader_of(clip.image, self._source.readers).read(clip.image, self._pseudonymiser)
@@ -136,11 +149,9 @@ class Manifest:
                 clip.image, f"it holds {held}, and a manifest's row speaks of one", "name a file of one clip"
             )
         recording = recordings[0]
-        if not set(PATIENT_SENTENCES) & set(recording.warnings):
-            self._note_patient(clip, recording.header.patient)
         changes: dict[str, Any] = {
             "stem": stem_of(clip.image),
-            "patient": self._pseudonymiser.key(clip.patient),
+            "patient": self._patient(clip, recording),
             "view": clip.said("view") or recording.header.view or view_in_stem(clip.image.stem),
         }
         if (domain := clip.said("domain")) is not None:
@@ -229,7 +240,9 @@ def _warnings(rows: Sequence[Row], clips: Sequence[_ClipRows], protocol: LabelPr
     sentences = [STEM_SENTENCE]
     n_folders = sum(clip.said("patient") is None for clip in clips)
     if n_folders:
-        sentences.append(f"{counted(n_folders, 'image')} without a patient: the folder's name counts as the patient.")
+        sentences.append(
+            f"{counted(n_folders, 'image')} without a patient: the file's own counts, else the folder's name."
+        )
     n_unread = sum(row.labels is not None and not row.known for row in rows)
     if n_unread:
         sentences.append(f"{counted(n_unread, 'row')} with labels and no known structure: nothing is taken from them.")

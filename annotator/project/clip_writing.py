@@ -42,6 +42,7 @@ class ClipWriter(LabelWriter):
         author: str,
         accept: Callable[[Sequence[Added]], None] | None = None,
         patients_are_named: bool = False,
+        unnamed: Collection[str] = (),
     ) -> tuple[Added, ...]:
         """Add clips with the labels that they bring, all of them or none; content that is here adds nothing.
 
@@ -57,6 +58,8 @@ class ClipWriter(LabelWriter):
             Whether the patients are known for sure, as from a manifest: equal pixels of two patients are then
             two clips, as they are where an export comes back that has both. Otherwise they are one, since a copied
             file in another folder is no other patient.
+        unnamed
+            Pseudonyms of patients of whom that is not so; it may grow while the recordings are read.
 
         Raises
         ------
@@ -73,7 +76,7 @@ class ClipWriter(LabelWriter):
             try:
                 # It may have been closed while the frames came.
                 self._refuse_read_only()
-                added, new = self._told_apart(incoming, patients_are_named=patients_are_named)
+                added, new = self._told_apart(incoming, patients_are_named=patients_are_named, unnamed=unnamed)
                 if accept is not None:
                     accept(added)
                 repaired = self._repaired(incoming, added)
@@ -91,7 +94,7 @@ class ClipWriter(LabelWriter):
         return tuple(replace(one, revision=commit.revision) if one.is_new else one for one in added)
 
     def _told_apart(
-        self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool
+        self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool, unnamed: Collection[str]
     ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]]]:
         """Tell new content from known; new clips get their names."""
         clips = {c.name: c for c in self.clips()}
@@ -99,7 +102,7 @@ class ClipWriter(LabelWriter):
         added: list[Added] = []
         new: list[tuple[Clip, adding.Incoming]] = []
         for one in incoming:
-            is_named = patients_are_named or one.pixels in twins
+            is_named = (patients_are_named and one.header.patient not in unnamed) or one.pixels in twins
             known = adding.known_clip(clips.values(), one, came_as=self._state.came_as, of_same_patient=is_named)
             clip = known or adding.new_clip(clips, one)
             added.append(Added(clip, is_new=known is None, revision=self.data_revision))

@@ -100,7 +100,7 @@ class _Stream:
     """Recordings on their way into the project, and what is worth telling of them.
 
     ``splits`` has the split of every patient so far, and ``patient_now`` tells who a patient is in the project. A
-    manifest (``is_manifest``) names patients for sure, and its labels are masks.
+    manifest (``is_manifest``) names patients for sure, those in ``unnamed`` aside, and its labels are masks.
     """
 
     source: Path
@@ -109,6 +109,7 @@ class _Stream:
     patient_now: Callable[[str], str]
     documents: Sequence[Document] = ()
     is_manifest: bool = False
+    unnamed: Collection[str] = ()
     taken: list[_Taken] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -133,7 +134,9 @@ class _Stream:
             refuse_contradictions(project, self._keyed(added), self.source)
             gathered(project, self.documents, [found.clip for found in added])
 
-        added = project.add_clips(recordings, author=author, accept=accept, patients_are_named=self.is_manifest)
+        added = project.add_clips(
+            recordings, author=author, accept=accept, patients_are_named=self.is_manifest, unnamed=self.unnamed
+        )
         return self._report(project, added, author)
 
     def _keyed(self, added: Sequence[Added]) -> dict[FrameKey, PartialLabel]:
@@ -387,8 +390,8 @@ def import_manifest(
         manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    known, warnings = _splits(project), list(read.warnings)
-    stream = _Stream(manifest, project.protocol, known, project.patient_now, is_manifest=True, warnings=warnings)
+    known, now = _splits(project), project.patient_now
+    stream = _Stream(manifest, project.protocol, known, now, is_manifest=True, unnamed=read.unnamed)
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, _) in enumerate(read):

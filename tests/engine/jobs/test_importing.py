@@ -544,3 +544,24 @@ def test_a_manifest_that_names_patients_otherwise_than_their_files_is_told_of(pr
     with Project.create(tmp_path / "other", registry.protocol("apical")) as other:
         alike = import_manifest(other, manifest, values=None, author="a", progress=Silent())
         assert not any("otherwise" in s for s in alike.warnings)
+
+
+def test_a_manifest_without_patients_leaves_those_that_files_name(project: Project, tmp_path: Path) -> None:
+    """All DICOM clips of a folder became one patient, and came in twice where the project had them."""
+    cine = get_testdata_file("examples_ybr_color.dcm")
+    assert isinstance(cine, str)
+    made = pydicom.dcmread(cine)
+    for name, patient in (("one", "A"), ("nobody", "")):
+        made.PatientID, made.SOPInstanceUID = patient, f"1.2.{len(name)}"
+        made.save_as(tmp_path / f"{name}.dcm")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("image\none.dcm\n")
+    import_manifest(project, manifest, values=None, author="a", progress=Silent())
+    assert [clip.header.patient for clip in project.clips()] == [project.pseudonymiser.key("A")]
+    with Project.create(tmp_path / "other", registry.protocol("apical")) as other:
+        import_paths(other, [tmp_path / "nobody.dcm"], ImportOptions(), author="a", progress=Silent())
+        manifest.write_text("image\nnobody.dcm\n")
+        report = import_manifest(other, manifest, values=None, author="a", progress=Silent())
+        assert (report.added, report.known, len(other.clips())) == (0, 1, 1)
+        manifest.write_text("image,patient\nnobody.dcm,P\n")
+        assert import_manifest(other, manifest, values=None, author="a", progress=Silent()).added == 1
