@@ -98,6 +98,11 @@ def _header(source: DicomSource, look: Rendering, pseudonymiser: Pseudonymiser) 
     burned = str(dataset.get("BurnedInAnnotation") or "").strip().upper()
     if burned == "YES":
         warnings += ("The file says that text is burned into its pixels; look whether it names the patient.",)
+    elif burned != "NO" and not scale.regions:
+        warnings += (
+            "The file does not say which part of its picture is ultrasound, so that burned-in text, as in a screen "
+            "shot, cannot be told from it; look whether it names the patient.",
+        )
     elif burned != "NO" and text_outside(look(next(stored_frames(source, [0]))), scale.regions):
         warnings += (
             "There are pixels outside the calibrated regions, which may be burned-in text; look whether they name "

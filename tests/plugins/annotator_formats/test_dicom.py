@@ -380,6 +380,9 @@ def test_burned_in_text_is_warned_of(tmp_path: Path) -> None:
     assert any("outside the calibrated regions" in sentence for sentence in seen.warnings)
     denied = read(save(tmp_path / "c", with_regions(region(0, 0, 20, 39), BurnedInAnnotation="NO")))[0]
     assert not denied.warnings
+    for elements, is_told in (({}, True), ({"BurnedInAnnotation": "NO"}, False)):
+        shot = read(save(tmp_path / "d", data_set(SMOOTH, "MONOCHROME2", **elements)))[0]
+        assert any("which part of its picture is ultrasound" in sentence for sentence in shot.warnings) == is_told
 
 
 def test_objects_without_image_give_no_clip() -> None:
