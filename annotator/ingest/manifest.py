@@ -5,6 +5,7 @@ One row speaks of a frame or of a whole file; all rows of a file make one clip.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -208,7 +209,11 @@ def read_manifest(
         if row.labels is not None:
             reader_of(row.labels, readers)
     source = LabelSource(csv_path, readers, complete, frozenset(values or protocol.ids))
-    warnings = (*told_of(readers), *_warnings(rows, clips, protocol))
+    alike = [f"'{one}' and '{other}'" for one, other in _alike(clips, pseudonymiser)]
+    spelled = (
+        [f"Patients that look like one count as two: {', '.join(alike)}; spell one patient alike."] if alike else []
+    )
+    warnings = (*told_of(readers), *_warnings(rows, clips, protocol), *spelled)
     return Manifest(clips, source, pseudonymiser, warnings)
 
 
@@ -234,6 +239,22 @@ def _refuse_shared_patients(clips: Sequence[_ClipRows], csv_path: Path, pseudony
         if first is not clip.split:
             what = f"patient '{clip.patient}' is in two splits, {first} and {clip.split}"
             raise BadInput(csv_path, what, "put each patient wholly into one")
+    by_key = {pseudonymiser.key(clip.patient): clip for clip in clips}
+    for one, other in _alike(clips, pseudonymiser):
+        if by_key[pseudonymiser.key(one)].split is not by_key[pseudonymiser.key(other)].split:
+            what = f"the patients '{one}' and '{other}', which look like one, are in two splits"
+            raise BadInput(csv_path, what, "spell one patient alike, and two more differently")
+
+
+def _alike(clips: Sequence[_ClipRows], pseudonymiser: Pseudonymiser) -> list[tuple[str, str]]:
+    """Patients that count as two, though only case, blanks or signs between their words tell them apart."""
+    first: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
+    for patient in (clip.patient for clip in clips):
+        one = first.setdefault(re.sub(r"[\W_]+", "-", patient.strip().casefold()), patient)
+        if pseudonymiser.key(one) != pseudonymiser.key(patient):
+            found.setdefault(pseudonymiser.key(patient), (one, patient))
+    return list(found.values())
 
 
 def _warnings(rows: Sequence[Row], clips: Sequence[_ClipRows], protocol: LabelProtocol) -> tuple[str, ...]:
