@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,39 +13,13 @@ from annotator.core.identity import Clip, FrameKey, PatientFrom, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
-from annotator.core.status import Provenance
 from annotator.core.views import strange_view_sentence, view_id
-from annotator.core.words import counted
 from annotator.engine.jobs.documents import Document, gathered, read_document, refuse_contradictions
+from annotator.engine.jobs.import_notes import Taken, sentences_of, split_sentences
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.returning import Returning
 from annotator.export import MARKER
 from annotator.project import Added, Project
-
-SPLIT_SENTENCE = (
-    "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; "
-    "'annotator edit PROJECT CLIP --split {asked}' moves its patient."
-)
-
-EXPORTED_SENTENCE = (
-    "The patients of {clips} go by the pseudonyms of the project that exported them: other recordings of these "
-    "patients count as other patients here. Give those the same part of the data, so that none is in training and "
-    "tests at once."
-)
-
-PATIENT_SENTENCE = (
-    "{clips} of the import counted for another patient already, and that stays; where it is wrong, 'annotator edit "
-    "PROJECT CLIP --patient P' or the clips' menu in the window says whose they are."
-)
-
-FOLLOWED_SENTENCE = (
-    "{clips} came as a patient's whose clips were given to {patient}, and went there too; where it is wrong, "
-    "'annotator edit PROJECT CLIP --patient new' says so."
-)
-
-MILLIMETRES_SENTENCE = (
-    "{clip}: its pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +52,6 @@ class ImportReport:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Taken:
-    """What a recording brings besides its frames; ``split`` is the one that somebody asked for.
-
-    ``patient`` is whose it is here, and ``came_as`` whom the import names.
-    """
-
-    patient: str
-    came_as: str
-    split: Split | None
-    labels: Mapping[int, PartialLabel]
-    provenance: Mapping[int, Mapping[str, Provenance]]
-    warnings: Sequence[str]
-    is_foreign: bool
-
-
 @dataclass(slots=True)
 class _Stream:
     """Recordings on their way into the project, and what is worth telling of them.
@@ -110,7 +67,7 @@ class _Stream:
     documents: Sequence[Document] = ()
     is_manifest: bool = False
     unnamed: Collection[str] = ()
-    taken: list[_Taken] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
@@ -121,7 +78,7 @@ class _Stream:
         """
         came_as = recording.header.patient
         patient, warnings = self.patient_now(came_as), recording.warnings
-        taken = _Taken(patient, came_as, split, recording.labels, recording.provenance, warnings, is_foreign)
+        taken = Taken(patient, came_as, split, recording.labels, recording.provenance, warnings, is_foreign)
         self.taken.append(taken)
         chosen = split or self.splits.get(patient, Split.TRAIN)
         self.splits.setdefault(patient, chosen)
@@ -165,79 +122,16 @@ class _Stream:
         pairs = list(zip(added, self.taken, strict=True))
         said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
         brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
-        splits = ((found.clip, one.split) for found, one in pairs)
-        here = {clip.header.patient for clip in project.clips() if clip.name not in new}
-        elsewhere = [*_split_sentences(splits), *_patient_sentences(pairs)]
-        elsewhere += [*_followed_sentences(pairs), *_foreign_sentences(pairs, here)]
-        doubts = [MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing]
+        sentences = [*self.warnings, *sentences_of(project, pairs)]
         return ImportReport(
             added=len(new),
             known=len(added) - len(new),
             frames=sum(clip.header.n_frames for clip in new.values()),
             labels=_finished(keyed, {*brought, *(key for key in keyed if key.clip in new)}),
             clips=tuple(new),
-            warnings=tuple(
-                dict.fromkeys(
-                    [*self.warnings, *_clip_sentences(pairs), *elsewhere, *doubts, *_twin_sentences(project, new)]
-                )
-            ),
+            warnings=tuple(dict.fromkeys(sentences)),
             left_out=tuple(self.left_out),
         )
-
-
-def _clip_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
-    """What readers said of clips, each sentence once, with the clips that it is about where there are several."""
-    about: dict[str, list[str]] = defaultdict(list)
-    for found, one in pairs:
-        for sentence in one.warnings:
-            about[sentence].append(found.clip.name)
-    for sentence, names in about.items():
-        such = names[0] if len(names) == 1 else f"{len(names)} clips, such as {names[0]}"
-        yield sentence if len(pairs) == 1 else f"{such}: {sentence}"
-
-
-def _split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str]:
-    """Which patients stay in another split than the import asks for, one sentence each."""
-    said: set[str] = set()
-    for clip, split in asked:
-        if split not in (None, clip.split) and clip.header.patient not in said:
-            said.add(clip.header.patient)
-            yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=split)
-
-
-def _patient_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
-    """How many clips were there already for another patient than the import names."""
-    others = {found.clip.name for found, one in pairs if not found.is_new and found.clip.header.patient != one.patient}
-    if others:
-        yield PATIENT_SENTENCE.format(clips=counted(len(others), "clip"))
-
-
-def _followed_sentences(pairs: Sequence[tuple[Added, _Taken]]) -> Iterator[str]:
-    """Which new clips went to another patient than the import names, since that patient's clips had gone there."""
-    followed = Counter(one.patient for found, one in pairs if found.is_new and one.patient != one.came_as)
-    for patient, count in sorted(followed.items()):
-        yield FOLLOWED_SENTENCE.format(clips=counted(count, "clip"), patient=patient)
-
-
-def _foreign_sentences(pairs: Sequence[tuple[Added, _Taken]], here: Collection[str]) -> Iterator[str]:
-    """How many new clips have a pseudonym of another project, of patients who were not ``here``."""
-    foreign = {found.clip.name for found, one in pairs if found.is_new and one.is_foreign and one.patient not in here}
-    if foreign:
-        yield EXPORTED_SENTENCE.format(clips=counted(len(foreign), "clip"))
-
-
-def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
-    """What equal pictures of two patients mean for training."""
-    by_pixels: dict[str, list[Clip]] = defaultdict(list)
-    for clip in project.clips():
-        by_pixels[clip.pixels].append(clip)
-    for clip in new.values():
-        for other in by_pixels[clip.pixels]:
-            if other.name < clip.name or (other.name not in new and other.name != clip.name):
-                sentence = f"'{clip.name}' and '{other.name}' are the same picture under two patients"
-                aside = next((s for s in (Split.TEST, Split.VALIDATION) if s in (clip.split, other.split)), None)
-                is_leak = aside is not None and clip.split is not other.split
-                yield f"{sentence}{f'; the one that is not a {aside} clip stays out of training' if is_leak else ''}."
 
 
 def import_paths(
@@ -289,7 +183,7 @@ def import_paths(
     said = {key: frame.provenance for key, frame in found.items()}
     brought = project.import_labels(labels, author=author, provenance=said).keys if found else ()
     # Images that come along go where the document says; those that came before stay where they are.
-    elsewhere = () if images else _split_sentences(_splits_said(project, documents))
+    elsewhere = () if images else split_sentences(_splits_said(project, documents))
     told = (*report.warnings, *elsewhere)
     return replace(report, labels=report.labels + _finished(labels, brought), warnings=told)
 

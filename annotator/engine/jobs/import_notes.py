@@ -1,0 +1,130 @@
+"""What is worth telling of an import: where clips went, whose they count as, and what is doubted, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from annotator.core.identity import Clip, Split
+from annotator.core.labels import PartialLabel
+from annotator.core.status import Provenance
+from annotator.core.words import counted
+from annotator.project import Added, Project
+
+SPLIT_SENTENCE = (
+    "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; "
+    "'annotator edit PROJECT CLIP --split {asked}' moves its patient."
+)
+
+EXPORTED_SENTENCE = (
+    "The patients of {clips} go by the pseudonyms of the project that exported them: other recordings of these "
+    "patients count as other patients here. Put them together by the clips' menu in the window, or by 'annotator edit "
+    "PROJECT CLIP --patient P --whole-patient', so that none is in training and tests at once."
+)
+
+PATIENT_SENTENCE = (
+    "{clips} of the import counted for another patient already, and that stays; where it is wrong, 'annotator edit "
+    "PROJECT CLIP --patient P' or the clips' menu in the window says whose they are."
+)
+
+FOLLOWED_SENTENCE = (
+    "{clips} came as a patient's whose clips were given to {patient}, and went there too; where it is wrong, "
+    "'annotator edit PROJECT CLIP --patient new' says so."
+)
+
+MILLIMETRES_SENTENCE = (
+    "{clip}: its pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """What a recording brings besides its frames; ``split`` is the one that somebody asked for.
+
+    ``patient`` is whose it is here, and ``came_as`` whom the import names.
+    """
+
+    patient: str
+    came_as: str
+    split: Split | None
+    labels: Mapping[int, PartialLabel]
+    provenance: Mapping[int, Mapping[str, Provenance]]
+    warnings: Sequence[str]
+    is_foreign: bool
+
+
+def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
+    """All that is worth telling of an import, once its clips are in the project.
+
+    Parameters
+    ----------
+    project
+        With the clips.
+    pairs
+        What became of each recording, and what it brought.
+    """
+    new = {found.clip.name: found.clip for found, _ in pairs if found.is_new}
+    here = {clip.header.patient for clip in project.clips() if clip.name not in new}
+    yield from _clip_sentences(pairs)
+    yield from split_sentences((found.clip, one.split) for found, one in pairs)
+    yield from _patient_sentences(pairs)
+    yield from _followed_sentences(pairs)
+    yield from _foreign_sentences(pairs, here)
+    yield from (MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing)
+    yield from _twin_sentences(project, new)
+
+
+def _clip_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
+    """What readers said of clips, each sentence once, with the clips that it is about where there are several."""
+    about: dict[str, list[str]] = defaultdict(list)
+    for found, one in pairs:
+        for sentence in one.warnings:
+            about[sentence].append(found.clip.name)
+    for sentence, names in about.items():
+        such = names[0] if len(names) == 1 else f"{len(names)} clips, such as {names[0]}"
+        yield sentence if len(pairs) == 1 else f"{such}: {sentence}"
+
+
+def split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str]:
+    """Which patients stay in another split than the import asks for, one sentence each."""
+    said: set[str] = set()
+    for clip, split in asked:
+        if split not in (None, clip.split) and clip.header.patient not in said:
+            said.add(clip.header.patient)
+            yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=split)
+
+
+def _patient_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
+    """How many clips were there already for another patient than the import names."""
+    others = {found.clip.name for found, one in pairs if not found.is_new and found.clip.header.patient != one.patient}
+    if others:
+        yield PATIENT_SENTENCE.format(clips=counted(len(others), "clip"))
+
+
+def _followed_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
+    """Which new clips went to another patient than the import names, since that patient's clips had gone there."""
+    followed = Counter(one.patient for found, one in pairs if found.is_new and one.patient != one.came_as)
+    for patient, count in sorted(followed.items()):
+        yield FOLLOWED_SENTENCE.format(clips=counted(count, "clip"), patient=patient)
+
+
+def _foreign_sentences(pairs: Sequence[tuple[Added, Taken]], here: Collection[str]) -> Iterator[str]:
+    """How many new clips have a pseudonym of another project, of patients who were not ``here``."""
+    foreign = {found.clip.name for found, one in pairs if found.is_new and one.is_foreign and one.patient not in here}
+    if foreign:
+        yield EXPORTED_SENTENCE.format(clips=counted(len(foreign), "clip"))
+
+
+def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
+    """What equal pictures of two patients mean for training."""
+    by_pixels: dict[str, list[Clip]] = defaultdict(list)
+    for clip in project.clips():
+        by_pixels[clip.pixels].append(clip)
+    for clip in new.values():
+        for other in by_pixels[clip.pixels]:
+            if other.name < clip.name or (other.name not in new and other.name != clip.name):
+                sentence = f"'{clip.name}' and '{other.name}' are the same picture under two patients"
+                aside = next((s for s in (Split.TEST, Split.VALIDATION) if s in (clip.split, other.split)), None)
+                is_leak = aside is not None and clip.split is not other.split
+                yield f"{sentence}{f'; the one that is not a {aside} clip stays out of training' if is_leak else ''}."
