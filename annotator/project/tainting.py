@@ -127,15 +127,19 @@ def came_too_late(connection: Connection, data_revision: int) -> bool:
     removed = sa.select(operations.revision).where(operations.kind == "remove", operations.revision > data_revision)
     if connection.execute(removed).first() is not None:
         return True
-    query = sa.select(clips.name, clips.content_hash, details.revision, details.split, details.header)
+    query = sa.select(clips.id, clips.name, clips.content_hash, details.revision, details.split, details.header)
     rows = connection.execute(query.where(clips.id == details.clip_id).order_by(details.revision)).all()
     now = _clips({row.name: row for row in rows})
     then = _clips({row.name: row for row in rows if row.revision <= data_revision})
     if (_tested(now.values()) - _tested(then.values())) & {clip.pixels for clip in then.values()}:
         return True
-    held = held_aside(connection)
-    apart = {clip.header.patient for n, clip in then.items() if now[n].is_set_apart_since(clip, held=held)}
-    return bool(trained_on(connection, apart))
+    held, ids = held_aside(connection), {row.name: row.id for row in rows}
+    apart = {ids[n]: clip.header.patient for n, clip in then.items() if now[n].is_set_apart_since(clip, held=held)}
+    labels = schema.labels.c
+    said = sa.select(labels.clip_id).where(labels.clip_id.in_(apart), labels.revision <= data_revision).distinct()
+    # The learner forgets whom it was trained on as soon as they are set apart; what it made before is not told so.
+    taught = {apart[clip_id] for clip_id in connection.execute(said).scalars()} - held
+    return bool(taught or trained_on(connection, set(apart.values())))
 
 
 def _clips(rows: Mapping[str, Any]) -> dict[str, Clip]:

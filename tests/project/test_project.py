@@ -25,7 +25,7 @@ from annotator.core.identity import FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
-from annotator.project import TRAINED_FACT, Commit, Project, adding, database, lock, schema
+from annotator.project import HELD_FACT, TRAINED_FACT, Commit, Project, adding, database, lock, schema
 from annotator.project.database import Database
 from annotator.project.frames import place, read_header_text, stage_frames
 from annotator.project.headers import header_text
@@ -409,9 +409,21 @@ def test_models_that_labels_taught_are_not_validated_on_them(project: Project, l
     assert project.latest_snapshot() == project.snapshots()[before - 1]
 
 
+def test_a_model_that_comes_after_the_learner_forgot_whom_it_was_trained_on_is_marked(project: Project) -> None:
+    header = project.clip("clip").header
+    before = project.data_revision
+    project.commit(KEY, [ABSENT], author="ann")
+    learnt = project.data_revision
+    project.write_fact(TRAINED_FACT, json.dumps([header.patient]))
+    project.update_clip("clip", header, author="ann", split=Split.VALIDATION)
+    project.write_fact(TRAINED_FACT, "[]")
+    assert [project.has_set_apart_since(revision) for revision in (before, learnt)] == [False, True]
+
+
 def test_patients_whom_the_learner_held_aside_may_be_chosen_for_validation(project: Project) -> None:
     project.commit(KEY, [ABSENT], author="ann")
     project.write_fact(TRAINED_FACT, json.dumps(["somebody-else"]))
+    project.write_fact(HELD_FACT, json.dumps([project.clip("clip").header.patient]))
     project.checkpoint_path.write_bytes(b"weights that learnt from others")
     learnt = project.data_revision
     for _ in range(2):
