@@ -22,6 +22,12 @@ NEW_PATIENT: Final = ""
 EACH_NEW: Final = "each"
 """The answer that means a new patient for each clip."""
 
+_NAMED: Final = 3
+"""Clips of a patient that are named; all of them can be filtered for."""
+
+_SOUGHT: Final = Qt.ItemDataRole.UserRole + 1
+"""Where an item keeps what the filter looks through."""
+
 
 @dataclass(frozen=True, slots=True)
 class PatientChoice:
@@ -104,7 +110,7 @@ class PatientDialog(FormDialog):
         if not is_one:
             self._add("A new patient for each of these clips", EACH_NEW)
         for choice in question.others:
-            self._add(_words(choice), choice.pseudonym)
+            self._add(_words(choice), choice.pseudonym, clips=choice.clips)
         self._filter.textChanged.connect(self._on_filter)
         self._filter.arrow_pressed.connect(self._on_arrow)
         self._list.currentItemChanged.connect(lambda *_: self.refresh())
@@ -141,9 +147,10 @@ class PatientDialog(FormDialog):
         item = self._list.currentItem()
         return None if item is None or item.isHidden() else item
 
-    def _add(self, text: str, pseudonym: str) -> None:
+    def _add(self, text: str, pseudonym: str, *, clips: Sequence[str] = ()) -> None:
         item = QListWidgetItem(text)
         item.setData(Qt.ItemDataRole.UserRole, pseudonym)
+        item.setData(_SOUGHT, " ".join((text, *clips)).casefold())
         item.setToolTip(text)
         self._list.addItem(item)
 
@@ -154,7 +161,7 @@ class PatientDialog(FormDialog):
         wanted = text.strip().casefold()
         for row in range(self._list.count()):
             item = self._list.item(row)
-            item.setHidden(wanted not in item.text().casefold())
+            item.setHidden(wanted not in item.data(_SOUGHT))
         shown = self._shown()
         if wanted and len(shown) == 1:
             self._list.setCurrentRow(shown[0])
@@ -168,6 +175,6 @@ class PatientDialog(FormDialog):
 
 
 def _words(choice: PatientChoice) -> str:
-    return (
-        f"{choice.pseudonym}: {counted(len(choice.clips), 'clip')} for {PARTS[choice.split]}, {', '.join(choice.clips)}"
-    )
+    clips = f"{counted(len(choice.clips), 'clip')} for {PARTS[choice.split]}"
+    more = f" and {len(choice.clips) - _NAMED} more" if len(choice.clips) > _NAMED else ""
+    return f"{choice.pseudonym}: {clips}, {', '.join(choice.clips[:_NAMED])}{more}"

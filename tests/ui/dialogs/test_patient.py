@@ -13,7 +13,7 @@ from annotator.ui.dialogs import EACH_NEW, NEW_PATIENT, PatientChoice, PatientDi
 
 Find = Callable[[QWidget, str], QAbstractButton]
 OTHERS = (
-    PatientChoice("p" + "1" * 12, ("frame1", "frame2"), Split.TRAIN),
+    PatientChoice("p" + "1" * 12, ("frame1", "frame2", "frame3", "frame4", "late"), Split.TRAIN),
     PatientChoice("p" + "2" * 12, ("stress",), Split.TEST),
 )
 
@@ -47,7 +47,8 @@ def test_a_patient_is_found_by_a_clip_s_name_and_chosen_by_keyboard(qtbot: QtBot
 def test_what_the_filter_hides_is_not_chosen(qtbot: QtBot, button: Find) -> None:
     dialog = dialog_of(qtbot, "odd")
     (box,) = dialog.findChildren(QLineEdit)
-    box.setText("frame2")
+    box.setText("late")
+    assert lines(dialog) == ["p111111111111: 5 clips for training, frame1, frame2, frame3 and 2 more"]
     assert button(dialog, "Give to this patient").isEnabled()
     box.setText("nobody")
     assert lines(dialog) == []
