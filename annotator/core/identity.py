@@ -28,12 +28,14 @@ PatientFrom = Literal["file", "folder", "stem"]
 
 NO_PATIENT_SENTENCE: Final = (
     "The file names no patient; its study stands for one, so that a patient of two studies counts as two. "
-    "Let a manifest tell the patients, or the folder's name where each has a folder."
+    "Let a manifest tell the patients, or the folder's name where each has a folder, or put the two together by the "
+    "clips' menu in the window."
 )
 
 EVERYBODY_SENTENCE: Final = (
     "The file calls its patient what anonymisation calls everybody, and all such files count as one patient, so that "
-    "they cannot be split. Let a manifest tell the patients, or the folder's name where each has a folder."
+    "they cannot be split. Let a manifest tell the patients, or the folder's name where each has a folder, or part "
+    "them by the clips' menu in the window."
 )
 
 PATIENT_SENTENCES: Final = (NO_PATIENT_SENTENCE, EVERYBODY_SENTENCE)

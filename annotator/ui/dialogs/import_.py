@@ -37,7 +37,7 @@ _PATIENTS: Final[Mapping[str, PatientFrom]] = {
 }
 _ONE_PATIENT: Final = (
     "The files in '{folder}' that name no patient will count as one. If they are of several, choose here that each "
-    "file is one patient: it cannot be changed later."
+    "file is one patient; later, 'Patient…' in the clips' menu parts them."
 )
 _SPLITS: Final[dict[str, Split | None]] = {
     "training, or as an earlier export says": None,
