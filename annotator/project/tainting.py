@@ -9,13 +9,13 @@ A mark is for good: where a patient is for training again, or the change is undo
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from annotator.core.identity import Clip, Split
+from annotator.core.identity import PIXEL_DIGITS, Clip, Split
 from annotator.core.words import counted
 from annotator.project import schema
 from annotator.project.durable import delete, storage_errors
@@ -127,14 +127,17 @@ def came_too_late(connection: Connection, data_revision: int) -> bool:
     removed = sa.select(operations.revision).where(operations.kind == "remove", operations.revision > data_revision)
     if connection.execute(removed).first() is not None:
         return True
+    if (connection.execute(sa.select(sa.func.max(details.revision))).scalar() or 0) <= data_revision:
+        return False
     query = sa.select(clips.id, clips.name, clips.content_hash, details.revision, details.split, details.header)
     rows = connection.execute(query.where(clips.id == details.clip_id).order_by(details.revision)).all()
-    now = _clips({row.name: row for row in rows})
-    then = _clips({row.name: row for row in rows if row.revision <= data_revision})
-    if (_tested(now.values()) - _tested(then.values())) & {clip.pixels for clip in then.values()}:
+    now = {row.id: row for row in rows}
+    then = {row.id: row for row in rows if row.revision <= data_revision}
+    if (_tested(now.values()) - _tested(then.values())) & _pixels(then.values()):
         return True
-    held, ids = held_aside(connection), {row.name: row.id for row in rows}
-    apart = {ids[n]: clip.header.patient for n, clip in then.items() if now[n].is_set_apart_since(clip, held=held)}
+    held, changed = held_aside(connection), [i for i, row in then.items() if now[i].revision > row.revision]
+    pairs = ((i, _clip(then[i]), _clip(now[i])) for i in changed)
+    apart = {i: was.header.patient for i, was, clip in pairs if clip.is_set_apart_since(was, held=held)}
     labels = schema.labels.c
     said = sa.select(labels.clip_id).where(labels.clip_id.in_(apart), labels.revision <= data_revision).distinct()
     # The learner forgets whom it was trained on as soon as they are set apart; what it made before is not told so.
@@ -142,9 +145,13 @@ def came_too_late(connection: Connection, data_revision: int) -> bool:
     return bool(taught or trained_on(connection, set(apart.values())))
 
 
-def _clips(rows: Mapping[str, Any]) -> dict[str, Clip]:
-    return {n: Clip(n, parse_header(row.header), Split(row.split), row.content_hash) for n, row in rows.items()}
+def _clip(row: Any) -> Clip:
+    return Clip(row.name, parse_header(row.header), Split(row.split), row.content_hash)
 
 
-def _tested(clips: Iterable[Clip]) -> set[str]:
-    return {clip.pixels for clip in clips if clip.split is Split.TEST}
+def _tested(rows: Iterable[Any]) -> set[str]:
+    return _pixels(row for row in rows if row.split == Split.TEST.value)
+
+
+def _pixels(rows: Iterable[Any]) -> set[str]:
+    return {row.content_hash[:PIXEL_DIGITS] for row in rows}
