@@ -30,6 +30,10 @@ SAYS_NOTHING_SENTENCE: Final = (
 )
 START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
 
+_NO_MEMORY: Final = ("out of memory", "allocate memory", "not enough memory", "_alloc_failed")
+_GPU_FAILED: Final = ("CUDA error", "cuDNN error")
+"""What torch says; after most errors of CUDA nothing in the process reaches the GPU any more."""
+
 
 class StatusClock:
     """Says when to tell the status again: about twice a second, and at once where something changed."""
@@ -158,8 +162,14 @@ def sentence_of(error: BaseException) -> str:
     """One plain sentence for an exception, whose traceback is in the log."""
     if isinstance(error, AnnotatorError):
         return str(error)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+    if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _NO_MEMORY):
         return "Training stopped, since memory ran out; close other programs and try again."
+    if isinstance(error, RuntimeError) and any(sign in str(error) for sign in _GPU_FAILED):
+        reason = str(error).split("\n", 1)[0].rstrip(". ")
+        return (
+            f"Training stopped, since the GPU failed ({reason}); close this program and open it again, "
+            "and it goes on from where it was saved."
+        )
     if isinstance(error, OSError):
         return f"Training stopped, since the disk refused ({error.strerror or type(error).__name__}); try again."
     return (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import sys
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -12,6 +14,8 @@ import torch
 from annotator.core.errors import AnnotatorError
 from annotator.core.words import counted
 
+_LOG = logging.getLogger(__name__)
+
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names of two of glibc's options, from its malloc.h."""
 
@@ -19,23 +23,64 @@ _LARGEST_KEPT, _MOST_KEPT = 32 << 20, 512 << 20
 """Bytes of the largest block that is kept (glibc takes no more), and of all that is kept free."""
 
 
+_BROKEN = ("CUDA error", "CUDA driver", "NVIDIA driver on your system is too old", "from cudaGetDeviceCount")
+"""What torch says where there is a GPU that cannot be used."""
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_ALLOC_FAILED")
+"""What torch says of a GPU, of the machine, of the machine under Windows, and of the libraries on a GPU."""
+
+
 def choose_device(name: str = "auto") -> torch.device:
-    """The device called ``name``; ``"auto"`` takes CUDA, then Apple's, then the CPU.
+    """The device called ``name``; ``"auto"`` takes CUDA, then Apple's, then the CPU, the first that computes.
+
+    That a GPU is there does not mean so: it may be older than torch knows, or all of it may belong to another program.
 
     Raises
     ------
     AnnotatorError
-        Where this machine does not have it.
+        Where this machine does not have it, or it does not compute.
     """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    # What torch warns of, such as an old driver, goes to the log: shown from a thread it can stop the window.
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            return _first_that_computes() if name == "auto" else _tried(name)
+        finally:
+            for warning in said:
+                _LOG.warning("%s", warning.message)
+
+
+def _first_that_computes() -> torch.device:
+    for name, is_there in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
+        if is_there():
+            try:
+                return _tried(name)
+            except AnnotatorError as error:
+                _LOG.warning("The CPU computes in place of the GPU. %s", error)
+    return torch.device("cpu")
+
+
+def _tried(name: str) -> torch.device:
+    """The device, which has computed something."""
     try:
         device = torch.device(name)
         # Reading the number back refuses 'meta', which computes nothing.
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, ImportError):
-        raise AnnotatorError(f"This machine has no device '{name}'; choose 'auto' or 'cpu'.") from None
+        torch.ones(1, device=device).add_(1).item()
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = first_line(error)
+        if is_out_of_memory(error):
+            wrong = f"The device '{name}' has no memory left; close other programs that use it or choose 'cpu'."
+        elif any(sign in reason for sign in _BROKEN) and "invalid device ordinal" not in reason:
+            wrong = f"The device '{name}' does not work ({reason}); choose 'cpu', or try again after a restart."
+        else:
+            wrong = f"This machine has no device '{name}'; choose 'auto' or 'cpu'."
+        raise AnnotatorError(wrong) from None
     return device
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, without what torch adds for developers; its kind where it says nothing."""
+    return str(error).split("\n", 1)[0].rstrip(". ") or type(error).__name__
 
 
 def describe(device: torch.device) -> str:
@@ -83,8 +128,7 @@ def is_out_of_memory(error: Exception) -> bool:
     """Whether an exception says that a device, or the machine, has no memory left."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
 
 
 def held_mib(device: torch.device) -> float:

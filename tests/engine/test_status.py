@@ -7,7 +7,7 @@ import pytest
 from annotator.engine.messages import RunState
 from annotator.engine.priority import waited_s
 from annotator.engine.roles import Plan
-from annotator.engine.status import CROWDED_SENTENCE, Meter, sentence_for
+from annotator.engine.status import CROWDED_SENTENCE, Meter, sentence_for, sentence_of
 
 
 class Machine:
@@ -61,3 +61,21 @@ def test_waiting_only_grows() -> None:
 def test_a_crowd_is_spoken_of_while_it_trains(state: RunState, *, is_said: bool) -> None:
     assert (CROWDED_SENTENCE in sentence_for(state, Plan(), is_crowded=True)) is is_said
     assert CROWDED_SENTENCE not in sentence_for(state, Plan())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("CUDA out of memory. Tried to allocate 20.00 MiB", "memory ran out"),
+        ("[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you", "memory ran out"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "memory ran out"),
+        ("CUDA error: unspecified launch failure\nCUDA kernel errors", "failed (CUDA error: unspecified launch"),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "open it again"),
+        ("shape '[3]' is invalid", "unexpected error (RuntimeError)"),
+    ],
+)
+def test_what_torch_says_becomes_a_sentence_that_helps(error: str, said: str) -> None:
+    told = sentence_of(RuntimeError(error))
+    assert said in told
+    assert "\n" not in told
+    assert told.endswith(".")
