@@ -71,5 +71,6 @@ def gated_consistency(log_p: Tensor, log_q: Tensor, allowed: Tensor, *, active: 
 
 def _with_background(gated: Tensor) -> Tensor:
     together = gated.clone()
-    together[0] = True
+    # Of a slice, which a GPU fills by itself; a single entry would be copied there, and the step would wait for that.
+    together[:1] = True
     return together

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from annotator.core.protocols import LabelProtocol
-from annotator.learn import captured
+from annotator.learn import captured, descent
 from annotator.learn.captured import CapturedStep, Reel, ShapesChanged
 from annotator.learn.chance import Chance
 from annotator.learn.dataset import TrainingFrame
@@ -17,9 +17,11 @@ from annotator.learn.recipe import Recipe, read_recipe
 from annotator.learn.trainer import Trainer
 from annotator.registry.resources import resource
 from annotator_unet import UNetFactory
+from tests.learn.recorder import without_cuda
 
 TrainerMaker = Callable[..., Trainer]
 FrameMaker = Callable[..., TrainingFrame]
+OnGpu = Callable[[LabelProtocol, Recipe, list[TrainingFrame]], Trainer]
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 SMALL = {
@@ -105,6 +107,28 @@ def _on_cuda(protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame
     return trainer
 
 
+def _written_down(protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]) -> Trainer:
+    trainer = Trainer(protocol=protocol, recipe=recipe, factory=UNetFactory(), device="cpu", seed=0)
+    trainer._chance.noise = torch.Generator().manual_seed(0)
+    # Nobody waits after every step; the optimiser is the CPU's.
+    trainer._descent._device = torch.device("cuda")
+    trainer._run = CapturedStep(trainer._step_once, trainer._chance, trainer._notes.append)
+    trainer.put(frames)
+    return trainer
+
+
+@pytest.fixture(params=["cuda", "written down"])
+def on_gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> OnGpu:
+    """Makes a trainer whose step is recorded, on a GPU or without one."""
+    if request.param == "written down":
+        without_cuda(monkeypatch)
+        monkeypatch.setattr(descent, "adamw_options", lambda _device: {"fused": True, "capturable": False})
+        return _written_down
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    return _on_cuda
+
+
 def _losses(trainer: Trainer, steps: int) -> list[dict[str, float]]:
     return [dict(found) for found in (trainer.step().losses for _ in range(steps)) if found]
 
@@ -127,20 +151,19 @@ def test_the_recorded_step_is_the_step(
         assert a == pytest.approx(b, rel=0.05, abs=0.01)
 
 
-@needs_cuda
 def test_the_recorded_step_learns_and_survives_new_frames_a_smaller_batch_and_a_restart(
-    protocol: LabelProtocol, make_frame: FrameMaker, frames: list[TrainingFrame], recipe: Recipe
+    on_gpu: OnGpu, protocol: LabelProtocol, make_frame: FrameMaker, frames: list[TrainingFrame], recipe: Recipe
 ) -> None:
     scores = []
     for is_off in (False, True):
-        trainer = _on_cuda(protocol, recipe, frames[:12])
+        trainer = on_gpu(protocol, recipe, frames[:12])
         trainer.set_validation([make_frame(100 + i, ("disc", "bar")) for i in range(4)])
         assert isinstance(trainer._run, CapturedStep)
         trainer._run._is_off = is_off
         found = _losses(trainer, 30)
         trainer.put(frames[12:])
         found += _losses(trainer, 10)
-        again = _on_cuda(protocol, recipe, frames)
+        again = on_gpu(protocol, recipe, frames)
         assert isinstance(again._run, CapturedStep)
         again._run._is_off = is_off
         again.restore(trainer.checkpoint())
@@ -156,11 +179,10 @@ def test_the_recorded_step_learns_and_survives_new_frames_a_smaller_batch_and_a_
     assert abs(scores[0] - scores[1]) < 0.1
 
 
-@needs_cuda
 def test_a_step_that_cannot_be_recorded_runs_as_it_is_and_says_so(
-    protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame], monkeypatch: pytest.MonkeyPatch
+    on_gpu: OnGpu, protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = _on_cuda(protocol, recipe, frames)
+    trainer = on_gpu(protocol, recipe, frames)
     descend = trainer._descent.step
 
     def waiting(loss: torch.Tensor, *figures: Any, **more: Any) -> None:
@@ -175,27 +197,22 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is_and_says_so(
     assert found[-1]["supervised"] < found[0]["supervised"]
 
 
-@needs_cuda
 def test_shapes_that_ever_change_end_the_recording(
-    protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame], monkeypatch: pytest.MonkeyPatch
+    on_gpu: OnGpu, protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(captured, "MOST_RECORDINGS", 2)
-    trainer = _on_cuda(protocol, recipe, frames)
-    unlabelled = [frame for frame in frames if frame.bitmap is None]
-    for _ in range(4):
-        trainer.forget(frame.key for frame in unlabelled)
-        _losses(trainer, 6)
-        trainer.put(unlabelled)
+    trainer = on_gpu(protocol, recipe, frames)
+    for size in (4, 3) * 4:
+        trainer._pool._section = recipe.data.model_copy(update={"labelled_batch": size})
         _losses(trainer, 6)
     assert any("change too often" in note for note in trainer.notes)
     assert trainer.step_count == 48
 
 
-@needs_cuda
 def test_a_gpu_that_runs_out_of_memory_gets_a_smaller_batch(
-    protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]
+    on_gpu: OnGpu, protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]
 ) -> None:
-    trainer = _on_cuda(protocol, recipe, frames)
+    trainer = on_gpu(protocol, recipe, frames)
     _losses(trainer, 10)
     assert isinstance(trainer._run, CapturedStep)
     replay = trainer._run._graph
@@ -212,13 +229,12 @@ def test_a_gpu_that_runs_out_of_memory_gets_a_smaller_batch(
     assert trainer._run.is_recorded
 
 
-@needs_cuda
 def test_a_loss_that_is_no_number_is_found_at_the_next_reading_and_before_anything_is_used(
-    protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]
+    on_gpu: OnGpu, protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]
 ) -> None:
     from annotator.core.errors import TrainingFailed  # noqa: PLC0415 - for this test alone
 
-    trainer = _on_cuda(protocol, recipe, frames)
+    trainer = on_gpu(protocol, recipe, frames)
     _losses(trainer, 11)
     with torch.no_grad():
         next(trainer._student.parameters()).fill_(float("nan"))
