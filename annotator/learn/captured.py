@@ -143,6 +143,13 @@ def _view(arena: Tensor, offset: int, like: Tensor) -> Tensor:
     return arena[offset : offset + like.nbytes].view(like.dtype).view(like.shape)
 
 
+def _first(error: Exception) -> Exception:
+    """What ended a recording; ending it properly often fails in turn, with an error that says nothing."""
+    while isinstance(error.__context__, Exception):
+        error = error.__context__
+    return error
+
+
 class Runner(Protocol):
     """Runs a step."""
 
@@ -283,10 +290,11 @@ class CapturedStep:
             # A generator that was being recorded does not come back from a failure.
             self._chance.noise = torch.Generator(device=noise.device).set_state(state)
             self.drop()
-            if isinstance(error, ShapesChanged) or devices.is_out_of_memory(error):
-                raise
+            cause = _first(error)
+            if isinstance(cause, ShapesChanged) or devices.is_out_of_memory(cause):
+                raise cause from None
             _LOG.exception("The step cannot be recorded.")
-            self._give_up(str(error).split("\n", 1)[0] or type(error).__name__)
+            self._give_up(devices.first_line(cause))
             return
         self._graph, self._losses, self._chance.tape = graph, losses, None
 

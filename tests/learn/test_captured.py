@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -244,3 +245,49 @@ def test_a_loss_that_is_no_number_is_found_at_the_next_reading_and_before_anythi
             use()
     with pytest.raises(TrainingFailed):
         _losses(trainer, 10)
+
+
+@pytest.mark.parametrize(
+    ("error", "batch", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB"), 3, "the batch shrank"),
+        (RuntimeError("CUDA error: operation not permitted when stream is capturing"), 6, "not permitted"),
+    ],
+)
+def test_a_recording_that_cannot_even_be_ended_is_told_by_what_ended_it(
+    error: Exception,
+    batch: int,
+    said: str,
+    protocol: LabelProtocol,
+    recipe: Recipe,
+    frames: list[TrainingFrame],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_cuda(monkeypatch)
+    recording = torch.cuda.graph
+
+    @contextmanager
+    def broken(*given: Any, **named: Any) -> Iterator[None]:
+        try:
+            with recording(*given, **named):
+                yield
+        finally:
+            if is_full:
+                is_full.pop()
+                raise torch.AcceleratorError("CUDA error: operation failed due to a previous error during capture")
+
+    is_full = [True]
+    monkeypatch.setattr(torch.cuda, "graph", broken)
+    trainer = _written_down(protocol, recipe, frames)
+    follow = trainer._average.follow
+
+    def failing(decay: float | torch.Tensor) -> None:
+        if is_full and isinstance(decay, torch.Tensor) and trainer.step_count > 3:
+            raise error
+        follow(decay)
+
+    monkeypatch.setattr(trainer._average, "follow", failing)
+    _losses(trainer, 20)
+    assert trainer.batch_size == batch
+    assert len(trainer.notes) == 1
+    assert said in trainer.notes[0]
