@@ -17,6 +17,24 @@ from torch import Tensor
 Made = Callable[[torch.Generator], tuple[Tensor, ...]]
 
 
+def own_generators(device: torch.device) -> dict[str, torch.Generator]:
+    """Torch's own generators, by their name in a checkpoint: the CPU's and, where it is another one, the device's."""
+    found = {"undeclared_rng": torch.default_generator}
+    if device.type == "cuda":
+        found["undeclared_cuda_rng"] = torch.cuda.default_generators[device.index or 0]
+    elif device.type == "mps":
+        found["undeclared_mps_rng"] = torch.mps._get_default_mps_generator()
+    return found
+
+
+def _fresh(device: torch.device, seed: int) -> Tensor:
+    return torch.Generator(device).manual_seed(seed).get_state()
+
+
+def _fits(state: Tensor | None, now: Tensor) -> bool:
+    return state is not None and state.shape == now.shape
+
+
 class Tape(Protocol):
     """Stands between what is made for a step and the step that reads it."""
 
@@ -39,33 +57,36 @@ class Chance:
     def __init__(self, parameters: torch.Generator, noise: torch.Generator) -> None:
         self.parameters, self.noise = parameters, noise
         self.tape: Tape | None = None
-        self._undeclared = torch.Generator().manual_seed(parameters.initial_seed()).get_state()
+        # From torch's own generators modules draw that are given none, such as dropout in the network of a plugin.
+        seed, own = parameters.initial_seed(), own_generators(noise.device)
+        self._undeclared = [(name, of, _fresh(of.device, seed)) for name, of in own.items()]
 
     @contextmanager
     def everywhere(self) -> Iterator[None]:
-        """While it is open, torch's own generator on the CPU is this one too.
-
-        From that one modules draw that are given no generator, such as dropout in the network of a plugin.
-        """
-        before = torch.get_rng_state()
-        torch.set_rng_state(self._undeclared)
+        """While it is open, torch's own generators on the CPU and on the device are of this training too."""
+        before = [of.get_state() for _, of, _ in self._undeclared]
+        for _, of, state in self._undeclared:
+            of.set_state(state)
         try:
             yield
         finally:
-            self._undeclared = torch.get_rng_state()
-            torch.set_rng_state(before)
+            self._undeclared = [(name, of, of.get_state()) for name, of, _ in self._undeclared]
+            for (_, of, _), state in zip(self._undeclared, before, strict=True):
+                of.set_state(state)
 
     def state(self) -> dict[str, Tensor]:
-        """Where all generators stand; on a GPU without its own, from which undeclared draws are made there."""
+        """Where all generators stand."""
         states = {"rng": self.parameters.get_state(), "noise_rng": self.noise.get_state()}
-        return {**states, "undeclared_rng": self._undeclared}
+        return {**states, **{name: state for name, _, state in self._undeclared}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from :meth:`state`, or from one of an earlier version, which did not know undeclared draws."""
+        """Go on from :meth:`state`, or from one of another device or an earlier version, as far as it says."""
         self.parameters.set_state(state["rng"])
-        if self.device.type != "cpu" and state["noise_rng"].shape == self.noise.get_state().shape:
+        if self.device.type != "cpu" and _fits(state["noise_rng"], self.noise.get_state()):
             self.noise.set_state(state["noise_rng"])
-        self._undeclared = state.get("undeclared_rng", self._undeclared)
+        self._undeclared = [
+            (name, of, state[name] if _fits(state.get(name), now) else now) for name, of, now in self._undeclared
+        ]
 
     @property
     def device(self) -> torch.device:

@@ -47,7 +47,8 @@ def build(factory: NetworkFactory, protocol: LabelProtocol, recipe: Recipe, *, s
         Where the network cannot be built, or gives something else than logits of every class at every pixel.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # Of the CPU alone, where a network is built: the generators of other devices are not put back afterwards.
+        torch.default_generator.manual_seed(seed)
         try:
             network = factory.build(in_channels=1, n_classes=protocol.n_classes, options=recipe.network.options)
         except ValueError as error:

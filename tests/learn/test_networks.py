@@ -10,6 +10,7 @@ import torch
 
 from annotator import registry
 from annotator.core.errors import AnnotatorError, BrokenPlugin
+from annotator.core.protocols import LabelProtocol
 from annotator.learn import ema, networks
 from annotator.learn.recipe import Recipe
 from annotator_unet import UNetFactory
@@ -149,3 +150,14 @@ def test_trying_a_network_changes_nothing_of_it() -> None:
     assert built.training
     assert torch.equal(torch.random.get_rng_state(), drawn)
     assert all(torch.equal(before[name], tensor) for name, tensor in built.state_dict().items())
+
+
+def test_building_leaves_the_generators_of_other_devices_alone(
+    protocol: LabelProtocol, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_gpu(_seed: int) -> None:
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", of_gpu)
+    one, two = (networks.build(UNetFactory(), protocol, recipe, seed=3).state_dict() for _ in range(2))
+    assert all(torch.equal(one[name], two[name]) for name in one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ import torch
 
 from annotator.core.errors import AnnotatorError, IncompatibleWeights, TrainingFailed
 from annotator.core.protocols import LabelProtocol
+from annotator.learn import chance
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.recipe import Recipe
 from annotator.learn.recipe_sections import DataSection, LossSection, NetworkSection
@@ -115,18 +116,19 @@ def test_stopping_and_going_on_equals_never_having_stopped(
 
 
 class _Dropping(torch.nn.Module):
-    """A network that drops features, as one of a plugin may."""
+    """A network that drops features, as one of a plugin may, at random from torch's own generator of some device."""
+
+    generator: ClassVar[torch.Generator] = torch.default_generator
 
     def __init__(self, n_classes: int) -> None:
         super().__init__()
         self.encoder = torch.nn.Conv2d(1, 8, 3, padding=1)
-        self.dropout = torch.nn.Dropout(0.5)
         self.head = torch.nn.Conv2d(8, n_classes, 1)
         self.stride = 1
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.dropout(torch.relu(self.encoder(x)))
-        return found
+        found: torch.Tensor = torch.relu(self.encoder(x))
+        return found * (torch.rand(found.shape, generator=self.generator) < 0.5) if self.training else found
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.head(self.features(x))
@@ -138,15 +140,24 @@ class _DroppingFactory(UNetFactory):
         return _Dropping(n_classes)
 
 
+@pytest.mark.parametrize("of_gpu", [None, torch.Generator()])
 def test_a_network_that_drops_features_goes_on_as_if_never_stopped_and_follows_the_seed(
-    protocol: LabelProtocol, recipe: Recipe, frames: list[TrainingFrame]
+    of_gpu: torch.Generator | None,
+    protocol: LabelProtocol,
+    recipe: Recipe,
+    frames: list[TrainingFrame],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    own = {"undeclared_rng": torch.default_generator} | ({"undeclared_cuda_rng": of_gpu} if of_gpu else {})
+    monkeypatch.setattr(chance, "own_generators", lambda _device: own)
+    monkeypatch.setattr(_Dropping, "generator", of_gpu or torch.default_generator)
+
     def made(seed: int) -> Trainer:
         trainer = Trainer(protocol=protocol, recipe=recipe, factory=_DroppingFactory(), device="cpu", seed=seed)
         trainer.put(frames)
         return trainer
 
-    outside = torch.get_rng_state()
+    outside = [generator.get_state() for generator in own.values()]
     straight = made(0)
     straight.step()
     data = straight.checkpoint()
@@ -154,12 +165,14 @@ def test_a_network_that_drops_features_goes_on_as_if_never_stopped_and_follows_t
     for other in (made(7), made(0)):
         other.restore(data)
         # Whoever else draws from torch's own generator changes nothing.
-        torch.rand(3)
+        for generator in own.values():
+            torch.rand(3, generator=generator)
         other.step()
         assert _same(_state(straight), _state(other))
-    torch.set_rng_state(outside)
+    for generator, state in zip(own.values(), outside, strict=True):
+        generator.set_state(state)
     made(0).step()
-    assert torch.equal(torch.get_rng_state(), outside)
+    assert all(torch.equal(g.get_state(), state) for g, state in zip(own.values(), outside, strict=True))
 
 
 def test_what_the_recipe_says_now_holds_after_going_on(
