@@ -131,6 +131,14 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
 
 
+def release(device: torch.device) -> None:
+    """Give back what torch keeps on a GPU for later; what is in use stays."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
 def held_mib(device: torch.device) -> float:
     """MiB that torch holds on a GPU; 0 on the CPU, where the process's own figure tells."""
     return torch.cuda.memory_reserved(device) / 2**20 if device.type == "cuda" else 0.0

@@ -246,8 +246,7 @@ class Trainer:
 
     def _shrink_batch(self) -> None:
         self._run.drop()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        devices.release(self._device)
         before = self.batch_size
         self._shrink *= 2
         if self.batch_size == before:

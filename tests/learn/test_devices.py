@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.protocols import LabelProtocol
 from annotator.learn import devices
+from annotator.learn.dataset import TrainingFrame
+from annotator.learn.recipe import read_recipe
+from annotator.learn.trainer import Trainer
+from annotator.registry.resources import resource
+from annotator_unet import UNetFactory
+
+THERE: dict[str, Callable[[], bool]] = {
+    "cpu": lambda: True,
+    "cuda": torch.cuda.is_available,
+    "mps": torch.backends.mps.is_available,
+}
+WITHOUT_NOISE = {
+    "data.image_size": "32",
+    "data.labelled_batch": "4",
+    "data.unlabelled_batch": "2",
+    "network.options.width": "8",
+    "network.options.feature_channels": "8",
+    "augment.noise": "0",
+    "hdc.pixels": "256",
+    "hdc.feature_noise": "0",
+    "hdc.channel_dropout": "0",
+    "unimatch.channel_dropout": "0",
+    "teacher.noise": "0",
+}
 
 BROKEN = [
     (torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device\nFor"), "no kernel"),
@@ -65,3 +91,46 @@ def test_a_gpu_that_cannot_be_used_is_passed_over_or_told_of(
 )
 def test_what_counts_as_no_memory_left(error: Exception, *, is_memory: bool) -> None:
     assert devices.is_out_of_memory(error) is is_memory
+
+
+@pytest.fixture
+def _in_full_precision(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(devices, "low_precision", lambda _device: None)
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    yield
+    torch.backends.cudnn.allow_tf32 = before
+
+
+@pytest.mark.usefixtures("_in_full_precision")
+@pytest.mark.parametrize("device", THERE)
+@pytest.mark.parametrize("name", ["default", "gated", "hdc", "unimatch", "labo", "inversion", "backmix", "temporal"])
+def test_a_gpu_learns_what_the_cpu_learns(
+    name: str, device: str, protocol: LabelProtocol, frames: list[TrainingFrame]
+) -> None:
+    """All but noise is drawn alike on every device, so that without noise the losses are the same."""
+    if not THERE[device]():
+        pytest.skip(f"there is no device '{device}'")
+    recipe = read_recipe(resource(f"recipes/{name}.toml"), WITHOUT_NOISE)
+    found = []
+    for where in ("cpu", device):
+        trainer = Trainer(protocol=protocol, recipe=recipe, factory=UNetFactory(), device=where, seed=0)
+        trainer.put(frames)
+        losses = [dict(trainer.step().losses) for _ in range(3)]
+        again = Trainer(protocol=protocol, recipe=recipe, factory=UNetFactory(), device="cpu", seed=0)
+        again.put(frames)
+        again.restore(trainer.checkpoint())
+        found.append([*losses, dict(again.step().losses)])
+    for one, two in zip(*found, strict=True):
+        assert two == pytest.approx(one, rel=5e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize(("device", "released"), [("cpu", []), ("cuda", ["cuda"]), ("mps", ["mps"])])
+def test_a_batch_that_shrinks_gives_memory_back_to_the_gpu(
+    device: str, released: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: found.append("cuda"))
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: found.append("mps"))
+    devices.release(torch.device(device))
+    assert found == released
