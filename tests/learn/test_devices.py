@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -134,3 +137,13 @@ def test_a_batch_that_shrinks_gives_memory_back_to_the_gpu(
     monkeypatch.setattr(torch.mps, "empty_cache", lambda: found.append("mps"))
     devices.release(torch.device(device))
     assert found == released
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, "1"), ("0", "0")])
+def test_what_apples_gpus_lack_is_left_to_the_cpu_before_torch_is_there(given: str | None, found: str) -> None:
+    name = "PYTORCH_ENABLE_MPS_FALLBACK"
+    environment = {key: value for key, value in os.environ.items() if key != name} | ({name: given} if given else {})
+    code = f"import annotator, os, sys; print(os.environ['{name}'], 'torch' in sys.modules)"
+    run = [sys.executable, "-c", code]
+    said = subprocess.run(run, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.split() == [found, "False"]
