@@ -98,6 +98,10 @@ class TrainingFailed(AnnotatorError):
     """The learner stopped on an error; the message says why and what to do."""
 
 
+class NoDevice(AnnotatorError):
+    """A device that this machine lacks, or on which nothing can be computed."""
+
+
 class IncompatibleWeights(AnnotatorError):
     """Weights that were trained for another protocol, network or format version."""
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import AnnotatorError, NoDevice
 from annotator.core.protocols import LabelProtocol
 from annotator.project import refuse_damaged
 from annotator.registry import resource
@@ -42,6 +42,11 @@ def first_usable(
         What ``use`` gave, and the snapshot's id.
     list of str
         One plain sentence for each file that was passed over.
+
+    Raises
+    ------
+    NoDevice
+        Where no model could be used, whatever its file.
     """
     passed_over: list[str] = []
     for file, snapshot in _models(project, starting_weights):
@@ -49,6 +54,8 @@ def first_usable(
             if snapshot is not None:
                 refuse_damaged(snapshot)
             return (use(file), 0 if snapshot is None else snapshot.id), passed_over
+        except NoDevice:
+            raise
         except AnnotatorError as error:
             _LOG.exception("The model %s cannot be used.", file)
             passed_over.append(f"A model is passed over: {error}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from annotator.core.errors import AnnotatorError
+from annotator.core.errors import NoDevice
 from annotator.core.words import counted
 
 _LOG = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
     Raises
     ------
-    AnnotatorError
+    NoDevice
         Where this machine does not have it, or it does not compute.
     """
     # What torch warns of, such as an old driver, goes to the log: shown from a thread it can stop the window.
@@ -55,7 +55,7 @@ def _first_that_computes() -> torch.device:
         if is_there():
             try:
                 return _tried(name)
-            except AnnotatorError as error:
+            except NoDevice as error:
                 _LOG.warning("The CPU computes in place of the GPU. %s", error)
     return torch.device("cpu")
 
@@ -74,7 +74,7 @@ def _tried(name: str) -> torch.device:
             wrong = f"The device '{name}' does not work ({reason}); choose 'cpu', or try again after a restart."
         else:
             wrong = f"This machine has no device '{name}'; choose 'auto' or 'cpu'."
-        raise AnnotatorError(wrong) from None
+        raise NoDevice(wrong) from None
     return device
 
 

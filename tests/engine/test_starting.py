@@ -20,7 +20,7 @@ from annotator.engine.familiarity import STRANGE_SENTENCE
 from annotator.engine.jobs.models import serving_model
 from annotator.engine.jobs.pretraining import LARGEST_BYTES
 from annotator.engine.lineage import lineage_sentences, newest_lineage
-from annotator.engine.messages import Event, Look, SuggestionsReady, TrainingStatus
+from annotator.engine.messages import Event, Look, SuggestionsReady, TrainingStatus, Trouble
 from annotator.engine.starting import shipped_features, shipped_weights
 from annotator.engine.status import START_SENTENCE
 from annotator.engine.thread import open_session
@@ -146,3 +146,12 @@ def test_confidence_after_calibration_is_told_apart_where_the_same_patients_gave
         lineage_sentences({"calibration": {**said, "is_cross_fitted": is_cross}}) for is_cross in (False, True)
     )
     assert alone == f"{crosswise.removesuffix('.')}; what is after is of the very patients that it was fitted on."
+
+
+def test_a_device_that_is_not_there_is_told_once_and_blamed_on_no_model(apical: Project) -> None:
+    session = open_session(apical, factory=registry.network("unet"), device="meta")
+    session.handle(Look(FrameKey("clip", 2)), at=0.0)
+    events = [event for _ in range(6) for event in session.tick()[0]]
+    told = [event.sentence for event in events if isinstance(event, Trouble)]
+    assert told == ["This machine has no device 'meta'; choose 'auto' or 'cpu'."]
+    assert session.sentence == told[0]
