@@ -1,4 +1,4 @@
-"""The engine's log: a file beside the checkpoint, with its warnings and tracebacks."""
+"""The engine's log: a file beside the checkpoint, with its and the learner's warnings and tracebacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 LOG_NAME: Final = "engine.log"
 
-_LOGGER: Final = "annotator.engine"
+_LOGGERS: Final = ("annotator.engine", "annotator.learn")
 
 
 class _LogFile(logging.FileHandler):
@@ -22,7 +22,7 @@ class _LogFile(logging.FileHandler):
 
 
 def log_to(folder: Path) -> logging.Handler:
-    """Write the engine's warnings and tracebacks to a file of a folder; :func:`stop_logging` ends it.
+    """Write the engine's and the learner's warnings and tracebacks to a file of a folder; :func:`stop_logging` ends it.
 
     Parameters
     ----------
@@ -36,11 +36,13 @@ def log_to(folder: Path) -> logging.Handler:
             handler = _LogFile(folder / LOG_NAME, delay=True, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.WARNING)
-    logging.getLogger(_LOGGER).addHandler(handler)
+    for name in _LOGGERS:
+        logging.getLogger(name).addHandler(handler)
     return handler
 
 
 def stop_logging(handler: logging.Handler) -> None:
     """End what :func:`log_to` began."""
-    logging.getLogger(_LOGGER).removeHandler(handler)
+    for name in _LOGGERS:
+        logging.getLogger(name).removeHandler(handler)
     handler.close()
