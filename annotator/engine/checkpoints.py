@@ -1,4 +1,7 @@
-"""The checkpoint file: what the session knows, then the trainer's bytes, checked by a hash, written atomically."""
+"""The checkpoint file: what the session knows, then the trainer's bytes, checked by a hash, written atomically.
+
+One that knows a patient who is not to be learnt from any more is outdated: it is never gone on from.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from annotator.core.disk_errors import patiently
 from annotator.core.errors import CorruptProject
+
+if TYPE_CHECKING:
+    from annotator.project import Project
 
 _MAGIC: Final = b"annotator-checkpoint-1\n"
 
@@ -103,6 +109,37 @@ def read_checkpoint(path: Path) -> tuple[SessionFacts, bytes] | None:
         raise CorruptProject("The training checkpoint is damaged.")
     header, _, trainer = body.partition(b"\n")
     return _facts(json.loads(header)), trainer
+
+
+def is_outdated(project: Project, facts: SessionFacts) -> bool:
+    """Whether a checkpoint knows a patient who was removed or set apart since, or a database that was there before.
+
+    Raises
+    ------
+    ProjectError
+        Where the project cannot be read.
+    """
+    revision = facts.data_revision
+    if revision is None:
+        return False
+    is_of_here = facts.data_time is None or facts.data_time == project.time_of(revision)
+    return not is_of_here or project.has_set_apart_since(revision)
+
+
+def drop_outdated(project: Project) -> None:
+    """Delete a checkpoint that is outdated; one that cannot be read stays, since nobody goes on from it.
+
+    Raises
+    ------
+    ProjectError
+        Where the project cannot be read.
+    """
+    try:
+        found = read_checkpoint(project.checkpoint_path)
+    except (CorruptProject, ValueError):
+        return
+    if found is not None and is_outdated(project, found[0]):
+        project.checkpoint_path.unlink(missing_ok=True)
 
 
 def _facts(text: Mapping[str, Any]) -> SessionFacts:

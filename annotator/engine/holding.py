@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from annotator.core.identity import Clip, FrameKey, Split
+from annotator.engine.checkpoints import drop_outdated
 from annotator.engine.roles import chosen_validation, labelled_patients
 from annotator.project import HELD_FACT, TRAINED_FACT
 
@@ -34,13 +35,16 @@ def held_patients(
     Raises
     ------
     ProjectError
-        Where the choice cannot be stored.
+        Where the project cannot be read, or the choice cannot be stored.
     """
     here = {clip.header.patient for clip in clips}
     teaching = {clip.header.patient for clip in clips if clip.split is Split.TRAIN}
     tested = {clip.header.patient for clip in clips if clip.split is Split.TEST}
     chosen, labelled = chosen_validation(clips), labelled_patients(clips, finished)
     before, trained = _remembered(project, labelled)
+    if not trained <= teaching and not project.is_read_only:
+        # Once they are forgotten, nothing tells that a checkpoint learnt from them.
+        drop_outdated(project)
     trained &= teaching
     # One who was held before a manifest chose others was trained on meanwhile.
     held = tuple(p for p in before if p in here and p not in trained)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from annotator.core.errors import IncompatibleWeights
-from annotator.engine.checkpoints import SessionFacts, read_checkpoint, write_checkpoint
+from annotator.engine.checkpoints import SessionFacts, is_outdated, read_checkpoint, write_checkpoint
 from annotator.engine.frames import FrameBook
 from annotator.engine.lineage import LINEAGE, newest_lineage, reliability_of
 from annotator.engine.messages import RunState, SnapshotPublished, TrainingStatus, Trouble
@@ -106,7 +106,7 @@ class Learning:
         why = ""
         try:
             found = read_checkpoint(self._project.checkpoint_path)
-            if found is not None and self._is_outdated(found[0]):
+            if found is not None and is_outdated(self._project, found[0]):
                 _LOG.info("The checkpoint knows what is not to be learnt from here; it is passed over.")
             elif found is not None:
                 trainer.restore(found[1])
@@ -124,13 +124,6 @@ class Learning:
             end = f"goes on from model {snapshot}" if snapshot else anew
             self._troubles.append(Trouble(f"{why}, so training {end}.", can_retry=False))
         return trainer
-
-    def _is_outdated(self, facts: SessionFacts) -> bool:
-        revision = facts.data_revision
-        if revision is None:
-            return False
-        is_of_here = facts.data_time is None or facts.data_time == self._project.time_of(revision)
-        return not is_of_here or self._project.has_set_apart_since(revision)
 
     def _adopt(self, facts: SessionFacts) -> None:
         self._restored = facts

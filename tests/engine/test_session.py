@@ -650,6 +650,31 @@ def test_a_checkpoint_that_knows_a_test_patient_is_passed_over_where_the_program
     assert third.session.step >= again.session.step, "what was learnt since is not passed over"
 
 
+@pytest.mark.parametrize("comes_back", [False, True])
+@pytest.mark.parametrize("is_given", [False, True])
+def test_a_checkpoint_that_learnt_what_validates_now_is_passed_over_where_the_program_ended_before_it_was_dropped(
+    project: Project, *, is_given: bool, comes_back: bool
+) -> None:
+    for number in range(5):
+        outline_square(project, add_moving_square(project, f"c{number}", patient=f"p{number}"))
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    held, taught = driver.session._book.plan.held[0], min(key.clip for key in workshop.trainers[0].frames)
+    if is_given:
+        project.give_clips([taught], held, author="tester")
+    else:
+        project.update_clip(taught, project.clip(taught).header, author="tester", split=Split.VALIDATION)
+    driver.session._learning.save()
+    if comes_back:
+        driven(project)[0].session.tick()
+        project.undo(author="tester")
+    step = driver.session.step
+    again, workshop = driven(project)
+    again.run_to(RunState.TRAINING)
+    assert again.session.step < step
+    assert not workshop.started_from
+
+
 def test_a_checkpoint_of_a_later_day_is_passed_over_where_the_database_is_an_earlier_one(project: Project) -> None:
     outline_square(project, add_moving_square(project, "one", patient="p1"))
     earlier, database = project.path.with_name("earlier.sqlite"), project.path / "annotations.sqlite"
