@@ -232,7 +232,7 @@ def _kind_of_size(header: ClipHeader) -> tuple[object, ...]:
 
 
 def twin_hash(content_hash: str, patient: str) -> str:
-    """Content hash of a clip whose pixels another patient's clip has too.
+    """Content hash of a clip whose pixels another patient's clip has too, or whose former patient was removed.
 
     The first :data:`PIXEL_DIGITS` digits stay, so that twins are recognised; the others are the pseudonym's.
     """

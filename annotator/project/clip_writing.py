@@ -276,10 +276,11 @@ class ClipWriter(LabelWriter):
             clips, strays = removal.found_of(self._session, self._state, patient)
             revision = self.data_revision + 1
             keys = tuple(sorted(FrameKey(c.name, f) for c in clips for f in self._state.cells.get(c.name, {})))
+            before = self.clips()
             removed = removal.erase(self._session, clips, strays=strays, revision=revision, author=author)
-            for clip in clips:
-                self._session.frames.forget(clip.content_hash)
             self._reload()
+            for content_hash in {c.content_hash for c in before} - {c.content_hash for c in self.clips()}:
+                self._session.frames.forget(content_hash)
         self.committed.emit(Commit(revision, "remove", keys, (), removed.clips, "Removed a patient"))
         with self._lock:
             removal.finish_erasures(self._session)

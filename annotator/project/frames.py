@@ -174,6 +174,30 @@ def with_header(staged: Staged, header: ClipHeader, text: str) -> Staged:
         staged.part.unlink(missing_ok=True)
 
 
+def stage_copy(path: Path, header: ClipHeader, text: str) -> Staged:
+    """Write the frames of a clip file aside, under another header of the same size.
+
+    Parameters
+    ----------
+    path
+        The clip file; stays as it is.
+    header, text
+        As in :func:`stage_frames`.
+
+    Raises
+    ------
+    CorruptProject
+        Where the file is missing or damaged.
+    ProjectError
+        Where the disk is full or refuses.
+    """
+    problem = verify(path)
+    if problem is not None:
+        raise CorruptProject(problem)
+    with FrameStore(path.parent) as store:
+        return stage_frames(path.parent, header, iter(store.dataset(path.stem)), text)
+
+
 def place(staged: Staged, path: Path) -> None:
     """Rename a staged file into its place, durably.
 

@@ -6,12 +6,10 @@ when the project is opened again. ``secure_delete`` and VACUUM leave nothing in 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,8 +19,9 @@ from annotator.core.identity import Clip
 from annotator.project import schema
 from annotator.project.checking import unnamed_files
 from annotator.project.durable import delete, fsync_folder, storage_errors
+from annotator.project.forgetting import forget_names, forget_origins, gone_pseudonyms
 from annotator.project.frames import read_header_text
-from annotator.project.headers import header_text, parse_header
+from annotator.project.headers import parse_header
 from annotator.project.history import add_operation
 from annotator.project.rows import utc_now
 from annotator.project.session import CHECKPOINT, Session
@@ -65,7 +64,7 @@ def _patient_of(file: Path) -> str | None:
 def erase(
     session: Session, clips: Sequence[Clip], *, strays: Sequence[str] = (), revision: int, author: str
 ) -> Removed:
-    """Delete every row of some clips and mark the snapshots that saw them.
+    """Delete every row of some clips, mark the snapshots that saw them, and forget their patients' pseudonyms.
 
     Parameters
     ----------
@@ -84,61 +83,26 @@ def erase(
         Where the disk is full or refuses; nothing was changed.
     """
     names = tuple(sorted(c.name for c in clips))
-    with session.database.write() as connection:
+    # New files of clips that stay go again where the transaction fails, be it at its very end.
+    with ExitStack() as files_of_others, session.database.write() as connection:
         table = schema.clips.c
         ids = connection.execute(sa.select(table.id).where(table.name.in_(names))).scalars().all()
         tainted = mark_snapshots(connection, ids)
-        _forget_names(connection, {c.header.patient for c in clips})
-        _forget_origins(connection, {c.header.patient for c in clips}, erased=ids)
+        gone = gone_pseudonyms(connection, ids)
+        forget_names(connection, gone)
+        former = files_of_others.enter_context(forget_origins(session, connection, gone, erased=ids))
         operations = _operations_of(connection, ids)
         labels = connection.execute(sa.delete(schema.labels).where(schema.labels.c.clip_id.in_(ids))).rowcount
         connection.execute(sa.delete(schema.clip_details).where(schema.clip_details.c.clip_id.in_(ids)))
         connection.execute(sa.delete(schema.clips).where(table.id.in_(ids)))
         _delete_empty(connection, operations)
         add_operation(connection, revision, "remove", is_undoable=False, author=author, time=utc_now())
-        files = [*(session.clip_file(c.content_hash).name for c in clips), *strays]
+        files = [*(session.clip_file(c.content_hash).name for c in clips), *strays, *former]
         # An earlier removal of the same frames may wait to be finished.
         waiting = schema.erasures.c.file.in_(files)
         connection.execute(sa.delete(schema.erasures).where(waiting))
         connection.execute(sa.insert(schema.erasures), [{"file": file} for file in files])
     return Removed(names, sum(c.header.n_frames for c in clips), labels, tainted)
-
-
-def _forget_names(connection: Connection, patients: AbstractSet[str]) -> None:
-    """Take pseudonyms out of what is stored as JSON: who is held aside, and what models were validated on."""
-    for column, key in (
-        (schema.facts.c.value, schema.facts.c.name),
-        (schema.snapshots.c.metrics, schema.snapshots.c.id),
-    ):
-        for name, text in connection.execute(sa.select(key, column)).all():
-            if any(json.dumps(patient) in text for patient in patients):
-                kept = json.dumps(_without(json.loads(text), patients))
-                connection.execute(sa.update(key.table).where(key == name).values({column.name: kept}))
-
-
-def _forget_origins(connection: Connection, patients: AbstractSet[str], *, erased: Collection[int]) -> None:
-    """Let clips that were given to others before have been those others' from the beginning."""
-    clips, details = schema.clips.c, schema.clip_details.c
-    rows = connection.execute(sa.select(schema.clip_details).where(details.clip_id.not_in(erased))).all()
-    owners = {row.clip_id: parse_header(row.header).patient for row in sorted(rows, key=lambda row: row.revision)}
-    for row in rows:
-        header = parse_header(row.header)
-        if header.patient in patients:
-            text = header_text(replace(header, patient=owners[row.clip_id]))
-            same = (details.clip_id == row.clip_id, details.revision == row.revision)
-            connection.execute(sa.update(schema.clip_details).where(*same).values(header=text))
-    came = sa.select(clips.id).where(clips.patient.in_(patients), clips.id.not_in(erased))
-    for clip_id in connection.execute(came).scalars().all():
-        connection.execute(sa.update(schema.clips).where(clips.id == clip_id).values(patient=owners[clip_id]))
-
-
-def _without(value: Any, names: AbstractSet[str]) -> Any:
-    """A JSON value without some texts: as members of lists, and as keys."""
-    if isinstance(value, list):
-        return [_without(one, names) for one in value if not (isinstance(one, str) and one in names)]
-    if isinstance(value, dict):
-        return {key: _without(one, names) for key, one in value.items() if key not in names}
-    return value
 
 
 def _operations_of(connection: Connection, ids: Sequence[int]) -> set[int]:

@@ -160,6 +160,70 @@ def test_a_removed_patient_leaves_no_trace_in_clips_that_were_given_to_another(t
         assert again.check().is_sound
 
 
+def test_a_removed_patient_leaves_no_trace_in_files_that_another_has_now(three: Project) -> None:
+    first, pixels = three.pseudonymiser.key("P1"), three.clip("b").pixels
+    twin = [(recording(three, "twin", seed=2), Split.TRAIN)]
+    three.add_clips(twin, author="ann", patients_are_named=True)
+    three.give_clips(["a"], "P2", author="ann")
+    three.give_clips(["twin"], "P3", author="ann")
+    frame = three.read_frame(FrameKey("a", 0)).copy()
+    three.remove_patient("P1")
+    assert (three.read_frame(FrameKey("a", 0)) == frame).all()
+    files = [file for file in three.path.rglob("*") if file.is_file()]
+    assert not [f for f in files if first[1:] in f.name or first.encode() in f.read_bytes()]
+    assert len(list((three.path / "clips").iterdir())) == 3
+    assert three.clip("twin").pixels == pixels
+    again = [(recording(three, "again", seed=2), Split.TRAIN)]
+    assert three.add_clips(again, author="ann", patients_are_named=True)[0].is_new
+    assert three.check().is_sound
+
+
+def test_a_removed_patient_goes_under_former_pseudonyms_too(three: Project) -> None:
+    first, second = three.pseudonymiser.key("P1"), three.pseudonymiser.key("P2")
+    metrics = {"validation_patients": [first, second]}
+    three.write_fact(TRAINED_FACT, json.dumps([first, second]))
+    three.add_snapshot(b"1", step=1, data_revision=1, recipe="", metrics=metrics, is_validated=True)
+    three.give_clips(["a", "clip"], "P2", author="ann")
+    three.remove_patient("P2")
+    assert json.loads(three.read_fact(TRAINED_FACT) or "") == []
+    assert three.snapshots()[0].metrics == {"validation_patients": []}
+
+
+def test_after_a_removal_no_undo_changes_the_split_of_those_who_have_the_patient_s_clips(three: Project) -> None:
+    three.update_clip("b", three.clip("b").header, author="ann", split=Split.TEST)
+    three.update_clip("a", three.clip("a").header, author="ann", split=Split.VALIDATION)
+    three.give_clips(["a"], "P2", author="ann")
+    three.remove_patient("P1")
+    while three.undo(author="ann"):
+        pass
+    assert {clip.split for clip in three.clips()} == {Split.TEST}
+    three.commit(FrameKey("a", 0), [ABSENT], author="ann")
+    assert three.undo(author="ann") is not None
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_removal_that_fails_leaves_the_files_of_others_as_they_are(
+    three: Project, monkeypatch: pytest.MonkeyPatch, *, is_damaged: bool
+) -> None:
+    three.give_clips(["a"], "P2", author="ann")
+    file = three.path / "clips" / f"{three.clip('a').content_hash}.h5"
+    if is_damaged:
+        file.write_bytes(file.read_bytes()[:-100])
+    before, files = three.clips(), sorted((three.path / "clips").iterdir())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ProjectError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("annotator.project.removal.add_operation", refuse)
+        with pytest.raises(ProjectError, match="full"):
+            three.remove_patient("P1")
+    assert (three.clips(), sorted((three.path / "clips").iterdir())) == (before, files)
+    three.remove_patient("P1")
+    assert [clip.name for clip in three.clips()] == ["a", "b"]
+    assert file.exists() == is_damaged
+
+
 def test_who_asks_to_be_removed_under_a_former_name_is_told_the_present_one(three: Project) -> None:
     second = three.pseudonymiser.key("P2")
     three.give_clips(["a", "clip"], "P2", author="ann")
