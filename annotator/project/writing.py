@@ -25,6 +25,7 @@ from annotator.project import schema, tainting
 from annotator.project.headers import header_text, parse_header
 from annotator.project.history import action_of, add_operation, copy_details, copy_labels, sentence
 from annotator.project.merging import merged, refused
+from annotator.project.patients import common_split
 from annotator.project.reading import ProjectReader
 from annotator.project.rows import (
     FrameChange,
@@ -235,21 +236,32 @@ class LabelWriter(ProjectReader):
                 add_operation(connection, revision, kind, target=target, author=author, time=stamp[1])
                 copy_labels(connection, target, which, revision=revision, stamp=stamp)
                 copy_details(connection, target, which, revision=revision)
-                self._take_patients_along(connection, revision)
+                self._take_patients_along(connection, revision, target)
                 cells, details = _written(connection, revision)
                 text += self._set_apart(connection, self._clips_in(details))
             commit = self._follow_copies(revision, cells, details)
             self._follow(kind, revision, target)
         return self._emitted(replace(commit, kind=kind, sentence=text))
 
-    def _take_patients_along(self, connection: Connection, revision: int) -> None:
-        """Give clips that were imported since the split that their patient's other clips have from a revision on."""
-        clips = self._state.clips
+    def _take_patients_along(self, connection: Connection, revision: int, target: int) -> None:
+        """Give all clips of the patients that a revision changes one split, since others were imported meanwhile.
+
+        It is that of the changed clips; where these were given to or taken from another patient, they may also follow
+        the others, so that no test clip is learnt from because somebody changed his mind on whose it is.
+        """
+        operations = schema.operations.c
+        action = connection.execute(sa.select(operations.action).where(operations.revision == target)).scalar()
         changed = {clip.name: clip for clip in self._clips_in(_written(connection, revision)[1])}
-        splits = {clip.header.patient: clip.split for clip in changed.values()}
-        others = (clip for name, clip in clips.items() if clip.header.patient in splits and name not in changed)
-        moved = (replace(clip, split=splits[clip.header.patient]) for clip in others)
-        self._insert_details(connection, [clip for clip in moved if clip != clips[clip.name]], revision)
+        now = {**self._state.clips, **changed}
+        moved: list[Clip] = []
+        for patient in {clip.header.patient for clip in changed.values()}:
+            own = [clip for clip in now.values() if clip.header.patient == patient]
+            split = common_split(clip for clip in own if action == "patient" or clip.name in changed)
+            moved += [replace(clip, split=split) for clip in own if clip.split is not split]
+        details = schema.clip_details.c
+        rewritten = details.clip_id.in_([self._state.ids[clip.name] for clip in moved])
+        connection.execute(sa.delete(schema.clip_details).where(rewritten, details.revision == revision))
+        self._insert_details(connection, moved, revision)
 
     def _clips_in(self, details: Iterable[Any]) -> list[Clip]:
         """Clips that memory has, as rows of the details' table describe them."""

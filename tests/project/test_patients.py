@@ -131,6 +131,27 @@ def test_clips_that_a_folder_put_together_are_parted(three: Project) -> None:
     assert [three.clip(name).split for name in ("clip", "a", "b")] == [Split.TRAIN, Split.TRAIN, Split.TEST]
 
 
+@pytest.mark.parametrize("kind", ["given", "parted"])
+def test_an_undo_takes_no_test_clip_that_came_since_into_training(three: Project, kind: str) -> None:
+    if kind == "given":
+        three.give_clips(["clip"], None, author="ann")
+        three.give_clips(["a"], None, author="ann")
+    else:
+        three.part_clips(["clip", "a"], author="ann")
+    three.add_clip(recording(three, "tested", seed=3), author="ann", split=Split.TEST)
+    while three.undo(author="ann"):
+        pass
+    assert {patient(three, name) for name in ("clip", "a", "tested")} == {three.pseudonymiser.key("P1")}
+    assert {three.clip(name).split for name in ("clip", "a", "tested")} == {Split.TEST}
+    while three.redo(author="ann"):
+        pass
+    assert three.clip("tested").split is Split.TEST
+    before = three.clips()
+    three.close()
+    with Project.open(three.path) as again:
+        assert again.clips() == before
+
+
 def test_recordings_that_come_later_follow_a_patient_who_was_put_together_with_another(three: Project) -> None:
     first, second = three.pseudonymiser.key("P1"), three.pseudonymiser.key("P2")
     three.give_clips(["a"], "P2", author="ann")
