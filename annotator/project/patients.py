@@ -22,6 +22,20 @@ def patient_now(state: State, patient: str) -> str:
     return owners.pop() if len(owners) == 1 else patient
 
 
+def parted_patients(state: State) -> dict[str, Split]:
+    """Patients all of whose clips were given to several others, with the part of the data for what comes of them yet.
+
+    Nobody knows whose of these others' it is, so that it belongs where it is kept most apart from training.
+    """
+    here = {clip.header.patient for clip in state.clips.values()}
+    given: dict[str, list[Clip]] = {}
+    for name, came in state.came_as.items():
+        if came not in here:
+            given.setdefault(came, []).append(state.clips[name])
+    several = {came: clips for came, clips in given.items() if len({clip.header.patient for clip in clips}) > 1}
+    return {came: common_split(clips) for came, clips in several.items()}
+
+
 def named_patient(state: State, pseudonymiser: Pseudonymiser, patient: str | None) -> str:
     """The pseudonym of a patient by pseudonym or original key; of nobody yet for ``None``, or for a key that is new.
 

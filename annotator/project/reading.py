@@ -25,7 +25,7 @@ from annotator.core.words import counted
 from annotator.project import schema
 from annotator.project.headers import parse_header
 from annotator.project.history import sentence
-from annotator.project.patients import patient_now
+from annotator.project.patients import parted_patients, patient_now
 from annotator.project.rows import label_from_rows, provenance_from_row, read_label
 from annotator.project.session import CHECKPOINT, Session
 from annotator.project.snapshots import read_snapshots
@@ -149,6 +149,10 @@ class ProjectReader:
     def patient_now(self, patient: str) -> str:
         """The pseudonym that new recordings of a patient, by pseudonym, count for; see :meth:`Project.give_clips`."""
         return patient_now(self._state, patient)
+
+    def parted_patients(self) -> Mapping[str, Split]:
+        """Patients, by pseudonym, all of whose clips were given to several others, and where what comes yet belongs."""
+        return parted_patients(self._state)
 
     def read_frame(self, key: FrameKey) -> Frame:
         """(H, W) or (H, W, 3) uint8, read-only.

@@ -33,6 +33,12 @@ FOLLOWED_SENTENCE = (
     "'annotator edit PROJECT CLIP --patient new' says so."
 )
 
+PARTED_SENTENCE = (
+    "{clips} came as a patient whose clips were given to several others, and {counts} for one more patient, "
+    "in '{split}', until 'annotator edit PROJECT CLIP --patient P' or the clips' menu in the window says "
+    "whose {they_are}."
+)
+
 MILLIMETRES_SENTENCE = (
     "{clip}: its pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
 )
@@ -54,7 +60,7 @@ class Taken:
     is_foreign: bool
 
 
-def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
+def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]], *, parted: Collection[str]) -> Iterator[str]:
     """All that is worth telling of an import, once its clips are in the project.
 
     Parameters
@@ -63,6 +69,8 @@ def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]]) -> Iter
         With the clips.
     pairs
         What became of each recording, and what it brought.
+    parted
+        Patients whose clips had all been given to several others.
     """
     new = {found.clip.name: found.clip for found, _ in pairs if found.is_new}
     here = {clip.header.patient for clip in project.clips() if clip.name not in new}
@@ -70,6 +78,7 @@ def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]]) -> Iter
     yield from split_sentences((found.clip, one.split) for found, one in pairs)
     yield from _patient_sentences(pairs)
     yield from _followed_sentences(pairs)
+    yield from _parted_sentences(c for c in new.values() if c.header.patient in parted)
     yield from _foreign_sentences(pairs, here)
     yield from (MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing)
     yield from _twin_sentences(project, new)
@@ -107,6 +116,13 @@ def _followed_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
     followed = Counter(one.patient for found, one in pairs if found.is_new and one.patient != one.came_as)
     for patient, count in sorted(followed.items()):
         yield FOLLOWED_SENTENCE.format(clips=counted(count, "clip"), patient=patient)
+
+
+def _parted_sentences(clips: Iterable[Clip]) -> Iterator[str]:
+    """Which new clips came as a patient whose clips had all been given to several others."""
+    for split, count in sorted(Counter(clip.split for clip in clips).items()):
+        counts, they_are = ("counts", "it is") if count == 1 else ("count", "they are")
+        yield PARTED_SENTENCE.format(clips=counted(count, "clip"), counts=counts, split=split, they_are=they_are)
 
 
 def _foreign_sentences(pairs: Sequence[tuple[Added, Taken]], here: Collection[str]) -> Iterator[str]:

@@ -86,6 +86,7 @@ class _Stream:
 
     def into(self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str) -> ImportReport:
         """Add everything, or nothing where a label contradicts the project."""
+        parted = project.parted_patients()
 
         def accept(added: Sequence[Added]) -> None:
             refuse_contradictions(project, self._keyed(added), self.source)
@@ -94,7 +95,7 @@ class _Stream:
         added = project.add_clips(
             recordings, author=author, accept=accept, patients_are_named=self.is_manifest, unnamed=self.unnamed
         )
-        return self._report(project, added, author)
+        return self._report(project, added, author, parted=parted)
 
     def _keyed(self, added: Sequence[Added]) -> dict[FrameKey, PartialLabel]:
         """Labels that came with recordings.
@@ -112,7 +113,9 @@ class _Stream:
                     raise BadInput(self.source, what, "label them once")
         return keyed
 
-    def _report(self, project: Project, added: Sequence[Added], author: str) -> ImportReport:
+    def _report(
+        self, project: Project, added: Sequence[Added], author: str, *, parted: Collection[str]
+    ) -> ImportReport:
         """Give clips that were there already the labels that the import brings, and count."""
         new = {found.clip.name: found.clip for found in added if found.is_new}
         keyed = self._keyed(added)
@@ -122,7 +125,7 @@ class _Stream:
         pairs = list(zip(added, self.taken, strict=True))
         said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
         brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
-        sentences = [*self.warnings, *sentences_of(project, pairs)]
+        sentences = [*self.warnings, *sentences_of(project, pairs, parted=parted)]
         return ImportReport(
             added=len(new),
             known=len(added) - len(new),
@@ -198,7 +201,7 @@ def _splits_said(project: Project, documents: Sequence[Document]) -> Iterator[tu
 
 
 def _splits(project: Project) -> dict[str, Split]:
-    return {clip.header.patient: clip.split for clip in project.clips()}
+    return {**project.parted_patients(), **{clip.header.patient: clip.split for clip in project.clips()}}
 
 
 def _view(options: ImportOptions, project: Project) -> str | None:

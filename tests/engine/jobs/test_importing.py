@@ -267,6 +267,24 @@ def test_recordings_follow_a_patient_who_was_put_together_with_another(project: 
     assert not import_paths(project, [more, paths[0]], by_stem, author="t", progress=Silent()).warnings[1:]
 
 
+def test_recordings_of_a_patient_who_was_parted_are_kept_apart_as_the_most_of_those(
+    project: Project, tmp_path: Path
+) -> None:
+    paths, by_folder = stacks(tmp_path, 4), ImportOptions(patient_from="folder")
+    import_paths(project, paths[:2], by_folder, author="t", progress=Silent())
+    came_as = project.clip("stack 0").header.patient
+    project.part_clips(["stack 0", "stack 1"], author="t")
+    project.update_clip("stack 1", project.clip("stack 1").header, author="t", split=Split.TEST)
+    report = import_paths(project, paths[1:3], by_folder, author="t", progress=Silent())
+    assert report.warnings[-1] == (
+        "1 clip came as a patient whose clips were given to several others, and counts for one more patient, "
+        "in 'test', until 'annotator edit PROJECT CLIP --patient P' or the clips' menu in the window says whose it is."
+    )
+    assert (project.clip("stack 2").header.patient, project.clip("stack 2").split) == (came_as, Split.TEST)
+    assert not import_paths(project, paths[3:], by_folder, author="t", progress=Silent()).warnings[1:]
+    assert project.clip("stack 3").split is Split.TEST
+
+
 @pytest.mark.parametrize(("form", "is_known"), [("png", False), ("hdf5", False), ("hdf5", True)])
 def test_labels_that_come_back_keep_author_and_origin(
     project: Project, tmp_path: Path, form: str, *, is_known: bool
