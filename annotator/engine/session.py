@@ -172,12 +172,13 @@ class TrainingSession:
 
     def _note_change(self, keys: Sequence[FrameKey], clips: Sequence[str]) -> None:
         if self._is_open:
-            before, plan = self._book.clips, self._book.plan
+            before, was = self._book.clips, self._book.plan
+            # Asked first, while it is known who taught: labels may have been taken back, and changes undone since.
+            is_late = bool(clips) and self._project.has_set_apart_since(self._book.revision)
             changed = self._book.note_change(keys, clips)
             self._suggester.note_change(changed, self._book.clips)
             self._overview.note_change(changed)
-            taught = {key.clip for key in plan.labelled}
-            if must_unlearn(before, self._book.clips, taught=taught, held=plan.held):
+            if is_late or must_unlearn(before, self._book.clips, taught={k.clip for k in was.labelled}, held=was.held):
                 self._forget_what_was_learnt()
             self._follow_labels()
 

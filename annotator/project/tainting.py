@@ -122,36 +122,51 @@ def _patients_in(connection: Connection, fact: str) -> set[str] | None:
 
 
 def came_too_late(connection: Connection, data_revision: int) -> bool:
-    """Whether a patient was removed, or set apart, after the labels that a new model learnt from."""
+    """Whether a patient was removed, or set apart for however short a time, after the labels that something learnt."""
     operations, clips, details = schema.operations.c, schema.clips.c, schema.clip_details.c
     removed = sa.select(operations.revision).where(operations.kind == "remove", operations.revision > data_revision)
     if connection.execute(removed).first() is not None:
         return True
-    if (connection.execute(sa.select(sa.func.max(details.revision))).scalar() or 0) <= data_revision:
+    changed = connection.execute(sa.select(details.clip_id).where(details.revision > data_revision)).scalars().all()
+    if not changed:
         return False
-    query = sa.select(clips.id, clips.name, clips.content_hash, details.revision, details.split, details.header)
-    rows = connection.execute(query.where(clips.id == details.clip_id).order_by(details.revision)).all()
-    now = {row.id: row for row in rows}
-    then = {row.id: row for row in rows if row.revision <= data_revision}
-    if (_tested(now.values()) - _tested(then.values())) & _pixels(then.values()):
+    query = sa.select(clips.content_hash, details.revision, details.split).where(clips.id == details.clip_id)
+    rows = connection.execute(query.order_by(details.revision)).all()
+    then = {row.content_hash: row.split for row in rows if row.revision <= data_revision}
+    later = [(row.content_hash, row.split) for row in rows if row.revision > data_revision]
+    if (_tested(later) - _tested(then.items())) & {content_hash[:PIXEL_DIGITS] for content_hash in then}:
         return True
-    held, changed = held_aside(connection), [i for i, row in then.items() if now[i].revision > row.revision]
-    pairs = ((i, _clip(then[i]), _clip(now[i])) for i in changed)
-    apart = {i: was.header.patient for i, was, clip in pairs if clip.is_set_apart_since(was, held=held)}
-    labels = schema.labels.c
-    said = sa.select(labels.clip_id).where(labels.clip_id.in_(apart), labels.revision <= data_revision).distinct()
+    apart = _set_apart_since(connection, data_revision, changed)
+    taught, held = trained_on(connection, {patient for _, patient in apart}), held_aside(connection)
+    if with_labels(connection, {clip_id for clip_id, patient in apart if patient in taught}):
+        return True
     # The learner forgets whom it was trained on as soon as they are set apart; what it made before is not told so.
-    taught = {apart[clip_id] for clip_id in connection.execute(said).scalars()} - held
-    return bool(taught or trained_on(connection, set(apart.values())))
+    others = {clip_id for clip_id, patient in apart if patient not in held}
+    return bool(with_labels(connection, others, until=data_revision))
 
 
-def _clip(row: Any) -> Clip:
-    return Clip(row.name, parse_header(row.header), Split(row.split), row.content_hash)
+def _set_apart_since(connection: Connection, data_revision: int, ids: Collection[int]) -> set[tuple[int, str]]:
+    """Clips, by number, that were set apart at any change after a revision, and whose they were before."""
+    details, held = schema.clip_details.c, held_aside(connection)
+    query = sa.select(schema.clip_details).where(details.clip_id.in_(ids)).order_by(details.revision)
+    before: dict[int, Clip] = {}
+    apart = set()
+    for row in connection.execute(query):
+        clip, former = Clip("", parse_header(row.header), Split(row.split)), before.get(row.clip_id)
+        if former is not None and row.revision > data_revision and clip.is_set_apart_since(former, held=held):
+            apart.add((row.clip_id, former.header.patient))
+        before[row.clip_id] = clip
+    return apart
 
 
-def _tested(rows: Iterable[Any]) -> set[str]:
-    return _pixels(row for row in rows if row.split == Split.TEST.value)
+def with_labels(connection: Connection, ids: Collection[int], *, until: int | None = None) -> set[int]:
+    """Of some clips those of which anything was said up to a revision, be it taken back: it may have taught before."""
+    labels = schema.labels.c
+    query = sa.select(labels.clip_id).where(labels.clip_id.in_(ids)).distinct()
+    said = query if until is None else query.where(labels.revision <= until)
+    return set(connection.execute(said).scalars())
 
 
-def _pixels(rows: Iterable[Any]) -> set[str]:
-    return {row.content_hash[:PIXEL_DIGITS] for row in rows}
+def _tested(clips: Iterable[tuple[str, str]]) -> set[str]:
+    """Pixels of the test clips among pairs of content hash and split."""
+    return {content_hash[:PIXEL_DIGITS] for content_hash, split in clips if split == Split.TEST.value}

@@ -281,8 +281,8 @@ class LabelWriter(ProjectReader):
     def _set_apart(self, connection: Connection, changed: Iterable[Clip]) -> str:
         """Forget what was learnt from clips that become test or validation clips, or a patient's who is held aside.
 
-        From validation clips only labels teach, and only where the learner was trained on their patient; from test
-        clips, and others of the same pixels, anything does.
+        From validation clips only labels teach, those that were taken back too, and only where the learner was trained
+        on their patient; from test clips, and others of the same pixels, anything does.
 
         Parameters
         ----------
@@ -311,6 +311,7 @@ class LabelWriter(ProjectReader):
         if ids:
             return tainting.set_apart(self._session, connection, ids, Split.TEST)
         ids = [self._state.ids[clip.name] for clip in apart if clips[clip.name].header.patient in taught]
+        ids = sorted(tainting.with_labels(connection, ids))
         return tainting.set_apart(self._session, connection, ids, Split.VALIDATION) if ids else ""
 
     def _follow_copies(self, revision: int, cells: Sequence[Any], details: Sequence[Any]) -> Commit:

@@ -630,6 +630,49 @@ def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
     driver.run_to(RunState.IDLE)
 
 
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_what_taught_is_forgotten_where_its_label_was_taken_back_or_the_change_undone_before_the_session_hears_of_it(
+    project: Project, *, is_undone: bool
+) -> None:
+    for number in range(5):
+        outline_square(project, add_moving_square(project, f"c{number}", patient=f"p{number}"))
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    held, taught = driver.session._book.plan.held[0], min(key.clip for key in workshop.trainers[0].frames)
+    if not is_undone:
+        project.commit(FrameKey(taught, 0), [Assign("lv", StructureLabel(LabelStatus.UNKNOWN))], author="tester")
+        tell(driver, FrameKey(taught, 0))
+        driver.settle(5)
+    project.give_clips([taught], held, author="tester")
+    if is_undone:
+        project.give_clips([taught], None, author="tester")
+    assert project.latest_snapshot() is None
+    driver.session.handle(DataChanged((), (taught,)))
+    assert driver.session.status().snapshot is None
+    driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
+
+
+def test_a_clip_without_labels_takes_no_training_along_when_a_patient_held_aside_gets_it(project: Project) -> None:
+    for number in range(5):
+        outline_square(project, add_moving_square(project, f"c{number}", patient=f"p{number}"))
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    held, taught = driver.session._book.plan.held[0], workshop.trainers[0].frames
+    patient = next(f.patient for f in taught.values() if f.bitmap is not None)
+    unlabelled = add_moving_square(project, "more", patient="q")
+    project.give_clips([unlabelled], patient, author="tester")
+    driver.session.handle(DataChanged((), (unlabelled,)))
+    driver.settle()
+    driver.session._learning.save()
+    commit = project.give_clips([unlabelled], held, author="tester")
+    assert commit.sentence == f"Gave 'more' to patient {held}"
+    driver.session.handle(DataChanged((), (unlabelled,)))
+    assert driver.session.status().snapshot is not None
+    again, _ = driven(project)
+    again.run_to(RunState.TRAINING)
+    assert again.session.step >= driver.session.step
+
+
 def test_a_checkpoint_that_knows_a_test_patient_is_passed_over_where_the_program_ended_before_it_was_dropped(
     project: Project,
 ) -> None:
