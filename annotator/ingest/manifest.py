@@ -77,6 +77,7 @@ class Manifest:
     ) -> None:
         self._clips, self._source, self._pseudonymiser = tuple(clips), source, pseudonymiser
         self._warnings, self._named_otherwise = warnings, set[Path]()
+        self._first_of: dict[str, _ClipRows] = {}
         self.unnamed = set[str]()
 
     @property
@@ -93,7 +94,7 @@ class Manifest:
         Raises
         ------
         BadInput
-            Where an image or label file is damaged, or they do not fit together.
+            Where an image or label file is damaged, they do not fit together, or files name a patient in two splits.
         """
         for clip in self._clips:
             yield self._recording(clip), clip.split
@@ -142,6 +143,15 @@ class Manifest:
         self.unnamed.add(patient)
         return patient
 
+    def _refuse_two_splits(self, clip: _ClipRows, patient: str) -> None:
+        """Refuse a clip in another split than the first one of its patient, whom the files may name."""
+        first = self._first_of.setdefault(patient, clip)
+        if first.split is not clip.split:
+            what = f"'{first.image.name}' and '{clip.image.name}' are of one patient and in two splits"
+            raise BadInput(
+                self._source.csv_path, f"{what}, {first.split} and {clip.split}", "put each patient wholly into one"
+            )
+
     def _recording(self, clip: _ClipRows) -> Recording:
         recordings = reader_of(clip.image, self._source.readers).read(clip.image, self._pseudonymiser)
         if len(recordings) != 1:
@@ -150,9 +160,11 @@ class Manifest:
                 clip.image, f"it holds {held}, and a manifest's row speaks of one", "name a file of one clip"
             )
         recording = recordings[0]
+        patient = self._patient(clip, recording)
+        self._refuse_two_splits(clip, patient)
         changes: dict[str, Any] = {
             "stem": stem_of(clip.image),
-            "patient": self._patient(clip, recording),
+            "patient": patient,
             "view": clip.said("view") or recording.header.view or view_in_stem(clip.image.stem),
         }
         if (domain := clip.said("domain")) is not None:
@@ -234,7 +246,8 @@ def _grouped(rows: Sequence[Row], csv_path: Path) -> list[_ClipRows]:
 
 def _refuse_shared_patients(clips: Sequence[_ClipRows], csv_path: Path, pseudonymiser: Pseudonymiser) -> None:
     splits: dict[str, Split] = {}
-    for clip in clips:
+    # Whom the others are of is known once their files are read.
+    for clip in (clip for clip in clips if clip.said("patient") is not None):
         first = splits.setdefault(pseudonymiser.key(clip.patient), clip.split)
         if first is not clip.split:
             what = f"patient '{clip.patient}' is in two splits, {first} and {clip.split}"

@@ -583,3 +583,26 @@ def test_a_manifest_without_patients_leaves_those_that_files_name(project: Proje
         assert (report.added, report.known, len(other.clips())) == (0, 1, 1)
         manifest.write_text("image,patient\nnobody.dcm,P\n")
         assert import_manifest(other, manifest, values=None, author="a", progress=Silent()).added == 1
+
+
+def test_a_manifest_without_patients_splits_by_those_that_files_name(project: Project, tmp_path: Path) -> None:
+    cine = get_testdata_file("examples_ybr_color.dcm")
+    assert isinstance(cine, str)
+    made = pydicom.dcmread(cine)
+    for number, patient in enumerate(("A", "B", "A")):
+        made.PatientID, made.SOPInstanceUID = patient, f"1.2.{number}"
+        made.save_as(tmp_path / f"{number}.dcm")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("image,split\n0.dcm,train\n2.dcm,test\n")
+    with pytest.raises(BadInput, match=r"m\.csv.* '0\.dcm' and '2\.dcm' are of one patient and in two splits"):
+        import_manifest(project, manifest, values=None, author="a", progress=Silent())
+    picture = stacks(tmp_path, 2)
+    manifest.write_text(f"image,split\n0.dcm,train\n1.dcm,test\n{picture[0]},train\n{picture[1]},test\n")
+    with pytest.raises(BadInput, match=r"'stack 0\.tif' and 'stack 1\.tif' are of one patient"):
+        import_manifest(project, manifest, values=None, author="a", progress=Silent())
+    manifest.write_text("image,split\n0.dcm,train\n1.dcm,test\n")
+    import_manifest(project, manifest, values=None, author="a", progress=Silent())
+    assert {clip.header.patient: clip.split for clip in project.clips()} == {
+        project.pseudonymiser.key("A"): Split.TRAIN,
+        project.pseudonymiser.key("B"): Split.TEST,
+    }
