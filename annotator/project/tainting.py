@@ -127,16 +127,15 @@ def came_too_late(connection: Connection, data_revision: int) -> bool:
     removed = sa.select(operations.revision).where(operations.kind == "remove", operations.revision > data_revision)
     if connection.execute(removed).first() is not None:
         return True
-    changed = connection.execute(sa.select(details.clip_id).where(details.revision > data_revision)).scalars().all()
-    if not changed:
+    if (connection.execute(sa.select(sa.func.max(details.revision))).scalar() or 0) <= data_revision:
         return False
-    query = sa.select(clips.content_hash, details.revision, details.split).where(clips.id == details.clip_id)
+    query = sa.select(clips.id, clips.content_hash, details.revision, details.split).where(clips.id == details.clip_id)
     rows = connection.execute(query.order_by(details.revision)).all()
-    then = {row.content_hash: row.split for row in rows if row.revision <= data_revision}
-    later = [(row.content_hash, row.split) for row in rows if row.revision > data_revision]
-    if (_tested(later) - _tested(then.items())) & {content_hash[:PIXEL_DIGITS] for content_hash in then}:
+    then = {row.id: row for row in rows if row.revision <= data_revision}
+    later = [row for row in rows if row.revision > data_revision]
+    if (_tested(later) - _tested(then.values())) & {row.content_hash[:PIXEL_DIGITS] for row in then.values()}:
         return True
-    apart = _set_apart_since(connection, data_revision, changed)
+    apart = _set_apart_since(connection, data_revision, {row.id for row in later} & then.keys())
     taught, held = trained_on(connection, {patient for _, patient in apart}), held_aside(connection)
     if with_labels(connection, {clip_id for clip_id, patient in apart if patient in taught}):
         return True
@@ -167,6 +166,6 @@ def with_labels(connection: Connection, ids: Collection[int], *, until: int | No
     return set(connection.execute(said).scalars())
 
 
-def _tested(clips: Iterable[tuple[str, str]]) -> set[str]:
-    """Pixels of the test clips among pairs of content hash and split."""
-    return {content_hash[:PIXEL_DIGITS] for content_hash, split in clips if split == Split.TEST.value}
+def _tested(rows: Iterable[Any]) -> set[str]:
+    """Pixels of the test clips among rows with a content hash and a split."""
+    return {row.content_hash[:PIXEL_DIGITS] for row in rows if row.split == Split.TEST.value}
