@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QSlider, QToolButton, QWidget
 
 from annotator.ui.controls import label, tool_button
-from annotator.ui.style import GAP, PALETTE, TIGHT, icon
+from annotator.ui.style import GAP, PALETTE, TARGET, TIGHT, WIDE, icon
 from annotator.viewer.state import Tool, ToolState
 
 _TOOLS: Final = {
@@ -23,12 +24,12 @@ _TOOLS: Final = {
 }
 MAX_BRUSH: Final = 80
 """Largest diameter on the slider, in image pixels."""
-_SLIDER_WIDTHS: Final = (56, 92)
+_SLIDER_WIDTHS: Final = (40, 92)
 """In a narrow window, and in any other."""
 
 
 class ToolBar(QWidget):
-    """One line of tools above the canvas.
+    """One line of tools above the canvas; where it is narrow, some words give way, never a tool.
 
     Signals
     -------
@@ -74,6 +75,7 @@ class ToolBar(QWidget):
         self._redo = tool_button("redo", "Redo")
         self._redo.clicked.connect(self.redo_requested)
         self._finish = self._make_finish()
+        self._size_name = label("Size", role="quiet")
         self._lay_out()
         self.show_state(ToolState())
 
@@ -98,18 +100,21 @@ class ToolBar(QWidget):
     def _make_finish(self) -> QToolButton:
         button = tool_button("finish", "Finish")
         button.setText("Finish")
+        button.setMinimumWidth(TARGET)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.clicked.connect(self.finish_requested)
         return button
 
     def _lay_out(self) -> None:
         layout = QHBoxLayout(self)
+        # How narrow the bar may be is not the layout's to say: words give way.
+        layout.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(GAP, TIGHT, GAP, TIGHT)
         layout.setSpacing(TIGHT)
         for button in self._tools.values():
             layout.addWidget(button)
         layout.addWidget(_bar())
-        layout.addWidget(label("Size", role="quiet"))
+        layout.addWidget(self._size_name)
         layout.addWidget(self._size, 1)
         layout.addWidget(self._size_text)
         layout.addWidget(_bar())
@@ -126,6 +131,31 @@ class ToolBar(QWidget):
         sign.setToolTip("Suggestions of the model")
         return sign
 
+    def minimumSizeHint(self) -> QSize:
+        """Room for every tool, without words."""
+        least = super().minimumSizeHint()
+        has_words = not self._size_name.isHidden()
+        return QSize(least.width() - has_words * self._words_width(), least.height())
+
+    def _words_width(self) -> int:
+        """Room that the words on the slider's two sides take, in pixels; that of 'Finish' may be cut off."""
+        return self._size_name.sizeHint().width() + self._size_text.width() + 2 * TIGHT
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the words where there is room for them; without, they are in the tooltips."""
+        super().resizeEvent(event)
+        # Buttons of the size that they like are a little wider than the smallest.
+        finish = self._finish.fontMetrics().horizontalAdvance(self._finish.text()) + 3 * WIDE
+        has_room = event.size().width() >= self.minimumSizeHint().width() + self._words_width() + finish
+        for words in (self._size_name, self._size_text):
+            words.setVisible(has_room)
+        style = Qt.ToolButtonStyle
+        self._finish.setToolButtonStyle(style.ToolButtonTextBesideIcon if has_room else style.ToolButtonIconOnly)
+        layout = self.layout()
+        if layout is not None:
+            # Before the next question how narrow the bar may be, which Qt would answer from before.
+            layout.invalidate()
+
     def set_shortcuts(self, shortcuts: Mapping[str, str]) -> None:
         """Name the keys in the tooltips.
 
@@ -138,8 +168,7 @@ class ToolBar(QWidget):
         self._shortcuts = dict(shortcuts)
         for tool, button in self._tools.items():
             button.setToolTip(self._with_key(_TOOLS[tool][1], tool.value))
-        sizes = [self._shortcuts[name] for name in ("smaller_brush", "larger_brush") if name in self._shortcuts]
-        self._size.setToolTip(f"Brush size ({' '.join(sizes)})" if sizes else "Brush size")
+        self._show_size(self._size.value())
         self._hide.setToolTip(self._with_key("Hide suggestions", "hide_suggestions"))
         self._finish.setToolTip(self._with_key("Finish the draft: it becomes a label", "finish"))
         self._show_history()
@@ -158,7 +187,7 @@ class ToolBar(QWidget):
             slider.blockSignals(True)  # noqa: FBT003
             slider.setValue(value)
             slider.blockSignals(False)  # noqa: FBT003
-        self._size_text.setText(f"{state.brush_size} px")
+        self._show_size(state.brush_size)
         self._hide.setChecked(state.are_suggestions_hidden)
         self._opacity.setEnabled(not state.are_suggestions_hidden)
         self._finish.setEnabled(state.can_finish)
@@ -173,8 +202,13 @@ class ToolBar(QWidget):
     def _on_tool(self, tool: Tool) -> None:
         self.tool_chosen.emit(tool.value)
 
+    def _show_size(self, pixels: int) -> None:
+        self._size_text.setText(f"{pixels} px")
+        keys = " ".join(self._shortcuts[name] for name in ("smaller_brush", "larger_brush") if name in self._shortcuts)
+        self._size.setToolTip(f"Brush size: {pixels} px{f' ({keys})' if keys else ''}")
+
     def _on_size(self, value: int) -> None:
-        self._size_text.setText(f"{value} px")
+        self._show_size(value)
         self.size_changed.emit(value)
 
     def _on_opacity(self, value: int) -> None:

@@ -6,12 +6,13 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QAbstractButton, QLabel, QSlider, QToolButton, QWidget
 
 from annotator.ui.tool_bar import ToolBar
 from annotator.viewer.state import Tool, ToolState
 
 Find = Callable[[QWidget, str], QAbstractButton]
+ICON_ONLY = Qt.ToolButtonStyle.ToolButtonIconOnly
 Press = Callable[[QWidget, str], None]
 
 
@@ -88,14 +89,34 @@ def test_it_fits_between_two_side_panels(bar: ToolBar) -> None:
     assert bar.minimumSizeHint().width() <= 1366 - 2 * 300
 
 
-def test_nothing_lies_on_another_where_it_is_narrow_and_the_sliders_are_long_elsewhere(bar: ToolBar) -> None:
+def test_it_leaves_the_side_panels_their_room_on_a_small_screen_with_large_letters(bar: ToolBar) -> None:
+    # 1366 pixels at a scale of 1.5, panels of 231 and 221, and two lines between.
+    assert bar.minimumSizeHint().width() <= 911 - 231 - 221 - 8
+
+
+def test_nothing_lies_on_another_where_it_is_narrow_and_the_sliders_are_long_elsewhere(
+    qtbot: QtBot, bar: ToolBar, button: Find
+) -> None:
     bar.show_state(ToolState(brush_size=368))
     lengths = []
-    for width in (bar.minimumSizeHint().width(), 800):
+    for width in (bar.minimumSizeHint().width(), 500, 600, 800):
         bar.resize(width, bar.height())
-        bar.grab()
+        qtbot.wait(1)
         places = [w.geometry() for w in bar.findChildren(QWidget) if w.isVisible() and w.parent() is bar]
         assert not any(a.intersects(b) for i, a in enumerate(places) for b in places[:i])
         assert max(p.right() for p in places) < bar.width()
         lengths.append(slider(bar, "Brush size").width())
-    assert lengths == [56, 92]
+        finish = button(bar, "Finish")
+        assert isinstance(finish, QToolButton)
+        assert finish.width() >= finish.sizeHint().width() or finish.toolButtonStyle() is ICON_ONLY
+    assert (lengths[0], lengths[-1]) == (40, 92)
+
+
+def test_words_give_way_in_a_narrow_bar_and_the_size_of_the_brush_is_in_the_tooltip(bar: ToolBar) -> None:
+    bar.set_shortcuts({"smaller_brush": "[", "larger_brush": "]"})
+    bar.show_state(ToolState(brush_size=33))
+    for width, has_words in ((440, False), (800, True), (440, False)):
+        bar.resize(width, bar.height())
+        shown = {label.text() for label in bar.findChildren(QLabel) if label.isVisible()}
+        assert ({"Size", "33 px"} <= shown) is has_words
+    assert slider(bar, "Brush size").toolTip() == "Brush size: 33 px ([ ])"
