@@ -47,8 +47,12 @@ class WorkPage(QWidget):
     def _split(self) -> QSplitter:
         whole = QSplitter(Qt.Orientation.Horizontal)
         left = _column(self.clips, self.details, stretch=(1, 0))
-        right = _column(self.structures, self.training, self.next_up, stretch=(1, 2, 2))
-        right.setSizes([326, 241, 130])
+        # Two in one, so that what the learner says, of any length, has its room from the list below it: the buttons of
+        # the structures stay under the hand.
+        learner = _column(self.training, self.next_up, stretch=(2, 2))
+        learner.setSizes([241, 130])
+        right = _column(self.structures, learner, stretch=(1, 4))
+        right.setSizes([326, 371])
         for widget, stretch in ((left, 0), (self._centre(), 1), (right, 0)):
             whole.addWidget(widget)
             whole.setStretchFactor(whole.count() - 1, stretch)
