@@ -21,11 +21,13 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from annotator.ui.cell_looks import CELL_LOOKS, NOBODY_SAID, paint_cell
 from annotator.ui.style import GAP, PALETTE, TIGHT
-from annotator.ui.timeline_geometry import AXIS, HEADER, ROW_GAP, Geometry, axis_ticks
+from annotator.ui.timeline_geometry import AXIS, HEADER, ROW_GAP, Geometry, axis_ticks, side_by_side
 from annotator.viewer.state import TimelineRow, TimelineState
 
 EMPTY: Final = TimelineState(rows=(), n_frames=0, current=0)
 _NAMES: Final = 128
+_MARK_WIDTH: Final = 24
+"""Room for 'ED' or 'ES', in pixels."""
 _STEPS: Final = {
     int(Qt.Key.Key_Left): -1,
     int(Qt.Key.Key_Right): 1,
@@ -188,13 +190,15 @@ class TimelineCanvas(QWidget):
         font.setPixelSize(11)
         font.setBold(True)
         painter.setFont(font)
-        marks = (("ED", self._state.ed_frames, PALETTE.warning), ("ES", self._state.es_frames, PALETTE.accent))
-        for text, frames, colour in marks:
+        looks = (("ED", self._state.ed_frames, PALETTE.warning), ("ES", self._state.es_frames, PALETTE.accent))
+        marks = sorted((frame, text, colour) for text, frames, colour in looks for frame in frames)
+        middles = [geometry.frame_left(frame) + geometry.frame_width(frame) // 2 for frame, _, _ in marks]
+        lefts = side_by_side(middles, _MARK_WIDTH, self.width())
+        for (_, text, colour), middle, left in zip(marks, middles, lefts, strict=True):
             painter.setPen(QColor(colour))
-            for frame in frames:
-                middle = geometry.frame_left(frame) + geometry.frame_width(frame) // 2
-                painter.drawLine(middle, HEADER - 3, middle, geometry.rows_bottom)
-                painter.drawText(QRect(middle - 12, 0, 24, HEADER - 3), int(Qt.AlignmentFlag.AlignCenter), text)
+            painter.drawLine(middle, HEADER - 3, middle, geometry.rows_bottom)
+            if left is not None:
+                painter.drawText(QRect(left, 0, _MARK_WIDTH, HEADER - 3), int(Qt.AlignmentFlag.AlignCenter), text)
 
     def _paint_cursor(self, painter: QPainter, geometry: Geometry) -> None:
         left, width = geometry.frame_left(self._state.current), geometry.frame_width(self._state.current)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,6 +93,38 @@ class Geometry:
         """The row under a vertical position, ``None`` between and beyond the rows."""
         row = int((y - HEADER) // (self.row_height + ROW_GAP))
         return row if y >= HEADER and 0 <= row < self.n_rows else None
+
+
+def side_by_side(middles: Sequence[int], width: int, end: int) -> list[int | None]:
+    """Left edges of labels that do not lie on each other, each over its mark or beside the label next to it.
+
+    Parameters
+    ----------
+    middles
+        Of the marks, ascending, in pixels.
+    width
+        Of a label, in pixels.
+    end
+        Where the room for labels ends, in pixels.
+
+    Returns
+    -------
+    list of int or None
+        One for each mark; ``None`` where its label would be farther away than 1.5 of its width, and so name another.
+    """
+    best = [middle - width // 2 for middle in middles]
+    free, lefts = best[0] if best else 0, list[int | None]()
+    for place in best:
+        left = max(place, free)
+        lefts.append(left if left - place <= 1.5 * width else None)
+        free = left + width if lefts[-1] is not None else free
+    for i in reversed(range(len(best))):
+        at = lefts[i]
+        if at is not None:
+            left = min(at, end - width)
+            lefts[i] = left if best[i] - left <= 1.5 * width else None
+            end = left if lefts[i] is not None else end
+    return lefts
 
 
 def tick_step(span: float, room: float) -> float:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.ui.timeline_geometry import MARK, Geometry, axis_ticks, tick_step, time_words
+from annotator.ui.timeline_geometry import MARK, Geometry, axis_ticks, side_by_side, tick_step, time_words
 
 geometries = st.builds(
     Geometry,
@@ -60,3 +62,21 @@ def test_the_axis_tells_time_where_it_is_known() -> None:
 
 def test_time_in_words() -> None:
     assert (time_words(40), time_words(1000), time_words(1200)) == ("40 ms", "1 s", "1.2 s")
+
+
+@given(st.lists(st.integers(0, 2000), max_size=40).map(sorted), st.integers(2, 40))
+def test_labels_of_marks_lie_on_no_other_and_near_their_own(middles: list[int], width: int) -> None:
+    lefts = side_by_side(middles, width, 2000 + width)
+    shown = [left for left in lefts if left is not None]
+    assert all(b - a >= width for a, b in pairwise(shown))
+    for i, (left, middle) in enumerate(zip(lefts, middles, strict=True)):
+        assert left is None or abs(left - (middle - width // 2)) <= 1.5 * width
+        if all(abs(middle - other) >= 3 * width for j, other in enumerate(middles) if j != i):
+            assert left == middle - width // 2, "alone it stands over its mark"
+
+
+def test_end_diastole_and_end_systole_of_frames_that_share_a_pixel_can_both_be_read() -> None:
+    geometry = Geometry(left=128, width=640, height=100, n_frames=5000, n_rows=1)
+    for frames, expected in (((2500, 2501), [436, 460]), ((4998, 4999), [728, 752])):
+        middles = [geometry.frame_left(frame) for frame in frames]
+        assert side_by_side(middles, 24, 776) == expected
