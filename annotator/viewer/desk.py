@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from annotator.core.errors import AnnotatorError, ReadOnlyProject
 from annotator.core.identity import Clip, FrameKey, Spacing, SpacingStatus, Split
 from annotator.core.protocols import LabelProtocol
+from annotator.core.status import LabelStatus
 from annotator.engine.messages import Suggestion
 from annotator.project import Project
 from annotator.viewer.colours import suggestion_codes
 from annotator.viewer.ledger import Ledger, NotSaved
-from annotator.viewer.resolve import FrameView, resolve
+from annotator.viewer.resolve import FrameView, resolve, uncovered
 from annotator.viewer.rows import has_draft
 from annotator.viewer.state import Message, MessageAction, MessageLevel
 from annotator.viewer.suggestion_store import SuggestionStore
@@ -73,6 +74,8 @@ class Desk:
     touched: set[str] = field(default_factory=set)
     """Structures painted since the frame came on screen; moving on finishes their drafts."""
     _shown: dict[FrameKey, Shown] = field(default_factory=dict)
+    _uncovered: dict[FrameKey, frozenset[str]] = field(default_factory=dict)
+    """Structures whose suggestion does not lie under labels alone, of frames of which people said something."""
     _unreadable: set[FrameKey] = field(default_factory=set)
     """Frames that were not resolved ahead of time; whoever goes there is told why."""
 
@@ -134,7 +137,19 @@ class Desk:
 
     def offered(self, key: FrameKey) -> frozenset[str]:
         """Ids of the structures that the model offers in a frame of the clip on screen; none while that is blind."""
-        return frozenset() if self.is_blind else self.suggestions.found(key)
+        found = frozenset[str]() if self.is_blind else self.suggestions.found(key)
+        suggestion, cells = self.suggestions.get(key), self.ledger.cells(key.clip).get(key.frame)
+        if suggestion is None or cells is None:
+            return found
+        if all(s in cells and cells[s].status is not LabelStatus.UNKNOWN for s in found):
+            return found
+        if key not in self._uncovered:
+            try:
+                self._uncovered[key] = uncovered(self.ledger.label(key), suggestion, self.protocol)
+            except AnnotatorError:
+                # Whoever goes to that frame is told why its labels cannot be read.
+                return found
+        return found & self._uncovered[key]
 
     def shown(self, key: FrameKey) -> Shown:
         """A frame as it is to be shown, resolved once until something about it changes.
@@ -182,6 +197,7 @@ class Desk:
             self._unreadable.clear()
         for key in keys:
             self._shown.pop(key, None)
+            self._uncovered.pop(key, None)
             self._unreadable.discard(key)
 
     def explain_blind(self) -> None:

@@ -102,7 +102,7 @@ def resolve(
     unsaid = tuple(s for s in protocol.ids if label.status(s) is LabelStatus.UNKNOWN)
     can_offer = suggestion is not None and suggestion.classes.shape == label.shape
     offered = tuple(s for s in unsaid if s in in_view) if can_offer else ()
-    free = labels == 0 if label.unsure is None else (labels == 0) & ~label.unsure
+    free = _free(labels, label)
     suggestions = _suggestion_array(suggestion, free, offered, protocol)
     counts, offers = _counts(labels, protocol), _counts(suggestions, protocol)
     states = {s: cell_state(label.status(s), (origins or {}).get(s)) for s in protocol.ids}
@@ -116,6 +116,14 @@ def resolve(
     for shown in (labels, suggestions):
         shown.setflags(write=False)
     return FrameView(labels, suggestions, states, confidence, pixels, suggestion.snapshot if suggestion else None)
+
+
+def uncovered(label: PartialLabel, suggestion: Suggestion, protocol: LabelProtocol) -> frozenset[str]:
+    """Ids of the structures of a suggestion with a pixel that is not a person's; none where it has another size."""
+    if suggestion.classes.shape != label.shape:
+        return frozenset()
+    present = np.bincount(suggestion.classes[_free(label_array(label, protocol), label)], minlength=protocol.n_classes)
+    return frozenset(s for i, s in enumerate(protocol.ids, start=1) if present[i])
 
 
 def label_array(label: PartialLabel, protocol: LabelProtocol) -> NDArray[np.uint8]:
@@ -141,6 +149,12 @@ def mark_array(label: PartialLabel, structure: str) -> NDArray[np.uint8]:
 def suggestion_mask(view: FrameView, structure: str, protocol: LabelProtocol) -> Mask:
     """(H, W) bool of the pixels that are offered for a structure."""
     return np.asarray(view.suggestions == protocol.index(structure), dtype=np.bool_)
+
+
+def _free(labels: NDArray[np.uint8], label: PartialLabel) -> Mask:
+    """(H, W) bool of the pixels of which nobody said anything."""
+    free = labels == 0 if label.unsure is None else (labels == 0) & ~label.unsure
+    return np.asarray(free, dtype=np.bool_)
 
 
 def _suggestion_array(

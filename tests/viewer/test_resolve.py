@@ -12,7 +12,7 @@ from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.messages import Suggestion
-from annotator.viewer.resolve import mark_array, resolve
+from annotator.viewer.resolve import mark_array, resolve, uncovered
 from annotator.viewer.state import CellState
 
 SHAPE = (6, 7)
@@ -70,6 +70,13 @@ def test_only_unknown_structures_are_offered(label: PartialLabel, made: Suggesti
             assert not (view.suggestions == index).any()
             assert structure not in view.confidence
         assert (view.states[structure] is CellState.SUGGESTED) == bool((view.suggestions == index).any())
+
+
+@given(labels(), suggestions())
+def test_what_lies_under_labels_alone_is_not_offered(label: PartialLabel, made: Suggestion) -> None:
+    view, free = resolve(label, made, PROTOCOL), uncovered(label, made, PROTOCOL)
+    unsaid = {s for s in PROTOCOL.ids if label.status(s) is LabelStatus.UNKNOWN}
+    assert set(view.suggested) == free & unsaid
 
 
 @given(labels(), suggestions())

@@ -379,6 +379,23 @@ def test_panels_follow(bench: Workbench, draw: Draw, suggest: Suggest) -> None:
     assert clips == [("clip0", 1, True), ("clip1", 0, False)]
 
 
+def test_timeline_and_panel_agree_on_a_suggestion_that_lies_under_labels(
+    bench: Workbench, draw: Draw, suggest: Suggest
+) -> None:
+    seen: dict[str, Any] = {}
+    bench.signals.structures.connect(lambda rows: seen.update(panel={row.id: row.state for row in rows}))
+    bench.signals.timeline.connect(lambda t: seen.update(timeline={row.id: row.cells[0] for row in t.rows}))
+    suggest(1, myo=LEFT, la=RIGHT)
+    draw(LEFT)
+    time.sleep(REST_S)
+    bench.pump()
+    assert seen["panel"] == {"lv": CellState.DRAFT, "myo": CellState.UNKNOWN, "la": CellState.SUGGESTED}
+    assert seen["timeline"] == seen["panel"]
+    bench.undo()
+    assert seen["timeline"] == seen["panel"]
+    assert seen["panel"]["myo"] is CellState.SUGGESTED
+
+
 def test_what_the_view_cannot_show_is_offered_no_more(bench: Workbench, suggest: Suggest) -> None:
     seen: dict[str, Any] = {}
     bench.signals.timeline.connect(lambda state: seen.update(timeline=state))
