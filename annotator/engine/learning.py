@@ -84,6 +84,8 @@ class Learning:
     def unlearn(self) -> None:
         """Start over, and from no checkpoint: one may have been written since a patient was set apart."""
         self.start_over()
+        self.meter = Meter()
+        self.step = 0
         if not self._project.is_read_only:
             self._project.checkpoint_path.unlink(missing_ok=True)
 

@@ -109,6 +109,14 @@ class TrainingBoard:
             self._forget_from(snapshot.step)
             self._extend(snapshot.step, {s: d for s, d in dice.items() if s in self._protocol.ids})
 
+    def start_over(self, snapshots: Iterable[Snapshot]) -> None:
+        """The learner forgot what it learnt: so do the curves, but for what :meth:`recall` brings back."""
+        self._loss.clear()
+        self._dice.clear()
+        self._last_dice = {}
+        self.recall(snapshots)
+        self.view = replace(self.view, loss=Curve("loss", _LOSS_COLOUR, ()), dice=self._curves())
+
     def _notice_restart(self, status: TrainingStatus) -> None:
         """A recipe with another network counts its steps from 0 again, and so do the curves."""
         if self._loss and status.losses and status.step < self._loss[-1].step:

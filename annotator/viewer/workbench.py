@@ -36,6 +36,7 @@ from annotator.viewer.pen import only_pen_up
 from annotator.viewer.rows import row_key
 from annotator.viewer.stage import Stage
 from annotator.viewer.state import CellState, Message, MessageAction, MessageLevel, QueueRow, Tool
+from annotator.viewer.training_board import MAX_POINTS
 
 
 class Workbench(Stage):
@@ -305,6 +306,8 @@ class Workbench(Stage):
                 self._note_suggestions(made.key for made in suggestions if self.desk.suggestions.put(made))
             case SuggestionsGone():
                 self._note_suggestions(self.desk.suggestions.clear())
+                self._try(lambda: self.board.start_over(self.project.snapshots(newest=MAX_POINTS)))
+                self.patience.ask("training", self.panels.push_training)
             case TrainingStatus():
                 self.board.take_status(event)
                 self.patience.ask("training", self.panels.push_training)

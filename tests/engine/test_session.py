@@ -619,7 +619,8 @@ def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
     commit = project.update_clip(tested, project.clip(tested).header, author="tester", split=split)
     driver.session._learning.save()
     driver.session.handle(DataChanged(commit.keys, commit.clips))
-    assert driver.session.status().snapshot is None
+    told = driver.session.status()
+    assert (told.snapshot, told.step, dict(told.losses), dict(told.dice)) == (None, 0, {}, {})
     assert not project.checkpoint_path.exists()
     driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
     assert all(key.clip != tested for key in workshop.trainers[1].ever_seen)

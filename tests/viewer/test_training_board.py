@@ -109,3 +109,23 @@ def test_a_killed_session_costs_the_curve_no_more_than_the_steps_that_are_done_a
         board.recall(project.snapshots())
     board.take_status(replace(STATUS, step=260, dice={"one": 0.7}))
     assert [p.step for p in board.view.dice[0].points] == [100, 200, 250]
+
+
+def test_what_was_forgotten_is_shown_no_more(tmp_path: Path) -> None:
+    """As where every patient became a test patient: no model is left, and nothing is measured."""
+    board = TrainingBoard(SAMPLE_PROTOCOL)
+    with Project.create(tmp_path / "p", SAMPLE_PROTOCOL) as project:
+        for step, dice in ((100, 0.5), (200, 0.98)):
+            metrics = {"dice": {"one": dice}}
+            project.add_snapshot(
+                b"weights", step=step, data_revision=0, recipe="default", metrics=metrics, is_validated=True
+            )
+        first, second = sorted(project.snapshots(), key=lambda snapshot: snapshot.step)
+    board.recall((first, second))
+    board.take_status(replace(STATUS, step=210, dice={"one": 0.98}))
+    board.start_over((first, replace(second, is_tainted=True)))
+    assert [(p.step, p.value) for p in board.view.dice[0].points] == [(100, 0.5)]
+    assert board.view.loss.points == ()
+    board.start_over((replace(first, is_tainted=True), replace(second, is_tainted=True)))
+    board.take_status(replace(STATUS, state=RunState.IDLE, step=0, losses={}))
+    assert board.view.dice == ()

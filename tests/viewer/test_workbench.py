@@ -18,7 +18,16 @@ from annotator.core.edits import Paint
 from annotator.core.errors import ProjectError
 from annotator.core.identity import FrameKey, Spacing, Split
 from annotator.core.status import LabelStatus, Origin
-from annotator.engine.messages import Look, QueueItem, QueueReady, SuggestionsGone, SuggestionsReady, Trouble
+from annotator.engine.messages import (
+    Look,
+    QueueItem,
+    QueueReady,
+    RunState,
+    SuggestionsGone,
+    SuggestionsReady,
+    TrainingStatus,
+    Trouble,
+)
 from annotator.engine.recipes import remembered_recipe
 from annotator.project import Project
 from annotator.viewer.patience import REST_S
@@ -344,8 +353,10 @@ def test_suggestions_of_a_model_that_may_not_serve_go_and_an_older_model_s_come(
     suggest(2, lv=LEFT)
     bench.go_to(1)
     suggest(2, lv=LEFT)
-    engine.waiting.append(SuggestionsGone())
+    measured = TrainingStatus(RunState.TRAINING, "Learning.", step=5, losses={"total": 1.0}, dice={"lv": 0.98})
+    engine.waiting += [measured, SuggestionsGone()]
     bench.pump()
+    assert (bench.board.view.dice, bench.board.view.loss.points) == ((), ())
     assert not bench.desk.view().suggestions.any()
     assert not bench.scene.suggestions.data.any()
     assert bench.desk.suggestions.found(FrameKey("clip0", 0)) == frozenset()
