@@ -34,6 +34,9 @@ _REASONS: Final = {
     errno.EPERM: "you may not write there; choose another folder",
     errno.ENAMETOOLONG: "the file name is too long for this disk; choose a shorter clip name",
     errno.ENOTDIR: "a file stands where a folder is needed; choose another folder",
+    errno.EEXIST: "a file stands where a folder is needed; choose another folder",
+    errno.ENOENT: "its folder is not there, as where a disk was taken out; choose another folder",
+    errno.EIO: "the disk, or the way to it, has a fault; choose a folder on another disk",
 }
 
 
@@ -57,7 +60,8 @@ def write_failure(error: OSError | RuntimeError, where: Path) -> AnnotatorError:
         number = next((code for code, word in _WORDS.items() if word in text.lower()), None)
     reason = _REASONS.get(number) if number is not None else None
     if reason is None:
-        last = text.strip().splitlines()[-1:] or [type(error).__name__]
+        said = (error.strerror if isinstance(error, OSError) else None) or text
+        last = said.strip().splitlines()[-1:] or [type(error).__name__]
         reason = f"the system says '{last[0][:200]}'; choose another folder or try again"
     return AnnotatorError(f"{where} cannot be written: {reason}.")
 

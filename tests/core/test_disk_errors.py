@@ -64,7 +64,11 @@ def test_another_reason_is_raised_at_once(error: OSError) -> None:
         (refused_by_windows(32), "another program has a file there open"),
         (lost_by_windows("C:/" + "x" * 260), "more characters than Windows takes"),
         (lost_by_windows("C:/short.part", "C:/" + "x" * 260), "more characters than Windows takes"),
-        (lost_by_windows("C:/short"), "cannot find the path"),
+        (lost_by_windows("C:/short"), "its folder is not there"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/media/stick"), "its folder is not there"),
+        (FileExistsError(errno.EEXIST, "File exists", "/media/stick"), "a file stands where a folder is needed"),
+        (OSError(errno.EIO, "Input/output error", "/media/stick"), "has a fault"),
+        (OSError(errno.EBUSY, "Device or resource busy", "/media/stick"), "the system says 'Device or resource busy';"),
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
         (
             OSError("Can't write data (file write failed: 'No space left on device')"),
