@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the command and its subcommands to the application."""
     bench = typer.Typer(help="Measure this computer or the learner: comparisons within one run.", no_args_is_help=True)
     for name, measure in BENCHMARKS.items():
-        bench.command(name, help=measure.__doc__)(_command(measure))
+        bench.command(name, help=(measure.__doc__ or "").replace("``", "'"))(_command(measure))
     bench.command()(learning)
     app.add_typer(bench, name="bench")
 
@@ -52,8 +52,12 @@ def learning(
         str, typer.Option(help="Structures that each domain labels: 'a=*;b=lv'. Unknown domains are simulated.")
     ] = "",
     shift: Annotated[
-        str, typer.Option(help="Appearance of all but the first simulated domain, 0 (none) to 4 (inverted).")
-    ] = "0",
+        str,
+        typer.Option(
+            help="Appearance of all but the first simulated domain: none, mild, moderate, strong, inverted, or several "
+            "with commas."
+        ),
+    ] = "none",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of each.")] = 1,

@@ -55,3 +55,10 @@ def test_a_design_that_makes_no_sense_is_one_sentence(tmp_path: Path, words: tup
     assert what in ran.err
     assert len(ran.err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_names_options_as_the_shell_takes_them() -> None:
+    ran = command("bench", "--help")
+    assert ran.status == 0
+    assert "``" not in ran.out
+    assert "'changes'" in ran.out
