@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -62,8 +62,8 @@ class LearnerDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(WIDE, GAP, WIDE, WIDE)
         layout.addWidget(self.pages)
-        # The smallest screen that is meant has 768 lines.
-        self.resize(900, 620)
+        # The smallest screen that is meant has 768 lines, and 512 with letters 1.5 times as large.
+        self.resize(QSize(900, 620).boundedTo(self.screen().availableSize()))
 
     def show_state(self, view: TrainingView) -> None:
         """Show this view."""

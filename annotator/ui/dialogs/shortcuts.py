@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -43,7 +43,7 @@ class ShortcutsDialog(FormDialog):
     def __init__(self, actions: tuple[ActionKey, ...], *, parent: QWidget | None = None) -> None:
         intro = "Select an action, click into the field below and press its new key."
         super().__init__("Keyboard shortcuts", intro, accept="Save", parent=parent)
-        self.resize(520, 520)
+        self.resize(QSize(520, 520).boundedTo(self.screen().availableSize()))
         self._actions = actions
         self._keys = {action.id: _portable(action.key) for action in actions}
         self._refusal = ""
