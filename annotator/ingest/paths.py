@@ -100,7 +100,8 @@ class Reading:
                 yield Read(found.path, (), tuple(warnings), damage=str(error))
                 continue
             if not recordings and found.is_explicit:
-                raise BadInput(found.path, "it holds no image", "name a file with an image or clip")
+                what = "it holds no image, or was cut off before it"
+                raise BadInput(found.path, what, "name a file with an image, or copy it again")
             if not recordings:
                 warnings.insert(0, f"{found.path.name} holds no image and was passed over.")
             warnings += [s for s in self._identity_sentences(found.path, recordings) if s not in said]

@@ -212,6 +212,13 @@ def test_dicom_without_image(tmp_path: Path, readers: Mapping[str, Reader]) -> N
     assert any("report.dcm" in sentence for sentence in reads[1].warnings)
 
 
+def test_dicom_that_was_cut_off_before_its_image_may_be_told_so(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    cut = bundled("examples_ybr_color.dcm", tmp_path / "cut.dcm")
+    cut.write_bytes(cut.read_bytes()[:20_000])
+    with pytest.raises(BadInput, match=r"cut off before it; .* copy it again"):
+        list(read_paths([cut], readers, SALT))
+
+
 def test_a_file_named_twice_is_read_once(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     path = still(tmp_path / "1.png")
     assert len(read_paths([path, tmp_path, path], readers, SALT)) == 1
