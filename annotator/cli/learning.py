@@ -67,7 +67,7 @@ def train(
     set_: Annotated[list[str] | None, typer.Option("--set", help="path=value; changes the recipe.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps to do, in addition to those done.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes to train, in addition.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Where a new model starts from.")] = 0,
     json: JsonOption = False,
 ) -> None:
