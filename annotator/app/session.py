@@ -105,7 +105,8 @@ class Session:
             keep_painting(partial(self.engine.close, timeout_s=_CLOSE_TIMEOUT_S), _SAVING, self.page.window())
 
     def close(self) -> None:
-        """Close the canvas and the project, once everything has stopped."""
+        """Close the canvas, the learner's window and the project, once everything has stopped."""
+        self.wiring.close()
         self.page.close_canvas()
         self.project.close()
 

@@ -203,6 +203,11 @@ class Wiring(QObject):
         if answer is not None:
             self._bench.confirm_spacing(answer.spacing, of=alike if answer.is_for_all else ())
 
+    def close(self) -> None:
+        """Close the learner's window; the page goes only when the program is idle again."""
+        if self._learner is not None:
+            self._learner.close()
+
     def _show_learner(self) -> None:
         """Open the learner's window, made at the first time, or bring it to the front."""
         if self._learner is None:

@@ -11,7 +11,7 @@ import hmac
 import math
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
@@ -54,6 +54,15 @@ class Split(StrEnum):
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
+
+
+def strictest(splits: Iterable[Split]) -> Split:
+    """The split of a patient whose clips come from some: the one of them that is kept most apart from training.
+
+    What was a test clip may not be learnt from because it lies with a training clip now.
+    """
+    found = set(splits)
+    return next((split for split in (Split.TEST, Split.VALIDATION) if split in found), Split.TRAIN)
 
 
 class SpacingStatus(StrEnum):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from annotator.core.identity import Clip, ClipHeader, FrameKey, Split
+from annotator.core.identity import Clip, ClipHeader, FrameKey, Split, strictest
 from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import adding, removal
 from annotator.project.headers import refuse_fixed_changes
 from annotator.project.history import add_operation
-from annotator.project.patients import common_split, given_to, named_patient
+from annotator.project.patients import given_to, named_patient
 from annotator.project.rows import utc_now
 from annotator.project.state import load_state
 from annotator.project.values import Added, Cell, Commit, Removed
@@ -207,10 +207,10 @@ class ClipWriter(LabelWriter):
         self._refuse_read_only()
         with self._lock:
             whose = named_patient(self._state, self.pseudonymiser, patient)
-            given = [given_to(whose, self.clip(name)) for name in names]
+            given = [given_to(whose, self.clip(name)) for name in dict.fromkeys(names)]
             others = [c for c in self.clips() if c.header.patient == whose and c.name not in names]
-            split = common_split(others or given)
-            commit = self._store_details([replace(c, split=split) for c in given], author, action="patient")
+            wanted = [replace(c, split=strictest(o.split for o in others or given)) for c in given]
+            commit = self._store_details(wanted, author, action="patient")
         return self._emitted(commit)
 
     def part_clips(self, names: Collection[str], *, author: str) -> Commit:
@@ -232,7 +232,8 @@ class ClipWriter(LabelWriter):
         """
         self._refuse_read_only()
         with self._lock:
-            parted = [given_to(named_patient(self._state, self.pseudonymiser, None), self.clip(n)) for n in names]
+            given = [self.clip(name) for name in dict.fromkeys(names)]
+            parted = [given_to(named_patient(self._state, self.pseudonymiser, None), clip) for clip in given]
             commit = self._store_details(parted, author, action="patient")
         return self._emitted(commit)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import replace
 
 from annotator.core.errors import UnknownName
-from annotator.core.identity import Clip, Pseudonymiser, Split, is_pseudonym
+from annotator.core.identity import Clip, Pseudonymiser, Split, is_pseudonym, strictest
 from annotator.project.state import State
 
 
@@ -33,7 +32,7 @@ def parted_patients(state: State) -> dict[str, Split]:
         if came not in here:
             given.setdefault(came, []).append(state.clips[name])
     several = {came: clips for came, clips in given.items() if len({clip.header.patient for clip in clips}) > 1}
-    return {came: common_split(clips) for came, clips in several.items()}
+    return {came: strictest(clip.split for clip in clips) for came, clips in several.items()}
 
 
 def named_patient(state: State, pseudonymiser: Pseudonymiser, patient: str | None) -> str:
@@ -57,12 +56,3 @@ def named_patient(state: State, pseudonymiser: Pseudonymiser, patient: str | Non
 def given_to(patient: str, clip: Clip) -> Clip:
     """A clip as that of a patient, by pseudonym."""
     return replace(clip, header=replace(clip.header, patient=patient))
-
-
-def common_split(clips: Iterable[Clip]) -> Split:
-    """The split of clips that are one patient's now: of theirs, the one that is kept most apart from training.
-
-    What was a test clip may not be learnt from because it lies with a training clip now.
-    """
-    splits = {clip.split for clip in clips}
-    return next(split for split in (Split.TEST, Split.VALIDATION, Split.TRAIN) if split in splits)

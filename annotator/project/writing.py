@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from annotator.core.edits import Edit
 from annotator.core.errors import Contradiction, ProjectError, ReadOnlyProject, UnknownName
-from annotator.core.identity import Clip, FrameKey, Split
+from annotator.core.identity import Clip, FrameKey, Split, strictest
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
 from annotator.core.status import LabelStatus, Origin, Provenance
@@ -25,7 +25,6 @@ from annotator.project import schema, tainting
 from annotator.project.headers import header_text, parse_header
 from annotator.project.history import action_of, add_operation, copy_details, copy_labels, sentence
 from annotator.project.merging import merged, refused
-from annotator.project.patients import common_split
 from annotator.project.reading import ProjectReader
 from annotator.project.rows import (
     FrameChange,
@@ -256,7 +255,7 @@ class LabelWriter(ProjectReader):
         moved: list[Clip] = []
         for patient in {clip.header.patient for clip in changed.values()}:
             own = [clip for clip in now.values() if clip.header.patient == patient]
-            split = common_split(clip for clip in own if action == "patient" or clip.name in changed)
+            split = strictest(clip.split for clip in own if action == "patient" or clip.name in changed)
             moved += [replace(clip, split=split) for clip in own if clip.split is not split]
         details = schema.clip_details.c
         rewritten = details.clip_id.in_([self._state.ids[clip.name] for clip in moved])

@@ -541,6 +541,9 @@ def test_the_recipe_is_shown_and_changed_in_the_learners_window(
     (button,) = (b for b in dialog.findChildren(QAbstractButton) if b.text() == "Use this recipe")
     button.click()
     assert suggesting.sent[-1] == UseRecipe("hdc")
+    dialog.show()
+    assert window.close_project()
+    assert not dialog.isVisible(), "it is of the project that is closed"
 
 
 def test_closing_asks_before_it_gives_an_import_up(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:

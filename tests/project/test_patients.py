@@ -61,6 +61,12 @@ def test_a_clip_is_given_to_another_patient_with_its_labels_and_back(three: Proj
         assert again.check().is_sound
 
 
+def test_no_clips_change_nothing_and_one_that_is_named_twice_is_given_once(three: Project) -> None:
+    assert three.give_clips([], "P2", author="ann").sentence == "Nothing changed"
+    assert three.part_clips([], author="ann").sentence == "Nothing changed"
+    assert three.give_clips(["a", "a"], "P2", author="ann").clips == ("a",)
+
+
 def test_a_clip_can_be_a_new_patient_s(three: Project) -> None:
     three.give_clips(["a"], None, author="ann")
     three.give_clips(["clip"], "Q7", author="ann")

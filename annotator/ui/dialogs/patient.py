@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QWidget
 
-from annotator.core.identity import Split
+from annotator.core.identity import Split, strictest
 from annotator.core.words import counted
 from annotator.ui.controls import label
 from annotator.ui.dialogs.form import FormDialog, asked
@@ -137,11 +137,17 @@ class PatientDialog(FormDialog):
     def refresh(self) -> None:
         """Say what the chosen patient's part of the data means for the clips."""
         super().refresh()
-        chosen = next((c for c in self._question.others if self._chosen() and c.pseudonym == self.value()), None)
-        moves = chosen is not None and self._question.splits != {chosen.split}
-        words = f"This patient is for {PARTS[chosen.split]}. {consequence(chosen.split)}" if chosen and moves else ""
+        split = None if self._chosen() is None else self._split_of(self.value())
+        moves = split is not None and self._question.splits != {split}
+        words = f"This patient is for {PARTS[split]}. {consequence(split)}" if split is not None and moves else ""
         self._meaning.setText(words)
         self._meaning.setVisible(bool(words))
+
+    def _split_of(self, patient: str) -> Split | None:
+        """The part of the data that the clips come to; ``None`` where each stays in its own."""
+        if patient == NEW_PATIENT:
+            return strictest(self._question.splits)
+        return next((choice.split for choice in self._question.others if choice.pseudonym == patient), None)
 
     def _chosen(self) -> QListWidgetItem | None:
         item = self._list.currentItem()

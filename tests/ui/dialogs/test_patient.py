@@ -44,6 +44,18 @@ def test_a_patient_is_found_by_a_clip_s_name_and_chosen_by_keyboard(qtbot: QtBot
         QTest.keyClick(box, Qt.Key.Key_Return)
 
 
+def test_that_clips_of_two_parts_become_test_clips_together_is_told(qtbot: QtBot) -> None:
+    question = PatientQuestion(("a", "b"), frozenset({Split.TRAIN, Split.TEST}), OTHERS, can_be_new=True)
+    dialog = PatientDialog(question)
+    qtbot.addWidget(dialog)
+    (shown,) = dialog.findChildren(QListWidget)
+    said = []
+    for row in range(2):
+        shown.setCurrentRow(row)
+        said.append(any("for testing" in label.text() for label in dialog.findChildren(QLabel)))
+    assert said == [True, False], "each in its own part, nothing changes"
+
+
 def test_what_the_filter_hides_is_not_chosen(qtbot: QtBot, button: Find) -> None:
     dialog = dialog_of(qtbot, "odd")
     (box,) = dialog.findChildren(QLineEdit)
