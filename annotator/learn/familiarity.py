@@ -3,7 +3,9 @@
 Each picture is described by the encoder's deepest features, averaged over its four quarters. The distance
 is Mahalanobis' under a Gaussian of few principal components and equal variance in all other directions (probabilistic
 principal components: Tipping and Bishop 1999); that such a distance in a network's features tells foreign pictures
-apart is Lee et al. 2018, arXiv 1807.03888. Dividing by the number of features makes it about 1 for known pictures.
+apart is Lee et al. 2018, arXiv 1807.03888. Dividing by the number of features makes it about 1 for known pictures. A
+picture that is far is asked again mirrored: some laboratories show the left heart on the left, and the network, which
+learnt from both, outlines their pictures as well.
 
 Weights from a simulator that carry no such statistics are asked how steady they are instead: where a little turn and
 shift of the picture changes the outlines a lot, the network is guessing.
@@ -217,7 +219,12 @@ def strangeness(predictor: Predictor, images: NDArray[np.uint8]) -> NDArray[np.f
                 f"These weights say of {len(known.mean)} features what known pictures look like, and their network has "
                 f"{found.shape[1]}; export them again."
             )
-        return known.distances(found) / FARTHEST
+        strange = known.distances(found) / FARTHEST
+        far = np.flatnonzero(strange > 1)
+        if len(far):
+            mirrored = known.distances(describe(encoder, np.ascontiguousarray(images[far, :, ::-1]))) / FARTHEST
+            strange[far] = np.minimum(strange[far], mirrored)
+        return strange
     if str(facts.get("origin", "")).startswith("simulated"):
         return STEADIEST_GUESS / np.maximum(steadiness(predictor.predict_fitted, images), 1e-6)
     return np.zeros(len(images))

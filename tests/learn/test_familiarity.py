@@ -141,8 +141,11 @@ def test_the_shipped_weights_tell_real_hearts_from_other_ultrasound(shipped: Pre
 
     echo = sorted((DATA / "camus_4ch_dev" / "images").glob("patient00[0-5]*.png"))[::10]
     nerves = sorted((DATA / "usgra" / "images").glob("*.png"))[::5]
-    hearts = strangeness(shipped, np.stack([read(p, Spacing(0.308, 0.308)) for p in echo]))
+    pictures = np.stack([read(p, Spacing(0.308, 0.308)) for p in echo])
+    hearts = strangeness(shipped, pictures)
+    mirrored = strangeness(shipped, np.ascontiguousarray(pictures[:, :, ::-1]))
     others = strangeness(shipped, np.stack([read(p, None) for p in nerves]))
     assert (hearts < 1).mean() >= 0.9
+    assert ((mirrored < 1) == (hearts < 1)).all(), "some laboratories show the left heart on the left"
     assert (others > 1).mean() >= 0.6
     assert np.median(hearts) < np.median(others)
