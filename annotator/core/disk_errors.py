@@ -109,3 +109,14 @@ def patiently(change: Callable[[], _T]) -> _T:
                 raise
             time.sleep(wait)
     return change()
+
+
+def delete(path: Path) -> None:
+    """Delete a file that may be gone already; a virus scanner that has it open on Windows is waited for.
+
+    Raises
+    ------
+    OSError
+        Where the disk refuses.
+    """
+    patiently(lambda: path.unlink(missing_ok=True))

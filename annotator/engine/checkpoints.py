@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from annotator.core.disk_errors import patiently
+from annotator.core.disk_errors import delete, patiently
 from annotator.core.errors import CorruptProject
 
 if TYPE_CHECKING:
@@ -133,13 +133,15 @@ def drop_outdated(project: Project) -> None:
     ------
     ProjectError
         Where the project cannot be read.
+    OSError
+        Where the disk refuses.
     """
     try:
         found = read_checkpoint(project.checkpoint_path)
     except (CorruptProject, ValueError):
         return
     if found is not None and is_outdated(project, found[0]):
-        project.checkpoint_path.unlink(missing_ok=True)
+        delete(project.checkpoint_path)
 
 
 def _facts(text: Mapping[str, Any]) -> SessionFacts:

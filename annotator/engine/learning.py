@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from annotator.core.disk_errors import delete
 from annotator.core.errors import IncompatibleWeights
 from annotator.engine.checkpoints import SessionFacts, is_outdated, read_checkpoint, write_checkpoint
 from annotator.engine.frames import FrameBook
@@ -82,12 +83,18 @@ class Learning:
         self._book.start_over()
 
     def unlearn(self) -> None:
-        """Start over, and from no checkpoint: one may have been written since a patient was set apart."""
+        """Start over, and from no checkpoint: one may have been written since a patient was set apart.
+
+        Raises
+        ------
+        OSError
+            Where the disk refuses to delete it.
+        """
         self.start_over()
         self.meter = Meter()
         self.step = 0
         if not self._project.is_read_only:
-            self._project.checkpoint_path.unlink(missing_ok=True)
+            delete(self._project.checkpoint_path)
 
     def wake(self) -> None:
         """Train on although nothing is new."""

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from annotator.core.disk_errors import patiently, write_failure
+from annotator.core.disk_errors import delete, patiently, write_failure
 from annotator.core.errors import AnnotatorError, BadInput
 from annotator.core.export_list import EXPORT_FORMAT, EXPORT_LIST, listed_files
 from annotator.core.names import passing_name
@@ -101,7 +101,7 @@ def move_into_place(
             patiently(partial(file.replace, out / name))
         theirs = {name for other, kept in earlier.items() if other != kind for name in kept}
         for name in set(mine) - set(names) - theirs:
-            (out / name).unlink(missing_ok=True)
+            delete(out / name)
         _mark(out, {**earlier, kind: tuple(names)}, source)
     except OSError as error:
         raise write_failure(error, out) from None

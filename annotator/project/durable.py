@@ -46,17 +46,6 @@ def move_into_place(part: Path, path: Path) -> None:
     fsync_folder(path.parent)
 
 
-def delete(path: Path) -> None:
-    """Delete a file that may be gone already; a virus scanner that has it open on Windows is waited for.
-
-    Raises
-    ------
-    OSError
-        Where the disk refuses.
-    """
-    patiently(lambda: path.unlink(missing_ok=True))
-
-
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file aside, sync it and rename it.
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from annotator.core.disk_errors import delete
 from annotator.core.errors import CorruptProject, ProjectError, UnknownName
 from annotator.core.identity import Clip
 from annotator.project import schema
 from annotator.project.checking import unnamed_files
-from annotator.project.durable import delete, fsync_folder, storage_errors
+from annotator.project.durable import fsync_folder, storage_errors
 from annotator.project.forgetting import forget_names, forget_origins, gone_pseudonyms
 from annotator.project.frames import read_header_text
 from annotator.project.headers import parse_header

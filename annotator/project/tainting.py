@@ -15,10 +15,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from annotator.core.disk_errors import delete
 from annotator.core.identity import PIXEL_DIGITS, Clip, Split
 from annotator.core.words import counted
 from annotator.project import schema
-from annotator.project.durable import delete, storage_errors
+from annotator.project.durable import storage_errors
 from annotator.project.headers import parse_header
 from annotator.project.session import CHECKPOINT, Session
 

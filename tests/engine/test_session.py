@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import sqlite3
 from contextlib import closing
@@ -651,6 +652,32 @@ def test_what_taught_is_forgotten_where_its_label_was_taken_back_or_the_change_u
     driver.session.handle(DataChanged((), (taught,)))
     assert driver.session.status().snapshot is None
     driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
+
+
+def test_a_checkpoint_that_a_virus_scanner_has_open_is_deleted_a_moment_later(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = outline_two_patients(project)
+    driver, _ = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
+    driver.session._learning.save()
+    refusals, real = 2, Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        nonlocal refusals
+        if path == project.checkpoint_path and refusals:
+            refusals -= 1
+            error = PermissionError(errno.EACCES, "The process cannot access the file", str(path))
+            error.winerror = 32  # type: ignore[attr-defined,unused-ignore]
+            raise error
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    driver.session.handle(DataChanged((), (tested,)))
+    assert not refusals
+    assert not project.checkpoint_path.exists()
+    assert driver.session.status().state is not RunState.FAILED
 
 
 def test_a_clip_without_labels_takes_no_training_along_when_a_patient_held_aside_gets_it(project: Project) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from annotator import ingest, registry
+from annotator.core.disk_errors import delete
 from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, FrameKey, Pseudonymiser, Spacing, Split
 from annotator.core.names import free_name
@@ -215,7 +216,7 @@ def _write(
                 strange.append(stem)
         (aside / TABLE).write_text(rows.getvalue(), encoding="utf-8")
     for stem in earlier.difference(stems):
-        (out / f"{stem}.png").unlink(missing_ok=True)
+        delete(out / f"{stem}.png")
     return PredictReport(len(stems), out, model.snapshot, tuple(strange))
 
 

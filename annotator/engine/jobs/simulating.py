@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from annotator import registry
+from annotator.core.disk_errors import delete
 from annotator.core.errors import UnknownName
 from annotator.core.indexed import to_indexed
 from annotator.core.names import free_name
@@ -74,7 +75,7 @@ def simulate_clips(
             rows.append(_write_clip(recording, protocol, aside, (name, patient)))
         _write_manifest(rows, aside / MANIFEST)
     for file in earlier.difference(row[column] for row in rows for column in ("image", "labels")):
-        (out / file).unlink(missing_ok=True)
+        delete(out / file)
     return SimulationReport(out / MANIFEST, len(rows), protocol.default_values())
 
 
