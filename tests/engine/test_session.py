@@ -654,6 +654,28 @@ def test_what_taught_is_forgotten_where_its_label_was_taken_back_or_the_change_u
     driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
 
 
+def test_what_taught_is_forgotten_where_it_is_set_apart_while_the_session_reads_of_another_change(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = outline_two_patients(project)
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    ask = project.has_set_apart_since
+
+    def answer_too_early(revision: int) -> bool:
+        answer = ask(revision)
+        if project.clip(tested).split is not Split.TEST:
+            project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
+        return answer
+
+    monkeypatch.setattr(project, "has_set_apart_since", answer_too_early)
+    driver.session.handle(DataChanged((), (add_moving_square(project, "new"),)))
+    driver.session.handle(DataChanged((), (tested,)))
+    assert driver.session.status().snapshot is None
+    driver.run(lambda: len(workshop.trainers) == 2 and workshop.trainers[1].step_count > 0)
+    assert all(key.clip != tested for key in workshop.trainers[1].ever_seen)
+
+
 def test_a_checkpoint_that_a_virus_scanner_has_open_is_deleted_a_moment_later(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
