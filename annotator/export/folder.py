@@ -21,7 +21,6 @@ from annotator.core.errors import AnnotatorError, BadInput
 from annotator.core.export_list import EXPORT_FORMAT, EXPORT_LIST, listed_files
 from annotator.core.names import passing_name
 
-MARKER: Final = EXPORT_LIST
 _ASIDE: Final = ".exporting-"
 _LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -105,13 +104,13 @@ def move_into_place(
         _mark(out, {**earlier, kind: tuple(names)}, source)
     except OSError as error:
         raise write_failure(error, out) from None
-    return (*(out / name for name in names), out / MARKER)
+    return (*(out / name for name in names), out / EXPORT_LIST)
 
 
 def _refuse_foreign(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise BadInput(out, "it is a file, not a folder", "choose a folder to export to")
-    if not out.is_dir() or (out / MARKER).is_file():
+    if not out.is_dir() or (out / EXPORT_LIST).is_file():
         return
     foreign = sorted(p.name for p in out.iterdir() if p.name not in _LITTER and not p.name.startswith(_ASIDE))
     if foreign:
@@ -125,7 +124,7 @@ def _differs(new: Path, old: Path) -> bool:
 
 def _read_marker(out: Path, source: str | None) -> tuple[Mapping[str, tuple[str, ...]], str | None]:
     """What each kind of export owns in a folder, and the project's id where the marker has one."""
-    marker = out / MARKER
+    marker = out / EXPORT_LIST
     if not marker.is_file():
         return {}, None
     try:
@@ -144,9 +143,9 @@ def _read_marker(out: Path, source: str | None) -> tuple[Mapping[str, tuple[str,
 def _mark(out: Path, owned: Mapping[str, Sequence[str]], source: str | None) -> None:
     files = {kind: list(names) for kind, names in owned.items()}
     data = {"format": EXPORT_FORMAT, "version": 1, **({"project": source} if source else {}), "files": files}
-    aside = out / f"{_ASIDE}{MARKER}"
+    aside = out / f"{_ASIDE}{EXPORT_LIST}"
     with aside.open("w", encoding="utf-8") as stream:
         json.dump(data, stream, indent=1, ensure_ascii=False)
         stream.flush()
         os.fsync(stream.fileno())
-    patiently(lambda: aside.replace(out / MARKER))
+    patiently(lambda: aside.replace(out / EXPORT_LIST))

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from annotator import registry
 from annotator.core.errors import BadInput
+from annotator.core.export_list import EXPORT_LIST
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.plugin_types import ExportContext, LabelledClip, LabelledFrame, WriteReport
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import refuse_project
-from annotator.export import MARKER, derived_clips, derived_context, export_masks
+from annotator.export import derived_clips, derived_context, export_masks
 from annotator.project import Project
 
 
@@ -55,7 +56,7 @@ def export_labels(
     if derived is not None:
         context, entries = derived_context(context, derived), derived_clips(entries, protocol, derived)
     # Keyed with the project's secret, the name of the file tells nothing, and is the same at every export.
-    source = project.pseudonymiser.key(MARKER)
+    source = project.pseudonymiser.key(EXPORT_LIST)
     return export_masks(writer, entries, context, out, source=source)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from annotator import ingest, registry
 from annotator.core.allowed import allowed_bitmap, everything_allowed
 from annotator.core.errors import BadInput
+from annotator.core.export_list import EXPORT_LIST
 from annotator.core.identity import Clip, FrameKey, PatientFrom, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
@@ -18,7 +19,6 @@ from annotator.engine.jobs.documents import Document, gathered, read_document, r
 from annotator.engine.jobs.import_notes import Taken, sentences_of, split_sentences
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.returning import Returning
-from annotator.export import MARKER
 from annotator.project import Added, Project
 
 
@@ -152,7 +152,7 @@ def import_paths(
         Where the project cannot be written.
     """
     # Whoever names everything in an export's folder names its own list of files too.
-    given = [p for p in paths if p.name != MARKER] or paths
+    given = [p for p in paths if p.name != EXPORT_LIST] or paths
     files = [p for p in given if p.suffix.lower() == ".json" and p.is_file()]
     images = [p for p in given if p not in files]
     # Whoever names everything in an export's folder names its masks too, and means the labels.
