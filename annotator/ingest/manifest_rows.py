@@ -52,7 +52,7 @@ class Row:
     frame
         Frame index, or None where the row speaks of the whole file.
     patient
-        The patient as written, or None; its folder stands for it then.
+        The patient as written, or None; the file's own counts then, or its folder's name.
     view, domain, spacing, split
         None where the cell is empty; mm/px.
     labels
