@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from annotator.core.identity import Clip, Split
+from annotator.core.identity import Clip, Split, strictest
 from annotator.core.labels import PartialLabel
 from annotator.core.status import Provenance
 from annotator.core.words import counted
@@ -23,7 +23,7 @@ EXPORTED_SENTENCE = (
     "PROJECT CLIP --patient P --whole-patient', so that none is in training and tests at once."
 )
 
-PATIENT_SENTENCE = (
+OTHER_PATIENT_SENTENCE = (
     "{clips} of the import counted for another patient already, and that stays; where it is wrong, 'annotator edit "
     "PROJECT CLIP --patient P' or the clips' menu in the window says whose they are."
 )
@@ -108,7 +108,7 @@ def _patient_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
     """How many clips were there already for another patient than the import names."""
     others = {found.clip.name for found, one in pairs if not found.is_new and found.clip.header.patient != one.patient}
     if others:
-        yield PATIENT_SENTENCE.format(clips=counted(len(others), "clip"))
+        yield OTHER_PATIENT_SENTENCE.format(clips=counted(len(others), "clip"))
 
 
 def _followed_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
@@ -141,6 +141,6 @@ def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
         for other in by_pixels[clip.pixels]:
             if other.name < clip.name or (other.name not in new and other.name != clip.name):
                 sentence = f"'{clip.name}' and '{other.name}' are the same picture under two patients"
-                aside = next((s for s in (Split.TEST, Split.VALIDATION) if s in (clip.split, other.split)), None)
-                is_leak = aside is not None and clip.split is not other.split
+                aside = strictest((clip.split, other.split))
+                is_leak = clip.split is not other.split
                 yield f"{sentence}{f'; the one that is not a {aside} clip stays out of training' if is_leak else ''}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,28 @@ def test_the_same_images_twice_in_one_import_are_one_clip(project: Project, tmp_
     twin.write_bytes(path.read_bytes())
     report = import_paths(project, [path, twin], ImportOptions(), author="t", progress=Silent())
     assert (report.added, report.known, len(files_of(project))) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("splits", "aside"),
+    [
+        (("train", "test"), "test"),
+        (("test", "validation"), "test"),
+        (("validation", "train"), "validation"),
+        (("train", "train"), None),
+        (("test", "test"), None),
+    ],
+)
+def test_a_picture_under_two_patients_is_told_with_what_it_means_for_training(
+    project: Project, tmp_path: Path, splits: tuple[str, str], aside: str | None
+) -> None:
+    (one,) = stacks(tmp_path, 1)
+    other = shutil.copy(one, tmp_path / "twin.tif")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"image,patient,split\n{one},P1,{splits[0]}\n{other},P2,{splits[1]}\n")
+    report = import_manifest(project, manifest, values=None, author="t", progress=Silent())
+    end = "" if aside is None else f"; the one that is not a {aside} clip stays out of training"
+    assert report.warnings[0] == f"'twin' and 'stack 0' are the same picture under two patients{end}."
 
 
 def test_twins_with_different_labels_are_refused(project: Project, tmp_path: Path) -> None:
