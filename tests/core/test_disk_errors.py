@@ -9,21 +9,7 @@ from pathlib import Path
 import pytest
 
 from annotator.core.disk_errors import patiently, write_failure
-
-
-def refused_by_windows(code: int) -> PermissionError:
-    """As Windows raises it."""
-    error = PermissionError(errno.EACCES, "The process cannot access the file")
-    error.winerror = code  # type: ignore[attr-defined,unused-ignore]
-    return error
-
-
-def lost_by_windows(name: str, other: str | None = None) -> FileNotFoundError:
-    """As Windows raises it for a path that is not there, or too long."""
-    error = FileNotFoundError(errno.ENOENT, "The system cannot find the path specified", name)
-    error.filename2 = other
-    error.winerror = 3  # type: ignore[attr-defined,unused-ignore]
-    return error
+from tests.windows import lost, refused
 
 
 def after(errors: list[OSError]) -> Callable[[], str]:
@@ -39,14 +25,14 @@ def after(errors: list[OSError]) -> Callable[[], str]:
 
 @pytest.mark.parametrize("code", [5, 32, 33])
 def test_what_windows_refuses_for_a_moment_is_done_again(code: int) -> None:
-    assert patiently(after([refused_by_windows(code) for _ in range(3)])) == "done"
+    assert patiently(after([refused(Path("a.png"), code) for _ in range(3)])) == "done"
 
 
 def test_what_it_refuses_for_good_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = list[float]()
     monkeypatch.setattr("time.sleep", waits.append)
     with pytest.raises(PermissionError):
-        patiently(after([refused_by_windows(32) for _ in range(100)]))
+        patiently(after([refused(Path("a.png")) for _ in range(100)]))
     assert 1 < sum(waits) < 3
 
 
@@ -61,10 +47,10 @@ def test_another_reason_is_raised_at_once(error: OSError) -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (refused_by_windows(32), "another program has a file there open"),
-        (lost_by_windows("C:/" + "x" * 260), "more characters than Windows takes"),
-        (lost_by_windows("C:/short.part", "C:/" + "x" * 260), "more characters than Windows takes"),
-        (lost_by_windows("C:/short"), "its folder is not there"),
+        (refused(Path("a.png")), "another program has a file there open"),
+        (lost("C:/" + "x" * 260), "more characters than Windows takes"),
+        (lost("C:/short.part", "C:/" + "x" * 260), "more characters than Windows takes"),
+        (lost("C:/short"), "its folder is not there"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "/media/stick"), "its folder is not there"),
         (FileExistsError(errno.EEXIST, "File exists", "/media/stick"), "a file stands where a folder is needed"),
         (OSError(errno.EIO, "Input/output error", "/media/stick"), "has a fault"),

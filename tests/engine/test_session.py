@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import hashlib
 import sqlite3
 from contextlib import closing
@@ -40,6 +39,7 @@ from annotator.project import TRAINED_FACT, Commit, Project
 from annotator.project.thinning import NEWEST_KEPT
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
 from annotator.testing.trainers import BrokenTrainer, FakeTrainer
+from tests.windows import scan
 
 if TYPE_CHECKING:
     from annotator.learn.dataset import TrainingFrame
@@ -684,20 +684,9 @@ def test_a_checkpoint_that_a_virus_scanner_has_open_is_deleted_a_moment_later(
     driver.run(lambda: has(driver, SnapshotPublished))
     project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
     driver.session._learning.save()
-    refusals, real = 2, Path.unlink
-
-    def refuse(path: Path, missing_ok: bool = False) -> None:
-        nonlocal refusals
-        if path == project.checkpoint_path and refusals:
-            refusals -= 1
-            error = PermissionError(errno.EACCES, "The process cannot access the file", str(path))
-            error.winerror = 32  # type: ignore[attr-defined,unused-ignore]
-            raise error
-        real(path, missing_ok=missing_ok)
-
-    monkeypatch.setattr(Path, "unlink", refuse)
+    left = scan(monkeypatch, lambda path: path == project.checkpoint_path, times=2)
     driver.session.handle(DataChanged((), (tested,)))
-    assert not refusals
+    assert left() == 0
     assert not project.checkpoint_path.exists()
     assert driver.session.status().state is not RunState.FAILED
 

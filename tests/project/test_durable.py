@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import shutil
@@ -17,6 +16,7 @@ from annotator.core.identity import FrameKey
 from annotator.project import Project
 from annotator.project.durable import write_whole
 from tests.project.samples import PROTOCOL, box, outlined, recording
+from tests.windows import lost, refused, scan
 
 KEY = FrameKey("clip", 1)
 
@@ -57,9 +57,7 @@ def test_an_import_waits_for_a_virus_scanner(project: Project, monkeypatch: pyte
         nonlocal refusals
         if Path(target).suffix == ".h5" and refusals:
             refusals -= 1
-            error = PermissionError(errno.EACCES, "The process cannot access the file", str(source))
-            error.winerror = 32  # type: ignore[attr-defined,unused-ignore]
-            raise error
+            raise refused(source)
         real(source, target)
 
     monkeypatch.setattr("os.replace", refuse)
@@ -70,10 +68,7 @@ def test_an_import_waits_for_a_virus_scanner(project: Project, monkeypatch: pyte
 
 def test_a_path_that_is_too_long_for_windows_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(source: Path, target: Path) -> None:
-        error = FileNotFoundError(errno.ENOENT, "The system cannot find the path specified", str(source))
-        error.filename2 = f"C:/{'x' * 200}/clips/{Path(target).name}"
-        error.winerror = 3  # type: ignore[attr-defined,unused-ignore]
-        raise error
+        raise lost(str(source), f"C:/{'x' * 200}/clips/{Path(target).name}")
 
     monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(ProjectError, match="more characters than Windows takes; choose a folder nearer"):
@@ -81,20 +76,10 @@ def test_a_path_that_is_too_long_for_windows_is_told(project: Project, monkeypat
 
 
 def test_a_removal_waits_for_a_virus_scanner(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    refusals, real = 2, Path.unlink
-
-    def refuse(path: Path, missing_ok: bool = False) -> None:
-        nonlocal refusals
-        if path.suffix == ".h5" and refusals:
-            refusals -= 1
-            error = PermissionError(errno.EACCES, "The process cannot access the file", str(path))
-            error.winerror = 32  # type: ignore[attr-defined,unused-ignore]
-            raise error
-        real(path, missing_ok=missing_ok)
-
-    monkeypatch.setattr(Path, "unlink", refuse)
+    left = scan(monkeypatch, lambda path: path.suffix == ".h5", times=2)
     file = project.path / "clips" / f"{project.clip('clip').content_hash}.h5"
     project.remove_patient(project.clip("clip").header.patient)
+    assert left() == 0
     assert not file.exists()
 
 
@@ -107,7 +92,7 @@ def test_a_leftover_that_another_program_holds_open_is_no_obstacle(
     with monkeypatch.context() as patch:
 
         def refuse(path: Path, missing_ok: bool = False) -> None:
-            raise PermissionError(errno.EACCES, "The process cannot access the file", str(path))
+            raise refused(path)
 
         patch.setattr(Path, "unlink", refuse)
         Project.open(project.path).close()
