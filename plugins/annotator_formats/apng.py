@@ -1,4 +1,4 @@
-"""Animated PNG: which of its pictures are frames, and when each begins (PNG specification, third edition, 11.3.7)."""
+"""Animated PNG: which of its pictures are frames, and when each begins (PNG, third edition, chunks acTL and fcTL)."""
 
 from __future__ import annotations
 
