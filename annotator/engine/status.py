@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.memory_errors import is_out_of_memory
 from annotator.core.words import counted
 from annotator.engine.log import LOG_NAME
 from annotator.engine.messages import RunState
@@ -30,7 +31,6 @@ SAYS_NOTHING_SENTENCE: Final = (
 )
 START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
 
-_NO_MEMORY: Final = ("out of memory", "allocate memory", "not enough memory", "_alloc_failed")
 _GPU_FAILED: Final = ("CUDA error", "cuDNN error")
 """What torch says; after most errors of CUDA nothing in the process reaches the GPU any more."""
 
@@ -162,7 +162,7 @@ def sentence_of(error: BaseException) -> str:
     """One plain sentence for an exception, whose traceback is in the log."""
     if isinstance(error, AnnotatorError):
         return str(error)
-    if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _NO_MEMORY):
+    if is_out_of_memory(error):
         return "Training stopped, since memory ran out; close other programs and try again."
     if isinstance(error, RuntimeError) and any(sign in str(error) for sign in _GPU_FAILED):
         reason = str(error).split("\n", 1)[0].rstrip(". ")

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
+from annotator.core.memory_errors import is_out_of_memory
 from annotator.learn import devices
 from annotator.learn.chance import Chance
 
@@ -291,7 +292,7 @@ class CapturedStep:
             self._chance.noise = torch.Generator(device=noise.device).set_state(state)
             self.drop()
             cause = _first(error)
-            if isinstance(cause, ShapesChanged) or devices.is_out_of_memory(cause):
+            if isinstance(cause, ShapesChanged) or is_out_of_memory(cause):
                 raise cause from None
             _LOG.exception("The step cannot be recorded.")
             self._give_up(devices.first_line(cause))

@@ -1,4 +1,4 @@
-"""Where the learner computes: device, precision, threads, and what running out of memory looks like."""
+"""Where the learner computes: device, precision and threads."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from annotator.core.errors import NoDevice
+from annotator.core.memory_errors import is_out_of_memory
 from annotator.core.words import counted
 
 _LOG = logging.getLogger(__name__)
@@ -25,9 +26,6 @@ _LARGEST_KEPT, _MOST_KEPT = 32 << 20, 512 << 20
 
 _BROKEN = ("CUDA error", "CUDA driver", "NVIDIA driver on your system is too old", "from cudaGetDeviceCount")
 """What torch says where there is a GPU that cannot be used."""
-
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_ALLOC_FAILED")
-"""What torch says of a GPU, of the machine, of the machine under Windows, and of the libraries on a GPU."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -122,13 +120,6 @@ def precision(device: torch.device) -> AbstractContextManager[Any]:
     """Automatic casting where :func:`low_precision` finds a type that pays, else nothing."""
     low = low_precision(device)
     return nullcontext() if low is None else torch.autocast(device.type, dtype=low)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an exception says that a device, or the machine, has no memory left."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
 
 
 def release(device: torch.device) -> None:

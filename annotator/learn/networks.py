@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from annotator.core.blame import blame
 from annotator.core.errors import AnnotatorError, BrokenPlugin
+from annotator.core.memory_errors import is_out_of_memory
 from annotator.core.plugin_types import DecodingNetwork, NetworkFactory, SegmentationNetwork
 from annotator.core.protocols import LabelProtocol
-from annotator.learn.devices import is_out_of_memory
 from annotator.learn.recipe import Recipe
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from annotator.core.errors import AnnotatorError, TrainingFailed
 from annotator.core.identity import FrameKey
+from annotator.core.memory_errors import is_out_of_memory
 from annotator.core.plugin_types import NetworkFactory
 from annotator.core.protocols import LabelProtocol
 from annotator.learn import augment, devices, ema, losses, networks, publishing, supervision, terms, weights
@@ -172,7 +173,7 @@ class Trainer:
                     found = self._run()
                 break
             except (RuntimeError, MemoryError) as error:
-                if not devices.is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
             self._shrink_batch()
         self.step_count += 1

@@ -79,23 +79,6 @@ def test_a_gpu_that_cannot_be_used_is_passed_over_or_told_of(
     assert str(told.value).endswith(".")
 
 
-@pytest.mark.parametrize(
-    ("error", "is_memory"),
-    [
-        (MemoryError(), True),
-        (torch.OutOfMemoryError("CUDA out of memory."), True),
-        (RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB)"), True),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp:118] err. DefaultCPUAllocator: can't allocate memory"), True),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you"), True),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
-        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), False),
-        (ValueError("out of memory"), False),
-    ],
-)
-def test_what_counts_as_no_memory_left(error: Exception, *, is_memory: bool) -> None:
-    assert devices.is_out_of_memory(error) is is_memory
-
-
 @pytest.fixture
 def _in_full_precision(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(devices, "low_precision", lambda _device: None)
