@@ -41,10 +41,11 @@ class NoClip(AnnotatorError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A resolved frame and the display codes of its suggestions."""
+    """A resolved frame, the display codes of its suggestions, and what its clip was then: its view, and if blind."""
 
     view: FrameView
     codes: NDArray[np.uint8]
+    terms: tuple[str | None, bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -131,6 +132,11 @@ class Desk:
         clip = self.clip
         return clip is not None and clip.split is Split.TEST and clip.name != self.seen_through
 
+    @property
+    def _terms(self) -> tuple[str | None, bool]:
+        """View of the clip on screen, and whether it is blind."""
+        return self.clip.header.view if self.clip is not None else None, self.is_blind
+
     def offer(self, key: FrameKey) -> Suggestion | None:
         """What the model offers for a frame of the clip on screen; nothing while that is blind."""
         return None if self.is_blind else self.suggestions.get(key)
@@ -160,14 +166,16 @@ class Desk:
             Where its label cannot be read.
         """
         found = self._shown.get(key)
-        if found is None:
+        # A clip's view and part of the data may change while another is on screen.
+        if found is None or found.terms != self._terms:
             origins = {s: made for s in self.protocol.ids if (made := self.ledger.origin(key, s)) is not None}
             suggestion = self.offer(key)
             label = self.ledger.label(key)
-            view = self.clip.header.view if self.clip is not None else None
+            view, is_blind = self._terms
             resolved = resolve(label, suggestion, self.protocol, view=view, hidden=self.hidden, origins=origins)
             codes = suggestion_codes(resolved.suggestions, resolved.confidence, self.protocol)
-            found = Shown(resolved, codes)
+            found = Shown(resolved, codes, (view, is_blind))
+            self._shown.pop(key, None)
             while len(self._shown) >= _VIEWS_KEPT:
                 self._shown.pop(next(iter(self._shown)))
             self._shown[key] = found

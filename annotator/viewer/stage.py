@@ -285,8 +285,6 @@ class Stage:
             self._replace_lost_clip(next(iter(known), None))
         elif clip.name in names:
             self.desk.clip = known[clip.name]
-            if (known[clip.name].split, known[clip.name].header.view) != (clip.split, clip.header.view):
-                self.desk.forget()
             self._make_room()
             self._show_frame()
             self.panels.push_timeline(has_new_cells=True)
@@ -307,9 +305,7 @@ class Stage:
         self.desk.clip = clip
         self.desk.frame = min(max(frame, 0), clip.header.n_frames - 1)
         self.desk.touched.clear()
-        if self.desk.seen_through:
-            self.desk.seen_through = ""
-            self.desk.forget()
+        self.desk.seen_through = ""
         self.panels.forget_timeline()
         self._make_room()
 

@@ -425,6 +425,27 @@ def test_what_the_view_cannot_show_is_offered_no_more(bench: Workbench, suggest:
     assert states(bench)["la"] is CellState.ABSENT, "a person may speak of it all the same"
 
 
+def test_a_clip_seen_before_hides_what_its_new_view_and_part_of_the_data_do_not_show(
+    bench: Workbench, suggest: Suggest
+) -> None:
+    suggest(1, lv=LEFT, la=RIGHT)
+    assert bench.scene.suggestions.data.any()
+    bench.open_clip("clip1")
+    bench.set_view("a2c", of=("clip0",))
+    bench.open_clip("clip0")
+    assert states(bench) == {"lv": CellState.SUGGESTED, "myo": CellState.UNKNOWN, "la": CellState.NOT_IN_VIEW}
+    bench.open_clip("clip1")
+    bench.set_split(Split.TEST, of=("clip0",))
+    bench.open_clip("clip0")
+    assert states(bench)["lv"] is CellState.UNKNOWN, "the labels of a test clip do not lean on the model"
+    assert not bench.scene.suggestions.data.any()
+    bench.accept("lv")
+    assert states(bench)["lv"] is CellState.UNKNOWN
+    bench.undo()
+    bench.undo()
+    assert states(bench) == {"lv": CellState.SUGGESTED, "myo": CellState.UNKNOWN, "la": CellState.SUGGESTED}
+
+
 def test_clip_facts_are_undoable(bench: Workbench, project: Project) -> None:
     bench.set_view("a4c")
     bench.toggle_mark("ed")
