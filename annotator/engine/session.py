@@ -173,8 +173,7 @@ class TrainingSession:
     def _note_change(self, keys: Sequence[FrameKey], clips: Sequence[str]) -> None:
         if self._is_open:
             before, was = self._book.clips, self._book.plan
-            # Asked first, while it is known who taught: labels may have been taken back, and changes undone since. What
-            # changes between this question and the reading is told from the clips themselves.
+            # Asked first, while it is known who taught; what changes until the reading, the clips themselves tell.
             is_late = bool(clips) and self._project.has_set_apart_since(self._book.revision)
             changed = self._book.note_change(keys, clips)
             self._suggester.note_change(changed, self._book.clips)
