@@ -132,6 +132,8 @@ class PatientDialog(FormDialog):
         """A patient is needed."""
         if self._chosen() is not None:
             return ""
+        if not self._list.count():
+            return "The project has no other patient, and this one has no other clip."
         return "Choose a patient." if self._shown() else "No patient matches the filter."
 
     def refresh(self) -> None:

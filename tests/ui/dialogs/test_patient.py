@@ -67,6 +67,12 @@ def test_what_the_filter_hides_is_not_chosen(qtbot: QtBot, button: Find) -> None
     assert not button(dialog, "Give to this patient").isEnabled()
 
 
+def test_that_there_is_nobody_to_choose_is_told(qtbot: QtBot) -> None:
+    dialog = PatientDialog(PatientQuestion(("only",), frozenset({Split.TRAIN}), (), can_be_new=False))
+    qtbot.addWidget(dialog)
+    assert dialog.problem() == "The project has no other patient, and this one has no other clip."
+
+
 def test_the_list_is_reached_by_the_arrow_keys(qtbot: QtBot) -> None:
     dialog = dialog_of(qtbot, "odd", can_be_new=False)
     (box,) = dialog.findChildren(QLineEdit)
