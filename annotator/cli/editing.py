@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +16,21 @@ from annotator.core.errors import AnnotatorError, BadInput
 from annotator.core.identity import PLAUSIBLE_MM, Clip, ClipHeader, Spacing, Split, safe_stem
 from annotator.core.views import strange_view_sentence, view_id
 from annotator.project import Commit
+
+PatientOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Whose clip it is, where its file or folder named a wrong patient: a pseudonym of the project, an "
+        "original identifier, 'new' for a patient who has no other clip, or 'each' for a new one for every clip."
+    ),
+]
+WholePatientOption = Annotated[
+    bool,
+    typer.Option(
+        "--whole-patient",
+        help="With --patient: all clips of the clip's present patient, so that two become one, or one many.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,20 +58,8 @@ def edit(
         ),
     ] = False,
     split: Annotated[Split | None, typer.Option(help="Part of the data, of the whole patient.")] = None,
-    patient: Annotated[
-        str | None,
-        typer.Option(
-            help="Whose clip it is, where its file or folder named a wrong patient: a pseudonym of the project, an "
-            "original identifier, 'new' for a patient who has no other clip, or 'each' for a new one for every clip."
-        ),
-    ] = None,
-    whole_patient: Annotated[
-        bool,
-        typer.Option(
-            "--whole-patient",
-            help="With --patient: all clips of the clip's present patient, so that two become one, or one many.",
-        ),
-    ] = False,
+    patient: PatientOption = None,
+    whole_patient: WholePatientOption = False,
     author: AuthorOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -71,14 +74,9 @@ def edit(
     """
     marks = (("ed_frames", ed), ("es_frames", es))
     changes: dict[str, Any] = {name: _frames(text) for name, text in marks if text is not None}
-    details = (view, domain, ed, es, spacing, split)
-    if all(given is None for given in (*details, patient)):
-        raise typer.BadParameter("say what to change: --view, --domain, --ed, --es, --spacing, --split or --patient")
-    if whole_patient and patient is None:
-        raise typer.BadParameter("--whole-patient goes with --patient")
+    is_detail = any(given is not None for given in (view, domain, ed, es, spacing, split))
+    _refuse_mixed(is_detail=is_detail, patient=patient, whole_patient=whole_patient)
     if patient is not None:
-        if any(given is not None for given in details):
-            raise typer.BadParameter("--patient goes with no other change")
         _give(project, clip, patient, is_whole=whole_patient, author=author_name(author), as_json=json)
         return
     if alike and (spacing is None or split is not None):
@@ -87,18 +85,30 @@ def edit(
     with writable(project) as opened:
         found = opened.clip(clip)
         changes |= _text_changes(view, domain, opened.protocol.views)
-        header = _changed(found, changes, project)
-        headers = {clip: header}
+        headers = {clip: _changed(found, changes, project)}
         if size_of is not None:
-            size = size_of(found.header, project)
-            same = (other for other in opened.clips() if alike and other.header.is_sized_like(found.header))
-            headers = {other.name: other.header.with_confirmed(size) for other in same}
-            headers[clip] = header.with_confirmed(size)
+            others = [other for other in opened.clips() if alike and other.header.is_sized_like(found.header)]
+            headers = _sized(headers, others, size_of(found.header, project))
         commit = opened.update_clips(headers, author=author_name(author), split=split)
         now = opened.clip(clip)
         strange = strange_view_sentence(now.header.view or "", opened.protocol) if view else None
         tell([strange] if strange else [])
     _show(now, commit, as_json=json)
+
+
+def _sized(headers: dict[str, ClipHeader], others: Iterable[Clip], size: Spacing) -> dict[str, ClipHeader]:
+    """Headers, and those of other clips, with a pixel size that is vouched for."""
+    of_all = {**{other.name: other.header for other in others}, **headers}
+    return {name: header.with_confirmed(size) for name, header in of_all.items()}
+
+
+def _refuse_mixed(*, is_detail: bool, patient: str | None, whole_patient: bool) -> None:
+    if not is_detail and patient is None:
+        raise typer.BadParameter("say what to change: --view, --domain, --ed, --es, --spacing, --split or --patient")
+    if whole_patient and patient is None:
+        raise typer.BadParameter("--whole-patient goes with --patient")
+    if patient is not None and is_detail:
+        raise typer.BadParameter("--patient goes with no other change")
 
 
 def _give(project: Path, clip: str, patient: str, *, is_whole: bool, author: str, as_json: bool) -> None:

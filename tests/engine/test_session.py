@@ -38,7 +38,7 @@ from annotator.learn.erasure import Erasure
 from annotator.project import TRAINED_FACT, Commit, Project
 from annotator.project.thinning import NEWEST_KEPT
 from annotator.testing.sessions import SIDE, Driver, add_moving_square, driven, outline_square
-from annotator.testing.trainers import BrokenTrainer, FakeTrainer
+from annotator.testing.trainers import BrokenTrainer, FakeTrainer, FakeWorkshop
 from tests.windows import scan
 
 if TYPE_CHECKING:
@@ -57,6 +57,15 @@ def has(driver: Driver, kind: type[object]) -> bool:
 
 def tell(driver: Driver, *keys: FrameKey) -> None:
     driver.session.handle(DataChanged(keys, tuple({key.clip for key in keys})))
+
+
+def taught_by_five(project: Project) -> tuple[Driver, FakeWorkshop, str, str]:
+    """A learner with a first model of five patients: whom it holds aside, and a clip whose label taught it."""
+    for number in range(5):
+        outline_square(project, add_moving_square(project, f"c{number}", patient=f"p{number}"))
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    return driver, workshop, driver.session._book.plan.held[0], min(key.clip for key in workshop.trainers[0].frames)
 
 
 def check_soon(driver: Driver) -> None:
@@ -636,11 +645,7 @@ def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
 def test_what_taught_is_forgotten_where_its_label_was_taken_back_or_the_change_undone_before_the_session_hears_of_it(
     project: Project, *, is_undone: bool
 ) -> None:
-    for number in range(5):
-        outline_square(project, add_moving_square(project, f"c{number}", patient=f"p{number}"))
-    driver, workshop = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
-    held, taught = driver.session._book.plan.held[0], min(key.clip for key in workshop.trainers[0].frames)
+    driver, workshop, held, taught = taught_by_five(project)
     if not is_undone:
         project.commit(FrameKey(taught, 0), [Assign("lv", StructureLabel(LabelStatus.UNKNOWN))], author="tester")
         tell(driver, FrameKey(taught, 0))
@@ -737,11 +742,7 @@ def test_a_checkpoint_that_knows_a_test_patient_is_passed_over_where_the_program
 def test_a_checkpoint_that_learnt_what_validates_now_is_passed_over_where_the_program_ended_before_it_was_dropped(
     project: Project, *, is_given: bool, comes_back: bool
 ) -> None:
-    for number in range(5):
-        outline_square(project, add_moving_square(project, f"c{number}", patient=f"p{number}"))
-    driver, workshop = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
-    held, taught = driver.session._book.plan.held[0], min(key.clip for key in workshop.trainers[0].frames)
+    driver, workshop, held, taught = taught_by_five(project)
     if is_given:
         project.give_clips([taught], held, author="tester")
     else:

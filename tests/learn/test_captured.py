@@ -19,20 +19,13 @@ from annotator.learn.trainer import Trainer
 from annotator.registry.resources import resource
 from annotator_unet import UNetFactory
 from tests.learn.recorder import without_cuda
+from tests.learn.small import SMALL
 
 TrainerMaker = Callable[..., Trainer]
 FrameMaker = Callable[..., TrainingFrame]
 OnGpu = Callable[[LabelProtocol, Recipe, list[TrainingFrame]], Trainer]
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-SMALL = {
-    "data.image_size": "32",
-    "data.labelled_batch": "4",
-    "data.unlabelled_batch": "2",
-    "network.options.width": "8",
-    "network.options.feature_channels": "8",
-    "hdc.pixels": "256",
-}
 
 
 def _chance(seed: int = 0) -> Chance:

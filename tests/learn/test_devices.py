@@ -19,6 +19,7 @@ from annotator.learn.recipe import read_recipe
 from annotator.learn.trainer import Trainer
 from annotator.registry.resources import resource
 from annotator_unet import UNetFactory
+from tests.learn.small import SMALL
 
 THERE: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
@@ -26,13 +27,8 @@ THERE: dict[str, Callable[[], bool]] = {
     "mps": torch.backends.mps.is_available,
 }
 WITHOUT_NOISE = {
-    "data.image_size": "32",
-    "data.labelled_batch": "4",
-    "data.unlabelled_batch": "2",
-    "network.options.width": "8",
-    "network.options.feature_channels": "8",
+    **SMALL,
     "augment.noise": "0",
-    "hdc.pixels": "256",
     "hdc.feature_noise": "0",
     "hdc.channel_dropout": "0",
     "unimatch.channel_dropout": "0",

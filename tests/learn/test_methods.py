@@ -21,19 +21,12 @@ from annotator.learn.trainer import Trainer
 from annotator.learn.validation import score
 from annotator.registry.resources import resource
 from annotator_unet import UNet, UNetFactory
+from tests.learn.small import SMALL
 
 TrainerMaker = Callable[..., Trainer]
 FrameMaker = Callable[..., TrainingFrame]
 
-SMALL = {
-    "data.image_size": "32",
-    "data.labelled_batch": "4",
-    "data.unlabelled_batch": "2",
-    "network.options.width": "8",
-    "network.options.feature_channels": "8",
-    "hdc.pixels": "256",
-    "cft.least_frames": "1",
-}
+ONE_FRAME = {**SMALL, "cft.least_frames": "1"}
 FILES = sorted(resource("recipes").glob("*.toml"))
 ADDED = {
     "hdc": {"noisy_supervised", "noisy_consistency", "correlation", "mutual_information", "pixel_consistency"},
@@ -45,7 +38,7 @@ ADDED = {
 
 
 def _recipe(name: str, **more: str) -> Recipe:
-    return read_recipe(resource(f"recipes/{name}.toml"), {**SMALL, **more})
+    return read_recipe(resource(f"recipes/{name}.toml"), {**ONE_FRAME, **more})
 
 
 def _state(trainer: Trainer) -> dict[str, torch.Tensor]:

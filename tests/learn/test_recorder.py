@@ -19,19 +19,12 @@ from annotator.learn.trainer import Trainer
 from annotator.registry.resources import resource
 from annotator_unet import UNetFactory
 from tests.learn.recorder import without_cuda
+from tests.learn.small import SMALL
 
 TrainerMaker = Callable[..., Trainer]
 PairMaker = Callable[[Recipe], tuple[Trainer, Trainer, CapturedStep]]
 FrameMaker = Callable[..., TrainingFrame]
 
-SMALL = {
-    "data.image_size": "32",
-    "data.labelled_batch": "4",
-    "data.unlabelled_batch": "2",
-    "network.options.width": "8",
-    "network.options.feature_channels": "8",
-    "hdc.pixels": "256",
-}
 SAME_STEP = {"calibrated", "cft", "cft-genetic", "demo", "pretrain"}
 RECIPES = sorted({file.stem for file in resource("recipes").glob("*.toml")} - SAME_STEP)
 CHANGES = {
