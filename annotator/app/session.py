@@ -70,6 +70,7 @@ class Session:
         ledger = self.bench.desk.ledger
         say = self.bench.signals.message.emit
         self.transfer = Transfer(project, lambda: ledger.author, say=say, parent=parent)
+        self.page.messages.action_chosen.connect(self.transfer.take_action)
         self._timer = QTimer(self.page)
         self._timer.timeout.connect(self.bench.pump)
         self._follower = QTimer(self.page)

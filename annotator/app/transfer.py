@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +12,22 @@ from qtpy.QtWidgets import QWidget
 
 from annotator import registry
 from annotator.app.background import BackgroundJob
-from annotator.core.errors import AnnotatorError, Cancelled
+from annotator.core.errors import AnnotatorError, Cancelled, ContradictingLabels
 from annotator.core.words import counted
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
 from annotator.project import Project
-from annotator.ui.dialogs import Choice, ExportDialog, ExportKind, ExportRequest, ImportDialog, ImportRequest
-from annotator.viewer.state import Message, MessageLevel
+from annotator.ui.dialogs import (
+    AskReplaceDialog,
+    Choice,
+    ExportDialog,
+    ExportKind,
+    ExportRequest,
+    ImportDialog,
+    ImportRequest,
+    ReplaceQuestion,
+)
+from annotator.viewer.state import Message, MessageAction, MessageLevel
 
 if TYPE_CHECKING:
     from annotator.core.plugin_types import WriteReport
@@ -59,6 +70,7 @@ class Transfer:
         self._say = say
         self._parent = parent
         self._job: BackgroundJob | None = None
+        self._refused: dict[Message, tuple[ImportRequest, ContradictingLabels]] = {}
 
     def ask_import(self, paths: tuple[Path, ...] = ()) -> None:
         """Ask what to import, with files that are already known, such as dropped ones; only where it can be done."""
@@ -88,6 +100,17 @@ class Transfer:
         if asked is not None:
             self._export(asked)
 
+    def take_action(self, message: Message) -> None:
+        """Do what the button of a message says, where it offers to replace labels: ask, and import once more."""
+        if message.action is not MessageAction.REPLACE_LABELS:
+            return
+        if self._is_busy():
+            self._say(message)
+            return
+        asked, error = self._refused.pop(message)
+        if AskReplaceDialog.ask(_replace_question(self._project, error), parent=self._parent):
+            self._import(replace(asked, replace_labels=True))
+
     @property
     def unfinished(self) -> str:
         """What closing would cancel, such as ``"The import"``; empty where there is no such thing."""
@@ -105,15 +128,40 @@ class Transfer:
         return self._job is not None
 
     def _import(self, asked: ImportRequest) -> None:
-        self._start("The import", lambda progress: self._import_job(asked, progress), self._imported)
+        self._start(
+            "The import",
+            lambda progress: self._import_job(asked, progress),
+            self._imported,
+            on_error=lambda error: self._import_failed(asked, error),
+        )
+
+    def _import_failed(self, asked: ImportRequest, error: AnnotatorError) -> None:
+        """Say why; where labels contradict those here, with a button that offers to replace these."""
+        message = _failure(error)
+        if isinstance(error, ContradictingLabels) and error.can_replace:
+            message = replace(message, action=MessageAction.REPLACE_LABELS)
+            self._refused[message] = asked, error
+        self._say(message)
 
     def _import_job(self, asked: ImportRequest, progress: Progress) -> ImportReport:
         """A CSV alone is a manifest; everything else is recordings and exports."""
         project, author = self._project, self._author()
         if len(asked.paths) == 1 and asked.paths[0].suffix.lower() == ".csv":
-            return import_manifest(project, asked.paths[0], values=asked.values, author=author, progress=progress)
+            return import_manifest(
+                project,
+                asked.paths[0],
+                values=asked.values,
+                author=author,
+                progress=progress,
+                replace_labels=asked.replace_labels,
+            )
         options = ImportOptions(
-            asked.domain or None, asked.view or None, asked.patient_from, asked.split, asked.skip_damaged
+            asked.domain or None,
+            asked.view or None,
+            asked.patient_from,
+            asked.split,
+            asked.skip_damaged,
+            asked.replace_labels,
         )
         return import_paths(project, asked.paths, options, author=author, progress=progress)
 
@@ -125,7 +173,9 @@ class Transfer:
             self._say(Message(warning, MessageLevel.WARNING))
         if report.left_out:
             self._say(Message(_left_out_sentence(report.left_out), MessageLevel.WARNING))
-        self._say(Message(f"Imported {clips}{labels}{known}."))
+        replaced = counted(report.replaced, "label")
+        taken = f" {replaced} gave way to new ones; Undo brings them back." if report.replaced else ""
+        self._say(Message(f"Imported {clips}{labels}{known}.{taken}"))
 
     def _export(self, asked: ExportRequest) -> None:
         project = self._project
@@ -154,7 +204,13 @@ class Transfer:
         self._say(Message(f"Exported the model to {out}."))
 
     def _start(
-        self, title: str, job: Callable[[Progress], Any], on_done: Callable[[Any], None], *, can_cancel: bool = True
+        self,
+        title: str,
+        job: Callable[[Progress], Any],
+        on_done: Callable[[Any], None],
+        *,
+        on_error: Callable[[AnnotatorError], None] | None = None,
+        can_cancel: bool = True,
     ) -> None:
         if self._is_busy():
             return
@@ -165,10 +221,24 @@ class Transfer:
 
         def failed(error: AnnotatorError) -> None:
             self._job = None
-            self._say(Message(str(error), MessageLevel.INFO if isinstance(error, Cancelled) else MessageLevel.ERROR))
+            if on_error is not None:
+                on_error(error)
+            else:
+                self._say(_failure(error))
 
         self._job = BackgroundJob(title, job, on_done=done, on_error=failed, parent=self._parent, can_cancel=can_cancel)
         self._job.start()
+
+
+def _failure(error: AnnotatorError) -> Message:
+    return Message(str(error), MessageLevel.INFO if isinstance(error, Cancelled) else MessageLevel.ERROR)
+
+
+def _replace_question(project: Project, error: ContradictingLabels) -> ReplaceQuestion:
+    """What would give way to labels that were refused, in numbers of frames."""
+    structures = Counter(project.protocol.structure(structure).name for _, structure in error.replaceable)
+    clips = Counter(key.clip for key in sorted({key for key, _ in error.replaceable}))
+    return ReplaceQuestion(structures, clips, len(error.left_out))
 
 
 def _left_out_sentence(left_out: Sequence[str]) -> str:

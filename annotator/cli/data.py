@@ -79,6 +79,14 @@ def import_(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Leave out files that cannot be read, and name them.")
     ] = False,
+    replace_labels: Annotated[
+        bool,
+        typer.Option(
+            "--replace-labels",
+            help="Take finished labels that come in where they contradict those here, which are kept in the history "
+            "and come back with undo in the window; without it nothing is imported then.",
+        ),
+    ] = False,
     author: AuthorOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -93,7 +101,7 @@ def import_(
     """
     if (manifest is None) == (not paths):
         raise typer.BadParameter("give either files and folders, or --manifest FILE.csv")
-    options = ImportOptions(domain, view, patient_from, split, skip_damaged)
+    options = ImportOptions(domain, view, patient_from, split, skip_damaged, replace_labels)
     if manifest is not None:
         _refuse_beside_manifest(options)
     elif values is not None:
@@ -101,11 +109,14 @@ def import_(
     if domain is not None and not domain.strip():
         raise typer.BadParameter("a domain has a name")
     chosen = parse_values(values) if values else None
+    name = author_name(author)
     with writable(project) as opened, progress_bar() as progress:
         if manifest is not None:
-            report = import_manifest(opened, manifest, values=chosen, author=author_name(author), progress=progress)
+            report = import_manifest(
+                opened, manifest, values=chosen, author=name, progress=progress, replace_labels=replace_labels
+            )
         else:
-            report = import_paths(opened, paths or [], options, author=author_name(author), progress=progress)
+            report = import_paths(opened, paths or [], options, author=name, progress=progress)
     tell([*report.warnings, *(f"Left out: {sentence}" for sentence in report.left_out)])
     show(asdict(report), as_json=json, lines=[_import_sentence(report)])
 
@@ -133,6 +144,8 @@ def _import_sentence(report: ImportReport) -> str:
         f"and {counted(report.labels, 'label')}."
     )
     sentence += f" {report.known} were there already." if report.known else ""
+    if report.replaced:
+        sentence += f" Replaced {counted(report.replaced, 'label')} that contradicted them."
     return f"{sentence} Left out as damaged: {len(report.left_out)}." if report.left_out else sentence
 
 

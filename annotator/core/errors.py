@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from annotator.core.identity import FrameKey
 
 
 class AnnotatorError(Exception):
@@ -57,6 +60,33 @@ class CorruptProject(ProjectError):
 
 class Contradiction(AnnotatorError):
     """Two claims about the same pixels that cannot both be true."""
+
+
+class ContradictingLabels(Contradiction):
+    """Labels from outside that contradict those of a project.
+
+    Parameters
+    ----------
+    sentence
+        Which frames do, and what to do.
+    replaceable
+        Frame and structure of each label of the project that would give way, were the new ones to replace them.
+    left_out
+        Frame and structure of each draft that would then be left out.
+    can_replace
+        Whether that would not be refused too.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        replaceable: tuple[tuple[FrameKey, str], ...] = (),
+        left_out: tuple[tuple[FrameKey, str], ...] = (),
+        *,
+        can_replace: bool = False,
+    ) -> None:
+        self.replaceable, self.left_out, self.can_replace = replaceable, left_out, can_replace
+        super().__init__(sentence)
 
 
 class UnknownName(AnnotatorError):

@@ -11,15 +11,15 @@ from annotator.core.status import LabelStatus, Origin
 from annotator.project import adding, removal
 from annotator.project.headers import refuse_fixed_changes
 from annotator.project.history import add_operation
+from annotator.project.label_importing import LabelImporter
 from annotator.project.patients import given_to, named_patient
 from annotator.project.rows import utc_now
 from annotator.project.state import load_state
 from annotator.project.values import Added, Cell, Commit, Removed
-from annotator.project.writing import LabelWriter
 
 
-class ClipWriter(LabelWriter):
-    """Imports, edits and removals of clips; see :class:`LabelWriter` on threads."""
+class ClipWriter(LabelImporter):
+    """Imports, edits and removals of clips; see :class:`~annotator.project.writing.LabelWriter` on threads."""
 
     def add_clip(self, recording: Recording, *, author: str, split: Split = Split.TRAIN) -> Added:
         """Add a clip with the labels that it brings; see :meth:`add_clips`.

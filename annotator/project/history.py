@@ -37,6 +37,7 @@ _VERBS: Final = {
     "unsure": "Marked",
     "restored": "Restored",
     "imported": "Imported",
+    "replaced": "Imported and replaced",
 }
 
 

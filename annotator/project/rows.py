@@ -41,11 +41,16 @@ NOTHING_SAID: Final[Mapping[str, Provenance]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameChange:
-    """New revisions of one frame: the label after, and a cell for every structure that changed."""
+    """New revisions of one frame: the label after, and a cell for every structure that changed.
+
+    ``replaced`` and ``left_out`` are those of :class:`~annotator.project.merging.Joined`.
+    """
 
     key: FrameKey
     after: PartialLabel
     cells: Mapping[str, Cell]
+    replaced: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def rows(self, clip_id: int, time: datetime) -> list[dict[str, Any]]:
         """Rows of the labels table."""

@@ -32,6 +32,10 @@ class Commit:
         Clips that were touched, sorted.
     sentence
         What happened, for the status line.
+    replaced
+        Frame and structure of each label that gave way to an imported one, sorted.
+    left_out
+        Frame and structure of each draft that was not imported beside them, since it contradicts what is here, sorted.
     """
 
     revision: int
@@ -40,6 +44,24 @@ class Commit:
     structures: tuple[str, ...]
     clips: tuple[str, ...]
     sentence: str
+    replaced: tuple[tuple[FrameKey, str], ...] = ()
+    left_out: tuple[tuple[FrameKey, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How labels from outside are joined with those here.
+
+    Parameters
+    ----------
+    replaces
+        Whether they take the place of labels here that contradict them; otherwise all are refused.
+    are_masks
+        Whether they come from masks, which have one value for unsure and for unknown.
+    """
+
+    replaces: bool = False
+    are_masks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,31 +16,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from annotator.core.edits import Edit
-from annotator.core.errors import Contradiction, ProjectError, ReadOnlyProject, UnknownName
+from annotator.core.errors import ProjectError, ReadOnlyProject, UnknownName
 from annotator.core.identity import Clip, FrameKey, Split, strictest
 from annotator.core.indexed import complete_values
-from annotator.core.labels import PartialLabel
-from annotator.core.status import LabelStatus, Origin, Provenance
+from annotator.core.status import LabelStatus, Origin
 from annotator.project import schema, tainting
 from annotator.project.headers import header_text, parse_header
 from annotator.project.history import action_of, add_operation, copy_details, copy_labels, sentence
-from annotator.project.merging import merged, refused
 from annotator.project.reading import ProjectReader
-from annotator.project.rows import (
-    FrameChange,
-    plan_edits,
-    plan_import,
-    refuse_unknown_structures,
-    taken_over,
-    utc_now,
-)
+from annotator.project.rows import FrameChange, plan_edits, refuse_unknown_structures, utc_now
 from annotator.project.snapshots import is_snapshot
 from annotator.project.state import cell_columns, read_cells
 from annotator.project.values import Cell, Commit
 
 
 class LabelWriter(ProjectReader):
-    """Commits, imports, undo and redo; writes of several threads take turns."""
+    """Commits, undo and redo; writes of several threads take turns."""
 
     committed: ClassVar[psygnal.Signal] = psygnal.Signal(Commit)
 
@@ -125,81 +116,6 @@ class LabelWriter(ProjectReader):
             action = action_of((e for edits in edits_of.values() for e in edits), origin)
             commit = self._store("edit", action, plans, made)
         return self._emitted(commit)
-
-    def import_labels(
-        self,
-        labels: Mapping[FrameKey, PartialLabel],
-        *,
-        author: str,
-        values: Mapping[str, int] | None = None,
-        provenance: Mapping[FrameKey, Mapping[str, Provenance]] | None = None,
-    ) -> Commit:
-        """Add labels from outside as one undo step; what is here already adds nothing.
-
-        Parameters
-        ----------
-        labels
-            What is known of each frame.
-        author
-            Who imports; the author of labels whose own one is not known, and of those that are joined with labels here.
-        values
-            Mask values to store with them.
-        provenance
-            Who said what, where the labels come from a project: authors and origins are kept.
-
-        Raises
-        ------
-        Contradiction
-            Where a label contradicts one that is here, with the number of pixels; nothing is stored.
-        UnknownName, AnnotatorError
-            Where a clip, frame or structure does not exist, or a mask has another size.
-        ReadOnlyProject, ProjectError
-            Where the project cannot be written.
-        """
-        self._refuse_read_only()
-        with self._lock:
-            made = self._made(author, Origin.IMPORTED, None)
-            plans = self._import_plans(labels, made, provenance or {})
-            if values is not None:
-                self.set_values(values)
-            commit = self._store("import", "imported", plans, made)
-        return self._emitted(commit)
-
-    def check_labels(self, labels: Mapping[FrameKey, PartialLabel]) -> None:
-        """Refuse what :meth:`import_labels` would refuse, and store nothing.
-
-        Raises
-        ------
-        Contradiction
-            Where a label contradicts one that is here, with the number of pixels.
-        UnknownName, AnnotatorError
-            Where a clip, frame or structure does not exist, or a mask has another size.
-        """
-        self._import_plans(labels, self._made("", Origin.IMPORTED, None), {})
-
-    def _import_plans(
-        self,
-        labels: Mapping[FrameKey, PartialLabel],
-        made: Cell,
-        provenance: Mapping[FrameKey, Mapping[str, Provenance]],
-    ) -> list[FrameChange]:
-        plans = []
-        clashes: dict[FrameKey, Contradiction] = {}
-        for key, label in sorted(labels.items()):
-            for structure in label.structures:
-                self.protocol.index(structure)
-            before = self.label(key)
-            try:
-                after = merged(self.protocol, key, before, label)
-            except Contradiction as error:
-                clashes[key] = error
-                continue
-            whole = taken_over(after, label)
-            said = {s: by for s, by in provenance.get(key, {}).items() if s in whole}
-            plans.append(plan_import(key, before, after, made=made, said=said))
-        if clashes:
-            raise refused(clashes)
-        return plans
 
     def undo(self, *, author: str) -> Commit | None:
         """Take back the last operation as a new revision; None where there is none.

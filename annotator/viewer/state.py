@@ -269,6 +269,7 @@ class MessageAction(StrEnum):
     RETRY = "Retry"
     SAVE = "Save now"
     SHOW_SUGGESTIONS = "Show them all the same"
+    REPLACE_LABELS = "Replace labels…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ class Workbench(Stage):
         self.send(Resume())
 
     def take_action(self, action: MessageAction) -> None:
-        """Do what the button of a message says."""
+        """Do what the button of a message says, but for an import, which is not the workbench's."""
         match action:
             case MessageAction.RETRY:
                 self.resume_training()
@@ -219,7 +219,7 @@ class Workbench(Stage):
                 self.save_waiting()
             case MessageAction.SHOW_SUGGESTIONS:
                 self.show_suggestions_of_test_clip()
-            case MessageAction.NONE:
+            case MessageAction.NONE | MessageAction.REPLACE_LABELS:
                 pass
             case _:
                 assert_never(action)

@@ -13,13 +13,16 @@ from qtpy.QtWidgets import QWidget
 
 from annotator.app import transfer as transfer_module
 from annotator.app.transfer import Transfer
+from annotator.core.edits import Assign
 from annotator.core.errors import Cancelled
-from annotator.core.identity import Split
+from annotator.core.identity import FrameKey, Split
+from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus
-from annotator.engine.jobs.importing import ImportReport
+from annotator.engine.jobs.importing import ImportReport, import_manifest
+from annotator.engine.jobs.progress import Silent
 from annotator.project import Project
-from annotator.ui.dialogs import ImportRequest
-from annotator.viewer.state import Message, MessageLevel
+from annotator.ui.dialogs import AskReplaceDialog, ImportRequest, ReplaceQuestion
+from annotator.viewer.state import Message, MessageAction, MessageLevel
 
 
 @pytest.fixture
@@ -92,6 +95,79 @@ def test_a_damaged_file_of_a_folder_is_left_out_and_named(
         transfer.wait()
 
 
+@pytest.fixture
+def contradicting(folder: Path, tmp_path: Path) -> tuple[Path, FrameKey]:
+    """A manifest whose mask contradicts the outline of the LV in a frame of the project, and that frame."""
+    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8)).save(tmp_path / "one.png")
+    mask = np.zeros((6, 8), dtype=np.uint8)
+    mask[2:4, 2:6] = 7
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    (tmp_path / "rows.csv").write_text("image,patient,labels,known\none.png,p,mask.png,lv\n")
+    with Project.open(folder) as project:
+        empty = tmp_path / "empty.csv"
+        empty.write_text("image,patient\none.png,p\n")
+        import_manifest(project, empty, values=None, author="Ada", progress=Silent())
+        key = project.clip("one").frame_keys[0]
+        outline = StructureLabel(LabelStatus.OUTLINED, np.eye(6, 8, dtype=np.bool_))
+        project.commit(key, [Assign("lv", outline)], author="Ada")
+    return tmp_path / "rows.csv", key
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_refusal_offers_to_replace_labels_and_asks_with_numbers(
+    qtbot: Any,
+    parent: QWidget,
+    folder: Path,
+    contradicting: tuple[Path, FrameKey],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_wanted: bool,
+) -> None:
+    rows, key = contradicting
+    questions: list[ReplaceQuestion] = []
+
+    def ask(question: ReplaceQuestion, *, parent: QWidget) -> bool:
+        assert parent is not None
+        questions.append(question)
+        return is_wanted
+
+    monkeypatch.setattr(AskReplaceDialog, "ask", staticmethod(ask))
+    said: list[Message] = []
+    with Project.open(folder) as project:
+        before, revision = project.label(key), project.data_revision
+        transfer = Transfer(project, lambda: "Bob", say=said.append, parent=parent)
+        transfer._import(ImportRequest((rows,), "", "", values={"lv": 7}))
+        qtbot.waitUntil(lambda: bool(said), timeout=30_000)
+        assert (said[0].level, said[0].action) == (MessageLevel.ERROR, MessageAction.REPLACE_LABELS)
+        assert "nothing was imported" in said[0].sentence
+        assert (questions, project.data_revision) == ([], revision)
+        transfer.take_action(said[0])
+        assert questions == [ReplaceQuestion({"LV cavity": 1}, {"one": 1})]
+        if is_wanted:
+            done = "1 label gave way to new ones; Undo brings them back."
+            qtbot.waitUntil(lambda: said[-1].sentence.endswith(done), timeout=30_000)
+            assert project.provenance(key)["lv"].author == "Bob"
+            project.undo(author="Ada")
+        assert project.label(key) == before
+        assert transfer.unfinished == ""
+        transfer.wait()
+
+
+def test_an_outline_that_would_be_cut_is_refused_without_an_offer(
+    qtbot: Any, parent: QWidget, folder: Path, contradicting: tuple[Path, FrameKey]
+) -> None:
+    rows, key = contradicting
+    said: list[Message] = []
+    with Project.open(folder) as project:
+        other = StructureLabel(LabelStatus.OUTLINED, np.eye(6, 8, k=1, dtype=np.bool_))
+        project.commit(key, [Assign("la", other)], author="Ada")
+        transfer = Transfer(project, lambda: "Bob", say=said.append, parent=parent)
+        transfer._import(ImportRequest((rows,), "", "", values={"lv": 7}))
+        qtbot.waitUntil(lambda: bool(said), timeout=30_000)
+        assert (said[0].level, said[0].action) == (MessageLevel.ERROR, MessageAction.NONE)
+        transfer.wait()
+
+
 def test_a_read_only_project_says_so_before_anything_is_asked(parent: QWidget, folder: Path) -> None:
     said: list[Message] = []
     with Project.open(folder, read_only=True) as project:
@@ -133,7 +209,10 @@ def test_nothing_is_asked_while_another_transfer_runs(
         assert transfer.unfinished == "The import"
         transfer.ask_import()
         transfer.ask_export()
-        assert ["still running" in message.sentence for message in said] == [True, True]
+        offer = Message("Frame 0 contradicts.", MessageLevel.ERROR, MessageAction.REPLACE_LABELS)
+        transfer.take_action(offer)
+        assert said.pop() == offer, "it can be pressed again later"
+        assert ["still running" in message.sentence for message in said] == [True, True, True]
         may_end.set()
         qtbot.waitUntil(lambda: transfer.unfinished == "", timeout=30_000)
         transfer.wait()

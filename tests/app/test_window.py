@@ -25,11 +25,14 @@ from qtpy.QtWidgets import (
 
 from annotator.app.session import Session
 from annotator.app.window import MainWindow
+from annotator.core.edits import Assign
 from annotator.core.identity import ClipHeader, FrameKey, Split
+from annotator.core.labels import StructureLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol, Structure
 from annotator.core.status import LabelStatus
-from annotator.engine.jobs.progress import Progress
+from annotator.engine.jobs.exporting import export_labels
+from annotator.engine.jobs.progress import Progress, Silent
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
 from annotator.project import Project
 from annotator.settings import UserSettings, load_settings
@@ -37,13 +40,16 @@ from annotator.ui.controls import ElidedLabel, Readout
 from annotator.ui.dialogs import (
     EACH_NEW,
     NEW_PATIENT,
+    AskReplaceDialog,
     AskSplitDialog,
     ImportDialog,
+    ImportRequest,
     LearnerDialog,
     NewProject,
     NewProjectDialog,
     PatientDialog,
     PatientQuestion,
+    ReplaceQuestion,
 )
 from annotator.viewer.state import CellState, StructureRow, Tool
 
@@ -544,6 +550,32 @@ def test_the_recipe_is_shown_and_changed_in_the_learners_window(
     dialog.show()
     assert window.close_project()
     assert not dialog.isVisible(), "it is of the project that is closed"
+
+
+def test_the_button_of_a_refused_import_asks_whether_to_replace_labels(
+    qtbot: Any, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(window)
+    key = session.project.clips()[0].frame_keys[0]
+    outlines = [StructureLabel(LabelStatus.OUTLINED, np.eye(60, 80, k=k, dtype=np.bool_)) for k in (1, 2)]
+    session.project.commit(key, [Assign("lv", outlines[0])], author="Bob")
+    export_labels(session.project, "png", tmp_path / "out", progress=Silent())
+    session.project.commit(key, [Assign("lv", outlines[1])], author="Ada")
+    asked: list[ReplaceQuestion] = []
+
+    def ask(question: ReplaceQuestion, **_words: object) -> bool:
+        asked.append(question)
+        return True
+
+    monkeypatch.setattr(AskReplaceDialog, "ask", ask)
+    session.transfer._import(ImportRequest((tmp_path / "out" / "labels.json",), "", ""))
+    buttons = session.page.messages.findChildren(QAbstractButton)
+    qtbot.waitUntil(lambda: any(b.isVisible() and b.text() == "Replace labels…" for b in buttons), timeout=30_000)
+    next(b for b in buttons if b.text() == "Replace labels…").click()
+    qtbot.waitUntil(lambda: session.project.label(key)["lv"] == outlines[0], timeout=30_000)
+    assert asked == [ReplaceQuestion({"LV cavity": 1}, {key.clip: 1})]
+    window._do("undo")
+    assert session.project.label(key)["lv"] == outlines[1]
 
 
 def test_closing_asks_before_it_gives_an_import_up(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:

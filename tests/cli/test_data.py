@@ -120,6 +120,26 @@ def test_a_contradiction_leaves_the_new_clips_out_too(study: Path, data_set: Pat
     assert len(list((study / "clips").iterdir())) == 7
 
 
+def test_labels_that_contradict_replace_those_here_where_asked(study: Path, data_set: Path, tmp_path: Path) -> None:
+    shutil.copy(data_set / "anna.png", tmp_path)
+    shape = np.asarray(Image.open(data_set / "anna.png")).shape
+    Image.fromarray(np.ones(shape, dtype=np.uint8)).save(tmp_path / "all.png")
+    (tmp_path / "rows.csv").write_text("image,patient,labels,known\nanna.png,anna,all.png,lv\n")
+    words = ("import", study, "--manifest", tmp_path / "rows.csv", "--author", "B. Senior")
+    refused = command(*words)
+    assert (refused.status, "--replace-labels" in refused.err) == (1, True)
+    before = labels_of(study)
+    brought = command(*words, "--replace-labels", "--json").json
+    assert (brought["added"], brought["labels"], brought["replaced"]) == (0, 1, 1)
+    again = command(*words, "--replace-labels")
+    assert again.out == "Added 0 clips (0 frames) and 0 labels. 1 were there already.\n"
+    with Project.open(study) as project:
+        assert project.provenance(project.clip("anna").frame_keys[0])["lv"].author == "B. Senior"
+        project.undo(author="A. Reader")
+    assert labels_of(study) == before
+    assert command(*words, "--replace-labels").out.endswith(" Replaced 1 label that contradicted them.\n")
+
+
 @pytest.mark.parametrize("stop", [0, 1])
 def test_ctrl_c_leaves_an_import_undone(
     study: Path, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.core.allowed import allowed_bitmap
+from annotator.core.edits import apply
 from annotator.core.errors import AnnotatorError, Contradiction
 from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.packing import Mask
 from annotator.core.status import LabelStatus
-from annotator.project.merging import merged
+from annotator.project.merging import Joined, merged, replacing
 from tests.core import strategies
 
 KEY = FrameKey("clip", 0)
@@ -21,6 +22,13 @@ FINISHED = tuple(s for s in LabelStatus if s.is_finished)
 def settled(label: PartialLabel) -> PartialLabel:
     """The label without drafts and unsure pixels."""
     return PartialLabel(label.shape, {s: v for s, v in label.structures.items() if v.status in FINISHED})
+
+
+def with_drafts_meant(label: PartialLabel) -> PartialLabel:
+    """The label with drafts as if they were scribbles."""
+    drafts = {s: v for s, v in label.structures.items() if v.status is LabelStatus.DRAFT}
+    meant = {s: StructureLabel(LabelStatus.PARTIAL, v.inside, v.outside) for s, v in drafts.items()}
+    return PartialLabel(label.shape, {**label.structures, **meant}, label.unsure)
 
 
 @given(strategies.labels())
@@ -89,3 +97,121 @@ def test_no_stroke_becomes_knowledge_by_an_import(ours: PartialLabel, theirs: Pa
 def test_another_size_is_refused() -> None:
     with pytest.raises(AnnotatorError, match="not"):
         merged(strategies.PROTOCOL, KEY, PartialLabel((3, 3)), PartialLabel((3, 4)))
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[PartialLabel, PartialLabel]:
+    """A label here, and one that began as it and was changed elsewhere."""
+    ours = theirs = draw(strategies.labels())
+    for _ in range(draw(st.integers(1, 4))):
+        theirs, _ = apply(theirs, draw(strategies.edits(theirs)))
+    if draw(st.booleans()):
+        ours, _ = apply(ours, draw(strategies.edits(ours)))
+    return ours, theirs
+
+
+def join(pair: tuple[PartialLabel, PartialLabel], *, replaces: bool, is_mask: bool = False) -> Joined | None:
+    """Two labels joined; ``None`` where that is refused."""
+    try:
+        if replaces:
+            return replacing(strategies.PROTOCOL, KEY, *pair, is_mask=is_mask)
+        return Joined(merged(strategies.PROTOCOL, KEY, *pair, is_mask=is_mask))
+    except Contradiction:
+        return None
+
+
+def without(label: PartialLabel, *structures: str) -> PartialLabel:
+    kept = {s: v for s, v in label.structures.items() if s not in structures}
+    return PartialLabel(label.shape, kept, label.unsure)
+
+
+@given(pairs(), st.booleans())
+def test_what_does_not_contradict_is_joined_alike_with_and_without_replacing(
+    pair: tuple[PartialLabel, PartialLabel], is_mask: bool
+) -> None:
+    plain = join(pair, replaces=False, is_mask=is_mask)
+    if plain is not None:
+        joined = join(pair, replaces=True, is_mask=is_mask)
+        assert joined is not None
+        assert (joined.label, joined.replaced, joined.left_out) == (plain.label, (), ())
+
+
+@given(pairs())
+def test_what_comes_in_holds_at_every_pixel_that_is_not_unsure(pair: tuple[PartialLabel, PartialLabel]) -> None:
+    joined, (_, theirs) = join(pair, replaces=True), pair
+    if joined is not None:
+        after = with_drafts_meant(joined.label)
+        one, two = (allowed_bitmap(x, strategies.PROTOCOL) for x in (after, settled(theirs)))
+        doubts = [x.unsure for x in (after, theirs) if x.unsure is not None]
+        sure = ~np.any([np.zeros(strategies.SHAPE, dtype=np.bool_), *doubts], axis=0)
+        assert np.array_equal((one & two)[sure], one[sure])
+
+
+@given(pairs())
+def test_only_what_a_finished_label_comes_in_for_is_replaced(pair: tuple[PartialLabel, PartialLabel]) -> None:
+    joined, (ours, theirs) = join(pair, replaces=True), pair
+    if joined is not None:
+        for structure in joined.replaced:
+            assert theirs.status(structure).is_finished
+            assert joined.label[structure] == theirs[structure]
+        for structure, said in ours.structures.items():
+            is_said = theirs.status(structure).is_finished
+            if structure not in theirs.structures or (said.status.is_finished and not is_said):
+                assert joined.label[structure] == said
+
+
+@given(pairs())
+def test_replacing_gives_what_clearing_by_hand_gives(pair: tuple[PartialLabel, PartialLabel]) -> None:
+    joined, (ours, theirs) = join(pair, replaces=True), pair
+    if joined is not None:
+        by_hand = join((without(ours, *joined.replaced), without(theirs, *joined.left_out)), replaces=False)
+        assert by_hand is not None
+        assert joined.label == by_hand.label
+
+
+@given(pairs(), st.booleans())
+def test_replacing_again_changes_nothing(pair: tuple[PartialLabel, PartialLabel], is_mask: bool) -> None:
+    joined, (_, theirs) = join(pair, replaces=True, is_mask=is_mask), pair
+    if joined is not None:
+        again = join((joined.label, theirs), replaces=True, is_mask=is_mask)
+        assert again is not None
+        assert (again.label, again.replaced, again.left_out) == (joined.label, (), joined.left_out)
+
+
+@given(pairs())
+def test_replacing_is_refused_only_where_an_outline_would_be_cut(pair: tuple[PartialLabel, PartialLabel]) -> None:
+    ours, theirs = pair
+    claimed = [(s, v.inside) for s, v in settled(theirs).structures.items() if v.inside is not None]
+    cut = [
+        structure
+        for structure, said in ours.structures.items()
+        if said.inside is not None and not theirs.status(structure).is_finished
+        if any((inside & said.inside).any() for other, inside in claimed if other != structure)
+    ]
+    assert (join(pair, replaces=True) is None) == bool(cut)
+
+
+def test_a_refusal_names_what_would_be_cut() -> None:
+    ours, other = strokes(LabelStatus.OUTLINED, 0, 1), strokes(LabelStatus.OUTLINED, 1)["one"]
+    said = "7 pixels of frame 0 of 'clip' are One here and another structure in the import, which has no finished One"
+    with pytest.raises(Contradiction, match=said):
+        replacing(strategies.PROTOCOL, KEY, ours, PartialLabel(strategies.SHAPE, {"two": other}))
+
+
+def test_a_draft_that_contradicts_is_left_out_and_the_rest_replaces() -> None:
+    top, bottom = (strokes(LabelStatus.OUTLINED, *rows)["one"] for rows in ((0, 1), (3, 4)))
+    draft = strokes(LabelStatus.DRAFT, 2, 3)["one"]
+    ours = PartialLabel(strategies.SHAPE, {"one": top, "two": bottom})
+    theirs = PartialLabel(strategies.SHAPE, {"one": strokes(LabelStatus.OUTLINED, 0)["one"], "three": draft})
+    joined = replacing(strategies.PROTOCOL, KEY, ours, theirs)
+    assert (joined.replaced, joined.left_out) == (("one",), ("three",))
+    assert joined.label == PartialLabel(strategies.SHAPE, {"one": theirs["one"], "two": bottom})
+
+
+def test_what_a_mask_does_not_know_is_no_background_where_it_replaces() -> None:
+    ours, theirs = (strokes(LabelStatus.OUTLINED, *rows) for rows in ((0, 1), (1, 2)))
+    unsure = np.zeros(strategies.SHAPE, dtype=np.bool_)
+    unsure[0] = True
+    mask = PartialLabel(strategies.SHAPE, theirs.structures, unsure)
+    joined = replacing(strategies.PROTOCOL, KEY, ours, mask, is_mask=True)
+    assert (joined.label, joined.replaced) == (mask, ("one",))

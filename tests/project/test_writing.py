@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from annotator.core.edits import Assign, Edit, Finish, Paint, PaintUnsure, Scribble
-from annotator.core.errors import AnnotatorError, Contradiction, UnknownName
+from annotator.core.errors import AnnotatorError, ContradictingLabels, Contradiction, UnknownName
 from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.status import LabelStatus, Origin, Provenance
-from annotator.project import Commit, Project
+from annotator.project import Commit, Joining, Project, schema
 from tests.project.samples import SHAPE, box, outlined, recording
 
 KEY = FrameKey("clip", 1)
@@ -156,6 +157,89 @@ def test_a_contradicting_import_is_refused_whole(project: Project) -> None:
     both = "of frame 0 of 'clip' .*, and so does 1 other frame \\(1 of 'clip'\\); nothing was imported. .* clear those"
     with pytest.raises(Contradiction, match=both):
         project.check_labels(incoming)
+
+
+REPLACING = Joining(replaces=True)
+
+
+def stored(project: Project) -> dict[tuple[int, str], tuple[object, ...]]:
+    """The newest row of each structure of each frame, but for its revision and time."""
+    c = schema.labels.c
+    query = sa.select(c.frame, c.structure, c.status, c.origin, c.snapshot_id, c.author, c.inside, c.outside)
+    with project._session.database.read() as connection:
+        return {(row[0], row[1]): tuple(row[2:]) for row in connection.execute(query.order_by(c.revision))}
+
+
+def corrected(project: Project) -> dict[FrameKey, PartialLabel]:
+    """Labels of three frames in a project, and what a colleague made of them: two corrected, one added."""
+    keys = [FrameKey("clip", frame) for frame in range(3)]
+    model = project.add_snapshot(b"1", step=1, data_revision=1, recipe="", metrics={}, is_validated=False).id
+    for key in keys[:2]:
+        both = [Assign("one", outlined(box(2, 2))), Assign("two", outlined(box(12, 12)))]
+        project.commit(key, both, author="ann", origin=Origin.ACCEPTED, snapshot=model)
+    project.commit(keys[1], [PaintUnsure(box(0, 0, 1, 2))], author="ann")
+    return {
+        keys[0]: PartialLabel(SHAPE, {"one": outlined(box(3, 3)), "two": outlined(box(12, 12))}),
+        keys[1]: PartialLabel(SHAPE, {"two": StructureLabel(LabelStatus.ABSENT)}),
+        keys[2]: PartialLabel(SHAPE, {"one": outlined(box(1, 1))}),
+    }
+
+
+def test_labels_that_replace_those_here_are_one_step_and_undo_restores_every_byte(project: Project) -> None:
+    theirs = corrected(project)
+    rows, before = stored(project), {key: project.label(key) for key in theirs}
+    said = {key: {"one": Provenance(9, "bob", datetime(2026, 1, 2, tzinfo=UTC), Origin.CORRECTED)} for key in theirs}
+    with pytest.raises(ContradictingLabels, match="let them replace those here") as refused:
+        project.import_labels(theirs, author="eve", provenance=said)
+    first, second, third = theirs
+    gave_way = ((first, "one"), (second, "two"))
+    assert (refused.value.replaceable, refused.value.can_replace) == (gave_way, True)
+    project.check_labels(theirs, REPLACING)
+    assert stored(project) == rows
+    commit = project.import_labels(theirs, author="eve", provenance=said, joining=REPLACING)
+    assert (commit.replaced, commit.left_out, commit.keys) == (gave_way, (), (first, second, third))
+    assert commit.sentence == "Imported and replaced Left chamber, Right chamber in 3 frames"
+    assert project.label(first) == theirs[first]
+    assert project.label(second)["one"] == before[second]["one"]
+    assert project.label(second).unsure is not None
+    made = {key: project.provenance(key) for key in theirs}
+    assert (made[first]["one"].author, made[first]["one"].origin) == ("bob", Origin.CORRECTED)
+    assert (made[second]["two"].author, made[second]["two"].origin) == ("eve", Origin.IMPORTED)
+    assert (made[first]["two"].author, made[first]["two"].origin) == ("ann", Origin.ACCEPTED)
+    assert project.import_labels(theirs, author="eve", joining=REPLACING).keys == ()
+    project.close()
+    with Project.open(project.path) as again:
+        after = stored(again)
+        undone = again.undo(author="eve")
+        assert undone is not None
+        assert (undone.keys, undone.revision) == ((first, second, third), commit.revision + 1)
+        assert {key: again.label(key) for key in theirs} == before
+        assert {cell: row for cell, row in stored(again).items() if cell in rows} == rows
+        again.redo(author="eve")
+        assert stored(again) == after
+
+
+def test_what_is_replaced_stays_in_the_history(project: Project) -> None:
+    theirs = corrected(project)
+    project.import_labels(theirs, author="eve", joining=REPLACING)
+    c = schema.labels.c
+    query = sa.select(c.author, c.origin).where(c.frame == 0, c.structure == "one").order_by(c.revision)
+    with project._session.database.read() as connection:
+        assert [tuple(row) for row in connection.execute(query)] == [("ann", "accepted"), ("eve", "imported")]
+
+
+def test_an_outline_that_would_be_cut_is_named_though_labels_may_replace(project: Project) -> None:
+    theirs = corrected(project)
+    stuck = FrameKey("clip", 2)
+    project.commit(stuck, [Assign("two", outlined(box(1, 1)))], author="ann")
+    before = stored(project)
+    with pytest.raises(ContradictingLabels, match="clear what is in their way in frame 2 of 'clip' ") as refused:
+        project.import_labels(theirs, author="eve")
+    assert not refused.value.can_replace
+    cut = "48 pixels of frame 2 of 'clip' are Right chamber here and another .* clear those here first"
+    with pytest.raises(ContradictingLabels, match=cut):
+        project.import_labels(theirs, author="eve", joining=REPLACING)
+    assert stored(project) == before
 
 
 def test_threads_share_one_project(project: Project) -> None:

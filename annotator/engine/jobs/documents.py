@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotator.core.errors import AnnotatorError, BadInput, Contradiction
+from annotator.core.errors import AnnotatorError, BadInput, ContradictingLabels
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import DocumentFrame, LabelsDocument
 from annotator.export import read_labels_json
-from annotator.project import Project
+from annotator.project import Joining, Project
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,18 +39,17 @@ def read_document(project: Project, path: Path) -> Document:
 
 def gathered(
     project: Project, documents: Sequence[Document], coming: Sequence[Clip] = ()
-) -> dict[FrameKey, DocumentFrame]:
-    """Frames of several documents under the keys of a project's clips and of those about to come.
+) -> dict[Path, dict[FrameKey, DocumentFrame]]:
+    """Frames of each document under the keys of a project's clips and of those about to come.
 
     Raises
     ------
     BadInput
         Where a clip is not there, or two documents differ.
-    Contradiction
-        Where one contradicts the project.
     """
     clips = {clip.name: clip for clip in (*coming, *project.clips())}
     found: dict[FrameKey, DocumentFrame] = {}
+    by_file: dict[Path, dict[FrameKey, DocumentFrame]] = {}
     for document in documents:
         try:
             frames = document.content.frames_for(tuple(clips.values()))
@@ -60,21 +59,41 @@ def gathered(
             if frames[key].label != found[key].label:
                 what = f"it says something else of frame {key.frame} of '{key.clip}' than another file"
                 raise BadInput(document.path, what, "import one file after the other")
-        refuse_contradictions(project, {key: frame.label for key, frame in frames.items()}, document.path)
         found |= frames
-    return found
+        by_file[document.path] = frames
+    return by_file
 
 
-def refuse_contradictions(project: Project, labels: Mapping[FrameKey, PartialLabel], source: Path) -> None:
+def labels_in(
+    by_file: Mapping[Path, Mapping[FrameKey, DocumentFrame]],
+) -> Iterator[tuple[Path, dict[FrameKey, PartialLabel]]]:
+    """What :func:`gathered` documents say, without who said it."""
+    for path, frames in by_file.items():
+        yield path, {key: frame.label for key, frame in frames.items()}
+
+
+def refuse_contradictions(
+    project: Project, by_file: Iterable[tuple[Path, Mapping[FrameKey, PartialLabel]]], joining: Joining
+) -> None:
     """Refuse labels that contradict those of clips that the project has; the sentence names where they come from.
 
     Raises
     ------
-    Contradiction
-        Where one does.
+    ContradictingLabels
+        Where one does and may not replace them; what could be replaced is that of all files.
     """
     here = {clip.name for clip in project.clips()}
-    try:
-        project.check_labels({key: label for key, label in labels.items() if key.clip in here})
-    except Contradiction as error:
-        raise Contradiction(f"{source}: {error}") from None
+    clashes: list[tuple[Path, ContradictingLabels]] = []
+    for source, labels in by_file:
+        try:
+            project.check_labels({key: label for key, label in labels.items() if key.clip in here}, joining)
+        except ContradictingLabels as error:
+            clashes.append((source, error))
+    if clashes:
+        source, first = clashes[0]
+        raise ContradictingLabels(
+            f"{source}: {first}",
+            tuple(sorted({label for _, error in clashes for label in error.replaceable})),
+            tuple(sorted({label for _, error in clashes for label in error.left_out})),
+            can_replace=all(error.can_replace for _, error in clashes),
+        )

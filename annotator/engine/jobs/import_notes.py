@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from annotator.core.identity import Clip, Split, strictest
+from annotator.core.identity import Clip, FrameKey, Split, strictest
 from annotator.core.labels import PartialLabel
 from annotator.core.status import Provenance
 from annotator.core.words import counted
@@ -41,6 +41,11 @@ PARTED_SENTENCE = (
 
 MILLIMETRES_SENTENCE = (
     "{clip}: its pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
+)
+
+DRAFTS_SENTENCE = (
+    "{drafts} of the import, in {clips}, {contradicts} labels here and {was} left out: a draft replaces nothing until "
+    "somebody finishes it."
 )
 
 
@@ -93,6 +98,15 @@ def _clip_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
     for sentence, names in about.items():
         such = names[0] if len(names) == 1 else f"{len(names)} clips, such as {names[0]}"
         yield sentence if len(pairs) == 1 else f"{such}: {sentence}"
+
+
+def draft_sentences(left_out: Collection[tuple[FrameKey, str]]) -> Iterator[str]:
+    """How many drafts contradict what is here, and so did not come."""
+    if left_out:
+        verbs = ("contradicts", "was") if len(left_out) == 1 else ("contradict", "were")
+        clips = ", ".join(repr(name) for name in sorted({key.clip for key, _ in left_out}))
+        drafts = counted(len(left_out), "draft")
+        yield DRAFTS_SENTENCE.format(drafts=drafts, clips=clips, contradicts=verbs[0], was=verbs[1])
 
 
 def split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str]:

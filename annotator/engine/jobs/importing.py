@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from annotator import ingest, registry
-from annotator.core.allowed import allowed_bitmap, everything_allowed
 from annotator.core.errors import BadInput
 from annotator.core.export_list import EXPORT_LIST
 from annotator.core.identity import Clip, FrameKey, PatientFrom, Split
@@ -15,18 +14,19 @@ from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
 from annotator.core.views import strange_view_sentence, view_id
-from annotator.engine.jobs.documents import Document, gathered, read_document, refuse_contradictions
-from annotator.engine.jobs.import_notes import Taken, sentences_of, split_sentences
+from annotator.engine.jobs.documents import Document, gathered, labels_in, read_document, refuse_contradictions
+from annotator.engine.jobs.import_notes import Taken, draft_sentences, sentences_of, split_sentences
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.returning import Returning
-from annotator.project import Added, Project
+from annotator.project import Added, Joining, Project
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
     """What the user says of all files of an import; ``None`` leaves it to the files.
 
-    ``skip_damaged`` leaves out files that cannot be read, where others can.
+    ``skip_damaged`` leaves out files that cannot be read, where others can; ``replace_labels`` lets labels that come in
+    take the place of those that they contradict.
     """
 
     domain: str | None = None
@@ -34,19 +34,22 @@ class ImportOptions:
     patient_from: PatientFrom = "file"
     split: Split | None = None
     skip_damaged: bool = False
+    replace_labels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import brought: new clips, clips that were there already, frames, labels, names and sentences.
 
-    ``left_out`` has a sentence for each damaged file that was left out.
+    ``replaced`` counts the labels, each of one structure in one frame, that gave way to others; ``left_out`` has a
+    sentence for each damaged file that was left out.
     """
 
     added: int = 0
     known: int = 0
     frames: int = 0
     labels: int = 0
+    replaced: int = 0
     clips: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -57,7 +60,8 @@ class _Stream:
     """Recordings on their way into the project, and what is worth telling of them.
 
     ``splits`` has the split of every patient so far, and ``patient_now`` tells who a patient is in the project. A
-    manifest (``is_manifest``) names patients for sure, those in ``unnamed`` aside, and its labels are masks.
+    manifest (``is_manifest``) names patients for sure, those in ``unnamed`` aside, and its labels are masks. Where
+    ``replaces``, labels take the place of those that they contradict.
     """
 
     source: Path
@@ -66,6 +70,7 @@ class _Stream:
     patient_now: Callable[[str], str]
     documents: Sequence[Document] = ()
     is_manifest: bool = False
+    replaces: bool = False
     unnamed: Collection[str] = ()
     taken: list[Taken] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -89,13 +94,18 @@ class _Stream:
         parted = project.parted_patients()
 
         def accept(added: Sequence[Added]) -> None:
-            refuse_contradictions(project, self._keyed(added), self.source)
-            gathered(project, self.documents, [found.clip for found in added])
+            documents = gathered(project, self.documents, [found.clip for found in added])
+            refuse_contradictions(project, [(self.source, self._keyed(added)), *labels_in(documents)], self.joining)
 
         added = project.add_clips(
             recordings, author=author, accept=accept, patients_are_named=self.is_manifest, unnamed=self.unnamed
         )
         return self._report(project, added, author, parted=parted)
+
+    @property
+    def joining(self) -> Joining:
+        """How labels are joined with those here."""
+        return Joining(replaces=self.replaces, are_masks=self.is_manifest)
 
     def _keyed(self, added: Sequence[Added]) -> dict[FrameKey, PartialLabel]:
         """Labels that came with recordings.
@@ -120,17 +130,16 @@ class _Stream:
         new = {found.clip.name: found.clip for found in added if found.is_new}
         keyed = self._keyed(added)
         known = {key: label for key, label in keyed.items() if key.clip not in new}
-        if self.is_manifest:
-            known = {key: _doubting_no_label(project, key, label) for key, label in known.items()}
         pairs = list(zip(added, self.taken, strict=True))
         said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
-        brought = project.import_labels(known, author=author, provenance=said).keys if known else ()
-        sentences = [*self.warnings, *sentences_of(project, pairs, parted=parted)]
+        commit = project.import_labels(known, author=author, provenance=said, joining=self.joining)
+        sentences = [*self.warnings, *sentences_of(project, pairs, parted=parted), *draft_sentences(commit.left_out)]
         return ImportReport(
             added=len(new),
             known=len(added) - len(new),
             frames=sum(clip.header.n_frames for clip in new.values()),
-            labels=_finished(keyed, {*brought, *(key for key in keyed if key.clip in new)}),
+            labels=_finished(keyed, {*commit.keys, *(key for key in keyed if key.clip in new)}),
+            replaced=len(commit.replaced),
             clips=tuple(new),
             warnings=tuple(dict.fromkeys(sentences)),
             left_out=tuple(self.left_out),
@@ -146,8 +155,8 @@ def import_paths(
     ------
     BadInput
         Where a file cannot be used and must not be left out; nothing is added then.
-    Contradiction
-        Where labels contradict those of the project.
+    ContradictingLabels
+        Where labels contradict those of the project and may not replace them; nothing is added then.
     ProjectError
         Where the project cannot be written.
     """
@@ -177,18 +186,26 @@ def import_paths(
             view=options.view,
         )
         splits = {**returning.survey(reading, progress), **_splits(project)}
-        stream = _Stream(paths[0], project.protocol, splits, project.patient_now, documents)
+        replaces = options.replace_labels
+        stream = _Stream(paths[0], project.protocol, splits, project.patient_now, documents, replaces=replaces)
         strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
         stream.warnings += [strange] if strange else []
         report = stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
-    found = gathered(project, documents)
+    by_file = gathered(project, documents)
+    joining = Joining(replaces=options.replace_labels)
+    refuse_contradictions(project, labels_in(by_file), joining)
+    found = {key: frame for frames in by_file.values() for key, frame in frames.items()}
     labels = {key: frame.label for key, frame in found.items()}
     said = {key: frame.provenance for key, frame in found.items()}
-    brought = project.import_labels(labels, author=author, provenance=said).keys if found else ()
+    commit = project.import_labels(labels, author=author, provenance=said, joining=joining)
     # Images that come along go where the document says; those that came before stay where they are.
     elsewhere = () if images else split_sentences(_splits_said(project, documents))
-    told = (*report.warnings, *elsewhere)
-    return replace(report, labels=report.labels + _finished(labels, brought), warnings=told)
+    return replace(
+        report,
+        labels=report.labels + _finished(labels, commit.keys),
+        replaced=report.replaced + len(commit.replaced),
+        warnings=(*report.warnings, *elsewhere, *draft_sentences(commit.left_out)),
+    )
 
 
 def _splits_said(project: Project, documents: Sequence[Document]) -> Iterator[tuple[Clip, Split]]:
@@ -211,13 +228,6 @@ def _view(options: ImportOptions, project: Project) -> str | None:
     if found is None:
         raise BadInput(options.view, "this is no view", "give one such as a4c")
     return found
-
-
-def _doubting_no_label(project: Project, key: FrameKey, theirs: PartialLabel) -> PartialLabel:
-    """A label from a mask, unsure only where nothing is known here: a mask has one value for unsure and unknown."""
-    here = allowed_bitmap(project.label(key), project.protocol)
-    is_free = here == everything_allowed(project.protocol)
-    return replace(theirs, unsure=None if theirs.unsure is None else theirs.unsure & is_free)
 
 
 def _finished(labels: Mapping[FrameKey, PartialLabel], among: Collection[FrameKey]) -> int:
@@ -269,16 +279,24 @@ def _refuse_strange(protocol: LabelProtocol, recording: Recording, path: Path) -
 
 
 def import_manifest(
-    project: Project, manifest: Path, *, values: Mapping[str, int] | None, author: str, progress: Progress
+    project: Project,
+    manifest: Path,
+    *,
+    values: Mapping[str, int] | None,
+    author: str,
+    progress: Progress,
+    replace_labels: bool = False,
 ) -> ImportReport:
     """Import what a CSV manifest names, with its labels; without ``values``, masks use the project's stored ones.
+
+    ``replace_labels`` lets labels that come in take the place of those that they contradict.
 
     Raises
     ------
     BadInput
         Where the manifest or a file that it names cannot be used; nothing is added then.
-    Contradiction
-        Where labels contradict those of the project.
+    ContradictingLabels
+        Where labels contradict those of the project and may not replace them; nothing is added then.
     ProjectError
         Where the project cannot be written.
     """
@@ -287,8 +305,15 @@ def import_manifest(
         manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
-    known, now = _splits(project), project.patient_now
-    stream = _Stream(manifest, project.protocol, known, now, is_manifest=True, unnamed=read.unnamed)
+    stream = _Stream(
+        manifest,
+        project.protocol,
+        _splits(project),
+        project.patient_now,
+        is_manifest=True,
+        replaces=replace_labels,
+        unnamed=read.unnamed,
+    )
 
     def recordings() -> Iterator[tuple[Recording, Split]]:
         for done, (recording, _) in enumerate(read):

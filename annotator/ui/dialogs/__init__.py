@@ -8,6 +8,7 @@ from annotator.ui.dialogs.import_ import ImportDialog, ImportRequest
 from annotator.ui.dialogs.learner import LearnerDialog
 from annotator.ui.dialogs.patient import EACH_NEW, NEW_PATIENT, PatientChoice, PatientDialog, PatientQuestion
 from annotator.ui.dialogs.project import AuthorDialog, NewProject, NewProjectDialog
+from annotator.ui.dialogs.replace import AskReplaceDialog, ReplaceQuestion
 from annotator.ui.dialogs.shortcuts import ActionKey, ShortcutsDialog
 from annotator.ui.dialogs.spacing import ConfirmSpacingDialog, SpacingQuestion
 from annotator.ui.dialogs.split import SPLIT_WORDS, AskSplitDialog
@@ -18,6 +19,7 @@ __all__ = [
     "SPLIT_WORDS",
     "ActionKey",
     "AskAbsentDialog",
+    "AskReplaceDialog",
     "AskSplitDialog",
     "AuthorDialog",
     "Choice",
@@ -34,6 +36,7 @@ __all__ = [
     "PatientChoice",
     "PatientDialog",
     "PatientQuestion",
+    "ReplaceQuestion",
     "ShortcutsDialog",
     "SpacingQuestion",
 ]

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -53,11 +52,13 @@ class FormDialog(QDialog):
         Window title, and one sentence above the fields.
     accept
         Text of the accepting button.
+    refuse
+        Text of the other button, which Enter then presses; without it that one is Cancel, and Enter accepts.
     parent
         The window that it belongs to.
     """
 
-    def __init__(self, title: str, intro: str, *, accept: str, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, intro: str, *, accept: str, refuse: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setMinimumWidth(460)
@@ -77,11 +78,14 @@ class FormDialog(QDialog):
         layout.addLayout(self.fields, 1)
         layout.addWidget(self._problem)
         layout.addWidget(self._buttons)
+        cancel = self._buttons.button(QDialogButtonBox.StandardButton.Cancel)
+        if refuse:
+            cancel.setText(refuse)
+            cancel.setAccessibleName(refuse)
         # Only a button that is already in its dialog becomes what Enter presses.
-        self._accept.setDefault(True)
-        for button in self._buttons.buttons():
-            if button is not self._accept and isinstance(button, QPushButton):
-                button.setAutoDefault(False)
+        for button, is_default in ((self._accept, not refuse), (cancel, bool(refuse))):
+            button.setDefault(is_default)
+            button.setAutoDefault(is_default)
 
     def problem(self) -> str:
         """What is still wrong or missing, as a sentence; empty where the dialog may be accepted."""

@@ -50,7 +50,8 @@ class ImportRequest:
     """Files and folders; ``domain`` and ``view`` are empty, ``split`` is ``None``, where the files shall decide.
 
     ``skip_damaged`` leaves out files that cannot be read, where others can; ``patient_from`` says what tells patients;
-    ``values`` are those of a manifest's masks by structure, ``None`` where they are the project's.
+    ``values`` are those of a manifest's masks by structure, ``None`` where they are the project's; ``replace_labels``,
+    which is asked after a refusal, lets labels that come in take the place of those that they contradict.
     """
 
     paths: tuple[Path, ...]
@@ -60,6 +61,7 @@ class ImportRequest:
     skip_damaged: bool = True
     patient_from: PatientFrom = "file"
     values: Mapping[str, int] | None = None
+    replace_labels: bool = False
 
 
 class ImportDialog(FormDialog):

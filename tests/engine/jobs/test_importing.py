@@ -17,9 +17,9 @@ from pydicom.data import get_testdata_file
 
 from annotator import registry
 from annotator.core.edits import Assign, Paint, PaintUnsure
-from annotator.core.errors import BadInput, Cancelled
+from annotator.core.errors import BadInput, Cancelled, ContradictingLabels
 from annotator.core.identity import Clip, FrameKey, PatientFrom, Spacing, SpacingStatus, Split
-from annotator.core.labels import StructureLabel
+from annotator.core.labels import UNKNOWN_LABEL, StructureLabel
 from annotator.core.status import LabelStatus, Origin
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, import_manifest, import_paths
@@ -510,6 +510,76 @@ def test_masks_that_come_back_take_nothing_from_the_labels(project: Project, tmp
     import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
     assert project.label(key)["lv"] == before["lv"]
     assert project.label(key).unsure is not None  # where nothing was known before
+
+
+def squares(tmp_path: Path, project: Project, rows: slice) -> Path:
+    """A mask of the LV in a project's first clip, and 255 elsewhere, with the manifest that names it."""
+    (path,) = stacks(tmp_path, 1)
+    mask = np.full((8, 9), 255, dtype=np.uint8)
+    mask[rows, 2:5] = project.values["lv"]
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    (tmp_path / "rows.csv").write_text(f"image,patient,frame,labels,known\n{path.name},p,1,mask.tif,lv\n")
+    return tmp_path / "rows.csv"
+
+
+def test_a_mask_that_says_less_than_the_label_here_is_refused_before_a_clip_comes(
+    project: Project, tmp_path: Path
+) -> None:
+    import_manifest(project, squares(tmp_path, project, slice(2, 6)), values=None, author="t", progress=Silent())
+    key, inside = FrameKey("stack 0", 1), np.zeros((8, 9), dtype=np.bool_)
+    inside[2:6, 2:5] = True
+    outline = Assign("lv", StructureLabel(LabelStatus.OUTLINED, inside))
+    project.commit(key, [outline, PaintUnsure(np.ones((8, 9), dtype=np.bool_), is_unsure=False)], author="t")
+    rows = squares(tmp_path, project, slice(2, 4))
+    tifffile.imwrite(tmp_path / "new.tif", np.zeros((8, 9), dtype=np.uint8))
+    rows.write_text(f"{rows.read_text()}new.tif,q,0,,\n")
+    before = project.label(key)
+    with pytest.raises(ContradictingLabels, match=r"rows\.csv: 6 pixels"):
+        import_manifest(project, rows, values=None, author="t", progress=Silent())
+    assert (project.label(key), len(project.clips())) == (before, 1)
+    report = import_manifest(project, rows, values=None, author="t", progress=Silent(), replace_labels=True)
+    assert (report.added, report.replaced) == (1, 1)
+    after = project.label(key)
+    assert after["lv"].inside is not None
+    assert int(after["lv"].inside.sum()) == 6
+    assert after.unsure is not None
+    assert after.unsure[4, 3], "what the mask does not know is no background"
+
+
+@pytest.mark.parametrize("form", ["png", "hdf5"])
+def test_corrected_labels_come_back_in_the_place_of_those_here(project: Project, tmp_path: Path, form: str) -> None:
+    paths = stacks(tmp_path, 2)
+    import_paths(project, paths, ImportOptions(patient_from="stem"), author="Ada", progress=Silent())
+    keys = [FrameKey(f"stack {i}", 0) for i in range(2)]
+    left, right = np.zeros((8, 9), dtype=np.bool_), np.zeros((8, 9), dtype=np.bool_)
+    left[1:5, 1:4], right[1:6, 1:5] = True, True
+    for key in keys:
+        project.commit(key, [Assign("lv", StructureLabel(LabelStatus.OUTLINED, left))], author="Ada")
+    export_labels(project, "hdf5", tmp_path / "for Bob", progress=Silent())
+    with Project.create(tmp_path / "second", project.protocol) as second:
+        sent = tmp_path / "for Bob" / "dataset.h5"
+        import_paths(second, [sent], ImportOptions(), author="Bob", progress=Silent())
+        second.commit(keys[0], [Assign("lv", StructureLabel(LabelStatus.OUTLINED, right))], author="Bob")
+        second.commit(keys[1], [Assign("lv", UNKNOWN_LABEL), Paint("la", left)], author="Bob")
+        export_labels(second, form, tmp_path / "back", progress=Silent())
+    back = tmp_path / "back" / ("labels.json" if form == "png" else "dataset.h5")
+    before = {key: project.label(key) for key in keys}
+    with pytest.raises(ContradictingLabels, match=f"{back.name}: ") as refused:
+        import_paths(project, [back], ImportOptions(), author="Eve", progress=Silent())
+    assert (refused.value.replaceable, refused.value.left_out) == (((keys[0], "lv"),), ((keys[1], "la"),))
+    report = import_paths(project, [back], ImportOptions(replace_labels=True), author="Eve", progress=Silent())
+    assert report.replaced == 1
+    assert [sentence for sentence in report.warnings if "draft" in sentence] == [
+        "1 draft of the import, in 'stack 1', contradicts labels here and was left out: a draft replaces nothing until "
+        "somebody finishes it."
+    ]
+    assert project.label(keys[0])["lv"] == StructureLabel(LabelStatus.OUTLINED, right)
+    assert project.provenance(keys[0])["lv"].author == "Bob"
+    assert project.label(keys[1]) == before[keys[1]], "what Bob cleared or did not finish stays"
+    again = import_paths(project, [back], ImportOptions(replace_labels=True), author="Eve", progress=Silent())
+    assert (again.labels, again.replaced) == (0, 0)
+    project.undo(author="Ada")
+    assert {key: project.label(key) for key in keys} == before
 
 
 @pytest.mark.parametrize("form", ["png", "nifti", "metaimage", "hdf5"])
