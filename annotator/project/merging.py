@@ -49,8 +49,8 @@ def replacing(
 
     Where they do, each structure here that is in the way of a finished label (outlined, absent or partial) is as it
     comes in, whole; every other one is joined as ever. So what comes in holds at every pixel that is not unsure here,
-    what it does not speak of is untouched, and the same again changes nothing. Drafts that come in replace nothing:
-    one that contradicts what is here is left out.
+    what it does not speak of is untouched, and the same again changes nothing. Drafts that come in replace nothing: one
+    that contradicts what is here is left out, and what they were drawn over stays what it is here.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def replacing(
     try:
         return Joined(merged(protocol, key, ours, theirs, is_mask=is_mask))
     except Contradiction:
-        settled = _only(theirs, lambda s: theirs.status(s) is not LabelStatus.DRAFT)
+        settled = _without_drafts(ours, theirs)
     way = _in_the_way(protocol, ours, settled)
     for structure, count in way.items():
         if not settled.status(structure).is_finished:
@@ -181,6 +181,24 @@ def _in_the_way(protocol: LabelProtocol, ours: PartialLabel, theirs: PartialLabe
         if clash.any():
             found[structure] = int(np.count_nonzero(clash))
     return found
+
+
+def _without_drafts(ours: PartialLabel, theirs: PartialLabel) -> PartialLabel:
+    """What comes in without its drafts, whose pixels go back to the finished labels that they were taken from."""
+    drafts = {s: v.inside for s, v in theirs.structures.items() if v.status is LabelStatus.DRAFT}
+    taken = np.zeros(theirs.shape, dtype=np.bool_)
+    for inside in drafts.values():
+        if inside is not None:
+            taken |= inside
+    settled = {s: v for s, v in theirs.structures.items() if s not in drafts}
+    for structure, said in settled.items():
+        here = ours[structure]
+        if said.inside is not None and here.inside is not None and here.status.is_finished:
+            back = here.inside & taken
+            if said.outside is not None:
+                back &= ~said.outside
+            settled[structure] = StructureLabel(said.status, said.inside | back, said.outside)
+    return PartialLabel(theirs.shape, settled, theirs.unsure)
 
 
 def _only(label: PartialLabel, is_kept: Callable[[str], bool]) -> PartialLabel:

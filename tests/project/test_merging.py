@@ -16,6 +16,7 @@ from annotator.project.merging import Joined, merged, replacing
 from tests.core import strategies
 
 KEY = FrameKey("clip", 0)
+NAMES = strategies.PROTOCOL.ids
 FINISHED = tuple(s for s in LabelStatus if s.is_finished)
 
 
@@ -55,7 +56,7 @@ def test_knowledge_only_grows(ours: PartialLabel, theirs: PartialLabel) -> None:
         assert np.array_equal(both & two, both)
 
 
-@given(strategies.masks.filter(np.any), st.sampled_from(strategies.PROTOCOL.ids[1:]))
+@given(strategies.masks.filter(np.any), st.sampled_from(NAMES[1:]))
 def test_a_draft_is_not_painted_over(mask: Mask, other: str) -> None:
     ours = PartialLabel(strategies.SHAPE, {"one": StructureLabel(LabelStatus.DRAFT, mask)})
     theirs = PartialLabel(strategies.SHAPE, {other: StructureLabel(LabelStatus.OUTLINED, mask.copy())})
@@ -120,6 +121,12 @@ def join(pair: tuple[PartialLabel, PartialLabel], *, replaces: bool, is_mask: bo
         return None
 
 
+def drafted(label: PartialLabel) -> Mask:
+    """Pixels of drafts."""
+    drafts = [v.inside for v in label.structures.values() if v.status is LabelStatus.DRAFT and v.inside is not None]
+    return np.asarray(np.any([np.zeros(label.shape, dtype=np.bool_), *drafts], axis=0))
+
+
 def without(label: PartialLabel, *structures: str) -> PartialLabel:
     kept = {s: v for s, v in label.structures.items() if s not in structures}
     return PartialLabel(label.shape, kept, label.unsure)
@@ -137,13 +144,15 @@ def test_what_does_not_contradict_is_joined_alike_with_and_without_replacing(
 
 
 @given(pairs())
-def test_what_comes_in_holds_at_every_pixel_that_is_not_unsure(pair: tuple[PartialLabel, PartialLabel]) -> None:
+def test_what_comes_in_holds_at_every_pixel_that_is_neither_unsure_nor_under_a_draft(
+    pair: tuple[PartialLabel, PartialLabel],
+) -> None:
     joined, (_, theirs) = join(pair, replaces=True), pair
     if joined is not None:
         after = with_drafts_meant(joined.label)
         one, two = (allowed_bitmap(x, strategies.PROTOCOL) for x in (after, settled(theirs)))
         doubts = [x.unsure for x in (after, theirs) if x.unsure is not None]
-        sure = ~np.any([np.zeros(strategies.SHAPE, dtype=np.bool_), *doubts], axis=0)
+        sure = ~np.any([drafted(theirs), *doubts], axis=0)
         assert np.array_equal((one & two)[sure], one[sure])
 
 
@@ -153,7 +162,8 @@ def test_only_what_a_finished_label_comes_in_for_is_replaced(pair: tuple[Partial
     if joined is not None:
         for structure in joined.replaced:
             assert theirs.status(structure).is_finished
-            assert joined.label[structure] == theirs[structure]
+            if not drafted(theirs).any():
+                assert joined.label[structure] == theirs[structure]
         for structure, said in ours.structures.items():
             is_said = theirs.status(structure).is_finished
             if structure not in theirs.structures or (said.status.is_finished and not is_said):
@@ -162,11 +172,24 @@ def test_only_what_a_finished_label_comes_in_for_is_replaced(pair: tuple[Partial
 
 @given(pairs())
 def test_replacing_gives_what_clearing_by_hand_gives(pair: tuple[PartialLabel, PartialLabel]) -> None:
-    joined, (ours, theirs) = join(pair, replaces=True), pair
+    ours, theirs = pair[0], without(pair[1], *(s for s in NAMES if pair[1].status(s) is LabelStatus.DRAFT))
+    joined = join((ours, theirs), replaces=True)
     if joined is not None:
-        by_hand = join((without(ours, *joined.replaced), without(theirs, *joined.left_out)), replaces=False)
+        by_hand = join((without(ours, *joined.replaced), theirs), replaces=False)
         assert by_hand is not None
         assert joined.label == by_hand.label
+
+
+@given(pairs())
+def test_a_draft_takes_no_pixel_of_what_is_finished_here(pair: tuple[PartialLabel, PartialLabel]) -> None:
+    joined, (ours, theirs) = join(pair, replaces=True), pair
+    if joined is not None:
+        for structure, said in ours.structures.items():
+            is_kept = theirs.status(structure) is LabelStatus.OUTLINED or not theirs.status(structure).is_finished
+            if said.status.is_finished and said.inside is not None and is_kept:
+                inside = joined.label[structure].inside
+                assert inside is not None
+                assert inside[said.inside & drafted(theirs)].all()
 
 
 @given(pairs(), st.booleans())
@@ -206,6 +229,17 @@ def test_a_draft_that_contradicts_is_left_out_and_the_rest_replaces() -> None:
     joined = replacing(strategies.PROTOCOL, KEY, ours, theirs)
     assert (joined.replaced, joined.left_out) == (("one",), ("three",))
     assert joined.label == PartialLabel(strategies.SHAPE, {"one": theirs["one"], "two": bottom})
+
+
+def test_what_a_draft_took_from_an_outline_is_given_back_though_the_outline_is_replaced() -> None:
+    ours = strokes(LabelStatus.OUTLINED, 0, 1)
+    after = PartialLabel(
+        strategies.SHAPE,
+        {"one": strokes(LabelStatus.OUTLINED, 1, 2)["one"], "two": strokes(LabelStatus.DRAFT, 0, 3)["one"]},
+    )
+    joined = replacing(strategies.PROTOCOL, KEY, ours, after)
+    assert (joined.replaced, joined.left_out) == (("one",), ("two",))
+    assert joined.label == strokes(LabelStatus.OUTLINED, 0, 1, 2)
 
 
 def test_what_a_mask_does_not_know_is_no_background_where_it_replaces() -> None:
