@@ -236,7 +236,8 @@ def _failure(error: AnnotatorError) -> Message:
 
 def _replace_question(project: Project, error: ContradictingLabels) -> ReplaceQuestion:
     """What would give way to labels that were refused, in numbers of frames."""
-    structures = Counter(project.protocol.structure(structure).name for _, structure in error.replaceable)
+    counts = Counter(structure for _, structure in error.replaceable)
+    structures = {s.name: counts[s.id] for s in project.protocol.structures if s.id in counts}
     clips = Counter(key.clip for key in sorted({key for key, _ in error.replaceable}))
     return ReplaceQuestion(structures, clips, len(error.left_out))
 

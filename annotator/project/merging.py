@@ -20,7 +20,7 @@ from annotator.core.words import counted
 _NAMED: Final = 8
 """Frames that a refusal names beside the first."""
 
-_HOW: Final = "(--replace-labels, or the button of this message in the window)"
+_HOW: Final = "('Replace labels…' in the window, --replace-labels on the command line)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -66,7 +67,7 @@ class FormDialog(QDialog):
         self.fields.setSpacing(TIGHT)
         self._problem = label(role="warning", is_wrapped=True)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self._accept = push_button(accept, role="primary")
+        self._accept = push_button(accept, role="" if refuse else "primary")
         self._buttons.addButton(self._accept, QDialogButtonBox.ButtonRole.AcceptRole)
         self._buttons.accepted.connect(self._on_accepted)
         self._buttons.rejected.connect(self.reject)
@@ -82,6 +83,8 @@ class FormDialog(QDialog):
         if refuse:
             cancel.setText(refuse)
             cancel.setAccessibleName(refuse)
+            cancel.setProperty("role", "primary")
+            cancel.setIcon(QIcon())
         # Only a button that is already in its dialog becomes what Enter presses.
         for button, is_default in ((self._accept, not refuse), (cancel, bool(refuse))):
             button.setDefault(is_default)

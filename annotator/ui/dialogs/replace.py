@@ -46,8 +46,8 @@ class ReplaceQuestion:
             frames = counted(sum(self.clips.values()), "frame")
             labels, clips = counted(self.labels, "label"), counted(len(self.clips), "clip")
             said.append(f"{labels} here would give way to what comes in, in {frames} of {clips}.")
-            said.append(f"Structures: {_list(self.structures)}.")
-            said.append(f"Clips: {_list(self.clips)}.")
+            said.append(f"Structures (frames): {_list(self.structures)}.")
+            said.append(f"Clips (frames): {_list(self.clips)}.")
         if self.drafts:
             would = "draft of the import contradicts" if self.drafts == 1 else "drafts of the import contradict"
             said.append(f"{self.drafts} {would} labels here and would be left out.")
@@ -74,5 +74,5 @@ class AskReplaceDialog(FormDialog):
 
 def _list(frames: Mapping[str, int]) -> str:
     """Names with their number of frames, the first few of many."""
-    such = ", ".join(f"{name} in {counted(count, 'frame')}" for name, count in list(frames.items())[:_NAMED])
+    such = ", ".join(f"{name} ({count:,})" for name, count in list(frames.items())[:_NAMED])
     return such + (f" and {len(frames) - _NAMED} more" if len(frames) > _NAMED else "")

@@ -28,8 +28,8 @@ def said(dialog: QDialog) -> list[str]:
 
 def test_it_says_what_would_give_way(dialog: AskReplaceDialog) -> None:
     assert "12 labels here would give way to what comes in, in 10 frames of 2 clips." in said(dialog)
-    assert "Structures: LV cavity in 10 frames, Left atrium in 2 frames." in said(dialog)
-    assert "Clips: a4c in 7 frames, a2c in 3 frames." in said(dialog)
+    assert "Structures (frames): LV cavity (10), Left atrium (2)." in said(dialog)
+    assert "Clips (frames): a4c (7), a2c (3)." in said(dialog)
     assert "1 draft of the import contradicts labels here and would be left out." in said(dialog)
 
 
@@ -49,8 +49,8 @@ def test_each_button_says_what_it_does(dialog: AskReplaceDialog, button: Find) -
 def test_of_many_clips_some_are_named(qtbot: QtBot) -> None:
     dialog = AskReplaceDialog(ReplaceQuestion({"LV cavity": 9}, {f"clip {i}": 1 for i in range(9)}))
     qtbot.addWidget(dialog)
-    (named,) = [sentence for sentence in said(dialog) if sentence.startswith("Clips: ")]
-    assert named.endswith(", clip 5 in 1 frame and 3 more.")
+    (named,) = [sentence for sentence in said(dialog) if sentence.startswith("Clips ")]
+    assert named.endswith(", clip 5 (1) and 3 more.")
 
 
 def test_where_only_drafts_contradict_nothing_is_replaced(qtbot: QtBot, button: Find) -> None:
