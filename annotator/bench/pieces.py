@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +14,12 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from annotator.learn import augment, losses, networks, supervision, terms
+from annotator.learn import augment, losses, networks, supervision
 from annotator.learn import trainer as trainer_module
 from annotator.learn.trainer import Trainer
+
+AHEAD: Final = "lesson"
+"""Making the next step's lesson, which a second thread does meanwhile: the step spends no time on it but in waiting."""
 
 INSIDE: Final = ("student forward", "teacher forward", "losses", "gradient of the losses", "backward", "optimiser")
 """Pieces that are forward, backward or optimiser.
@@ -26,10 +30,15 @@ and the allowed sets add to it beside the teacher's own forward pass (targets, m
 
 
 class Stopwatch:
-    """Seconds by piece; a piece that is timed inside another is taken out of it."""
+    """Seconds by piece; a piece that is timed inside another is taken out of it.
+
+    The pieces are of the thread that made the stopwatch; seconds of what other threads do are in ``elsewhere``.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self.elsewhere: dict[str, float] = defaultdict(float)
+        self._own = threading.get_ident()
         self._open: list[str] = []
         self._since = 0.0
 
@@ -54,6 +63,8 @@ class Stopwatch:
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != self._own:
+                return self._timed_elsewhere(piece, lambda: function(*args, **kwargs))
             self.enter(piece)
             try:
                 return function(*args, **kwargs)
@@ -61,6 +72,13 @@ class Stopwatch:
                 self.leave()
 
         return run
+
+    def _timed_elsewhere(self, piece: str, function: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        try:
+            return function()
+        finally:
+            self.elsewhere[piece] += time.perf_counter() - began
 
     def _charge(self) -> None:
         now = time.perf_counter()
@@ -76,14 +94,17 @@ def watched(trainer: Trainer) -> Iterator[Stopwatch]:
     # The innermost names are looked up when they are called, so that replacing them is enough.
     places: list[tuple[object, str, str]] = [
         (trainer, "step", "bookkeeping"),
+        (trainer._lessons, "take", "waiting for the lesson"),
+        (trainer._lessons, "begin", "bookkeeping"),
+        (supervision, "prepare", AHEAD),
         (supervision, "drawn", "data"),
-        (trainer_module, "exchange_backgrounds", "data"),
+        (supervision, "exchange_backgrounds", "data"),
         (supervision, "allowed", "data"),
         (augment, "random_grid", "augmentation"),
         (augment, "warp", "augmentation"),
         (augment, "strong_view", "augmentation"),
         (augment, "to_input", "augmentation"),
-        (terms, "teacher_view", "augmentation"),
+        (augment, "teacher_view", "augmentation"),
         (losses, "allowed_sets", "targets"),
         (losses, "soft_target", "targets"),
         (losses, "log_probabilities", "losses"),

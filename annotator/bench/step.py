@@ -80,6 +80,7 @@ def _where(trainer: Trainer, rounds: int) -> dict[str, Any]:
     of_losses = found.get("losses", 0.0) + found.get("gradient of the losses", 0.0)
     return {
         "shares": found,
+        "made_ahead": round(watch.elsewhere[pieces.AHEAD] / sum(watch.seconds.values()), 4),
         "outside_forward_backward_optimiser": round(outside, 4),
         "outside_and_losses": round(outside + of_losses, 4),
     }

@@ -60,8 +60,9 @@ def leave_a_core() -> int:
     """
     import torch  # noqa: PLC0415
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    threads = max(1, cores - 1)
+    from annotator.learn.devices import cores  # noqa: PLC0415
+
+    threads = max(1, cores() - 1)
     torch.set_num_threads(threads)
     return threads
 

@@ -165,6 +165,14 @@ def strong_view(images: Tensor, section: AugmentSection, chance: Chance) -> Tens
     return view.clamp_(0.0, 1.0).sub_(inverted.float()).abs_()
 
 
+def teacher_view(plain: Tensor, deviation: float, chance: Chance) -> Tensor:
+    """The plain view (B, 1, S, S), with noise of this deviation cut off at twice as much where it is not 0."""
+    if not deviation:
+        return plain
+    noise = chance.normal(plain.shape) * deviation
+    return plain + noise.clamp(-2 * deviation, 2 * deviation)
+
+
 def to_input(images: Tensor) -> Tensor:
     """(B, 1, S, S) float32 in 0..1 to the network's input."""
     return (images - INPUT_MEAN).div_(INPUT_STD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
@@ -88,6 +89,11 @@ def describe(device: torch.device) -> str:
     if device.type == "cpu":
         return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
     return device.type.upper()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def keep_freed_memory() -> None:

@@ -67,7 +67,7 @@ class FramePool:
         device: torch.device,
         temporal: TemporalSection | None = None,
     ) -> None:
-        self._n_classes, self._section, self._device = n_classes, section, device
+        self.n_classes, self._section, self._device = n_classes, section, device
         self._temporal = temporal or TemporalSection()
         size = section.image_size
         self._labelled = ResidentFrames(size, device, sets=type_of_sets(n_classes))
@@ -92,7 +92,7 @@ class FramePool:
 
     def put(self, frame: TrainingFrame) -> None:
         """Add or replace a frame."""
-        said = None if frame.bitmap is None else said_of(frame, self._n_classes)
+        said = None if frame.bitmap is None else said_of(frame, self.n_classes)
         # A frame whose labels say nothing (all of it unsure) teaches as an unlabelled one.
         if said is None or not said[0].any():
             self._labelled.forget(frame.key)
@@ -114,7 +114,7 @@ class FramePool:
 
     def shown_structures(self) -> NDArray[np.bool_]:
         """(K+1,) bool: classes with a decided pixel somewhere."""
-        shown = np.zeros(self._n_classes, dtype=np.bool_)
+        shown = np.zeros(self.n_classes, dtype=np.bool_)
         for _, of_frame in self._said.values():
             shown |= of_frame
         return shown
@@ -140,7 +140,7 @@ class FramePool:
         """
         known, shown = self._known_and_shown()
         n_labelled, n_unlabelled = self._counts(shrink)
-        everything = (1 << self._n_classes) - 1
+        everything = (1 << self.n_classes) - 1
         positions = draw_labelled(known, shown, n_labelled, generator=generator)
         images, bitmaps = self._labelled.gather(positions)
         assert bitmaps is not None
@@ -155,7 +155,7 @@ class FramePool:
             images = torch.cat([images, more])
             nothing = torch.full_like(more, everything, dtype=bitmaps.dtype)
             bitmaps = torch.cat([bitmaps, nothing])
-            known_batch = torch.cat([known_batch, torch.zeros((n_unlabelled, self._n_classes), dtype=torch.bool)])
+            known_batch = torch.cat([known_batch, torch.zeros((n_unlabelled, self.n_classes), dtype=torch.bool)])
             possible = torch.cat([possible, self._unlabelled.possible(others)])
         return Batch(images, bitmaps, known_batch, (possible & everything).to(bitmaps.dtype), triples)
 
@@ -189,7 +189,7 @@ class FramePool:
     def _known_and_shown(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         if self._tables is None:
             rows = [self._said[key] for key in self._labelled.keys]
-            empty = np.zeros((0, self._n_classes), dtype=np.bool_)
+            empty = np.zeros((0, self.n_classes), dtype=np.bool_)
             known = np.stack([k for k, _ in rows]) if rows else empty
             shown = np.stack([s for _, s in rows]) if rows else empty
             self._tables = (known, shown)

@@ -23,6 +23,7 @@ from annotator.learn.gating import gated_consistency
 from annotator.learn.networks import Look
 from annotator.learn.partial_losses import supervised
 from annotator.learn.recipe import Recipe
+from annotator.learn.supervision import Lesson
 
 Precision = Callable[[], AbstractContextManager[Any]]
 
@@ -33,14 +34,8 @@ class StepState:
 
     Parameters
     ----------
-    plain, strong
-        (B, 1, S, S) float32 in 0..1, one geometry.
-    bitmaps
-        (B, S, S) allowed sets after dropout and warp.
-    possible
-        (B, 1, 1), what each frame's view can show at all: the set of a pixel of which nobody said anything.
-    allowed
-        The sets as (B, K+1, S, S) bool.
+    lesson
+        What the step is taught.
     active
         (K+1,) bool.
     gated
@@ -51,15 +46,9 @@ class StepState:
         The teacher's view of ``plain``, and its log target on the allowed set; ``None`` where nothing asks for it.
     ramp
         0..1, how far the teacher is trusted yet.
-    triples
-        (N, 3) int64 rows of neighbouring frames of one clip, in order of time; ``None`` where there are none.
     """
 
-    plain: Tensor
-    strong: Tensor
-    bitmaps: Tensor
-    possible: Tensor
-    allowed: Tensor
+    lesson: Lesson
     active: Tensor
     gated: Tensor | None
     seen: Look
@@ -67,17 +56,16 @@ class StepState:
     taught: Look | None
     target: Tensor | None
     ramp: float | Tensor
-    triples: Tensor | None = None
 
     def agreement(self, log_p: Tensor) -> Tensor:
         """Consistency of log-probabilities (B, K+1, S, S) with the teacher's target."""
         assert self.target is not None
-        return gated_consistency(log_p, self.target, self.allowed, active=self.active, gated=self.gated)
+        return gated_consistency(log_p, self.target, self.lesson.allowed, active=self.active, gated=self.gated)
 
     @property
     def undecided(self) -> Tensor:
         """(B, S, S) bool: more than one active class is left."""
-        return losses.how_many(losses.of_active(self.allowed, self.active)).squeeze(1) > 1
+        return losses.how_many(losses.of_active(self.lesson.allowed, self.active)).squeeze(1) > 1
 
 
 class Term(Protocol):
@@ -121,7 +109,7 @@ class NoisyDecoder:
             features = networks.decode(self.twin, levels)
             logits = networks.head_of(self.twin)(features)
         log_noisy = losses.log_probabilities(logits, state.active)
-        known, dice = supervised(loss.unknown, log_noisy, state.allowed, active=state.active)
+        known, dice = supervised(loss.unknown, log_noisy, state.lesson.allowed, active=state.active)
         places = correlation.sample_positions(features, section.pixels, self.chance)
         main, noisy, taught = (
             correlation.rows_at(f, places) for f in (state.seen.features, features, state.taught.features)
@@ -158,14 +146,14 @@ class FurtherViews:
         section = self.recipe.unimatch
         found: dict[str, Tensor] = {}
         if section.second_view:
-            view = augment.strong_view(state.plain, self.recipe.augment, self.chance)
+            view = augment.strong_view(state.lesson.plain, self.recipe.augment, self.chance)
             with self.precision():
                 logits = self.student(augment.to_input(view))
             agreement = state.agreement(losses.log_probabilities(logits, state.active))
             found["second_view"] = section.second_view * state.ramp * agreement
         if section.feature_view:
             with self.precision():
-                levels = networks.encode(self.student, augment.to_input(state.plain))
+                levels = networks.encode(self.student, augment.to_input(state.lesson.plain))
                 dropout, generator = section.channel_dropout, self.chance.noise
                 dropped = networks.disturbed(levels, noise=0.0, dropout=dropout, generator=generator)
                 logits = networks.head_of(self.student)(networks.decode(self.student, dropped))
@@ -184,11 +172,11 @@ class RegularisedLabels:
 
     def __call__(self, state: StepState) -> Mapping[str, Tensor]:
         """The difference to the plain cross entropy, where a person spoke: what a view cannot show is no label."""
-        section = self.recipe.labo
-        near = near_contour(state.bitmaps, width=section.contour_width, everything=state.possible)
+        section, lesson = self.recipe.labo, state.lesson
+        near = near_contour(lesson.bitmaps, width=section.contour_width, everything=lesson.possible)
         share = labo.share_of(near, share=section.share, contour_factor=section.contour_factor)
-        share = share * (state.bitmaps != state.possible)
-        value = labo.regularisation(state.log_p, state.allowed, state.active, share=share, tau=section.temperature)
+        share = share * (lesson.bitmaps != lesson.possible)
+        value = labo.regularisation(state.log_p, lesson.allowed, state.active, share=share, tau=section.temperature)
         return {"labo": value}
 
 
@@ -207,7 +195,7 @@ class Inversion:
         found: dict[str, Tensor] = {}
         if section.weight:
             encoder = networks.parts_of(self.student).encoder
-            value = inversion.inversion_loss(encoder, augment.to_input(state.strong))
+            value = inversion.inversion_loss(encoder, augment.to_input(state.lesson.strong))
             found["inversion"] = section.weight * value
         if section.entropy:
             found["entropy"] = section.entropy * state.ramp * inversion.entropy(state.log_p, state.undecided)
@@ -225,9 +213,10 @@ class EvenChange:
     def __call__(self, state: StepState) -> Mapping[str, Tensor]:
         """The student's own areas; 0 where the step has no neighbours."""
         section = self.recipe.temporal
-        if state.triples is None:
+        triples = state.lesson.triples
+        if triples is None:
             return {"even_change": state.log_p.new_zeros(())}
-        value = temporal.even_change(state.log_p, state.triples, state.active, slack=section.slack)
+        value = temporal.even_change(state.log_p, triples, state.active, slack=section.slack)
         return {"even_change": section.area * state.ramp * value}
 
 
@@ -241,12 +230,13 @@ class BetweenNeighbours:
 
     def __call__(self, state: StepState) -> Mapping[str, Tensor]:
         """Agreement of the student in the middle; 0 where the step has no neighbours."""
-        if state.triples is None:
+        triples, allowed = state.lesson.triples, state.lesson.allowed
+        if triples is None:
             return {"neighbours": state.log_p.new_zeros(())}
         assert state.target is not None
-        middle = state.triples[:, 1]
-        target, agree = temporal.both_neighbours(state.target, state.triples, state.allowed)
-        where = state.allowed[middle] & agree.unsqueeze(1)
+        middle = triples[:, 1]
+        target, agree = temporal.both_neighbours(state.target, triples, allowed)
+        where = allowed[middle] & agree.unsqueeze(1)
         value = gated_consistency(state.log_p[middle], target, where, active=state.active, gated=state.gated)
         return {"neighbours": self.recipe.temporal.neighbours * state.ramp * value}
 
@@ -269,11 +259,3 @@ def chosen(
     if recipe.temporal.neighbours:
         terms.append(BetweenNeighbours(recipe))
     return tuple(terms)
-
-
-def teacher_view(plain: Tensor, deviation: float, chance: Chance) -> Tensor:
-    """The plain view (B, 1, S, S), with noise of this deviation cut off at twice as much where it is not 0."""
-    if not deviation:
-        return plain
-    noise = chance.normal(plain.shape) * deviation
-    return plain + noise.clamp(-2 * deviation, 2 * deviation)

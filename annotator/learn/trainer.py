@@ -23,8 +23,7 @@ from annotator.core.identity import FrameKey
 from annotator.core.memory_errors import is_out_of_memory
 from annotator.core.plugin_types import NetworkFactory
 from annotator.core.protocols import LabelProtocol
-from annotator.learn import augment, devices, ema, losses, networks, publishing, supervision, terms, weights
-from annotator.learn.backmix import exchange_backgrounds
+from annotator.learn import devices, ema, losses, networks, publishing, supervision, terms, weights
 from annotator.learn.captured import runner
 from annotator.learn.chance import Chance
 from annotator.learn.checkpoints import load_matching, pack, unpack
@@ -35,6 +34,7 @@ from annotator.learn.mapping import beginning
 from annotator.learn.pacing import Pacing
 from annotator.learn.partial_losses import supervised
 from annotator.learn.pool import FramePool
+from annotator.learn.prefetch import Prefetch
 from annotator.learn.recipe import Recipe
 from annotator.learn.validation import Validation, score_probabilities
 
@@ -115,6 +115,7 @@ class Trainer:
         self._gated = gated if recipe.teacher.gate else None
         parameters = [*self._student.parameters(), *networks.own_parameters(self._twin, self._student)]
         self._descent = Descent(parameters, recipe.optimiser, self._device)
+        self._lessons = Prefetch(lambda: supervision.prepare(self._pool, recipe, self._shrink, chance), chance)
         tell = self._notes.append if recipe.optimiser.is_recorded else None
         self._run = runner(self._step_once, self._chance, tell)
         self._active = weights.active_mask(protocol, ()).to(self._device)
@@ -123,12 +124,14 @@ class Trainer:
 
     def put(self, frames: Iterable[TrainingFrame]) -> None:
         """Add frames, or replace those of the same key; a frame without allowed sets is unlabelled."""
+        self._lessons.drop()
         for frame in frames:
             self._pool.put(frame)
         self._look_at_labels()
 
     def forget(self, keys: Iterable[FrameKey]) -> None:
         """Drop frames, such as those of a removed patient or of one now held aside."""
+        self._lessons.drop()
         for key in keys:
             self._pool.forget(key)
 
@@ -185,20 +188,12 @@ class Trainer:
     def _step_once(self) -> dict[str, Tensor]:
         # Nothing here waits for the device; what differs between steps comes from `chance`: CUDA replays the rest.
         recipe, chance, pacing = self.recipe, self._chance, self._pacing
-        drawn = partial(supervision.drawn, self._pool, recipe.loss, self._shrink)
-        images, bitmaps, known, dropped, possible, triples = chance.draw_all(drawn)
-        near = triples if len(triples) else None
-        bitmaps = supervision.allowed(recipe.loss, bitmaps, known, dropped=dropped, possible=possible)
-        images = exchange_backgrounds(images, recipe.augment.backmix, chance)
-        grid = augment.random_grid(len(images), images.shape[-1], recipe.augment, chance)
-        plain, bitmaps = augment.warp(images, bitmaps, augment.shared(grid, near), everything=possible)
-        strong = augment.strong_view(plain, recipe.augment, chance)
-        allowed = losses.allowed_sets(bitmaps, self.protocol.n_classes)
-        active, gated = self._active, self._gated
+        lesson = self._lessons.take()
+        allowed, active, gated = lesson.allowed, self._active, self._gated
         inside = any(term.needs_features for term in self._terms)
 
         with self._precision():
-            seen = networks.look(self._student, augment.to_input(strong), inside=inside)
+            seen = networks.look(self._student, lesson.for_student, inside=inside)
         student = losses.log_probabilities(seen.logits, active)
         known, dice = supervised(recipe.loss.unknown, student, allowed, active=active)
         loss = known + recipe.loss.dice_weight * dice
@@ -209,20 +204,19 @@ class Trainer:
         is_taught = recipe.teacher.weight > 0
         taught, target = None, None
         if is_taught or any(term.needs_teacher for term in self._terms):
-            view = augment.to_input(terms.teacher_view(plain, recipe.teacher.noise, chance))
             with torch.no_grad(), self._precision():
-                taught = networks.look(self._teacher, view, inside=inside)
+                taught = networks.look(self._teacher, lesson.for_teacher, inside=inside)
             target = losses.soft_target(taught.logits, allowed, active)
         if is_taught and target is not None:
             report["consistency"] = gated_consistency(student, target, allowed, active=active, gated=gated)
             loss = loss + weight * report["consistency"]
-        views = (plain, strong, bitmaps, possible, allowed, active, gated)
-        state = terms.StepState(*views, seen, student, taught, target, ramp, near)
+        state = terms.StepState(lesson, active, gated, seen, student, taught, target, ramp)
         for term in self._terms:
             more = term(state)
             loss = loss + torch.stack(list(more.values())).sum()
             report.update(more)
 
+        self._lessons.begin()
         rate = chance.figure(lambda: pacing.learning_rate(self.step_count))
         paces = chance.draw(lambda _: torch.tensor(pacing.paces(self.step_count)))
         self._descent.step(loss, rate, networks.rows_of_head(self._student, pacing.new_rows, paces))
@@ -247,6 +241,7 @@ class Trainer:
 
     def _shrink_batch(self) -> None:
         self._run.drop()
+        self._lessons.drop()
         devices.release(self._device)
         before = self.batch_size
         self._shrink *= 2
@@ -317,6 +312,7 @@ class Trainer:
     def checkpoint(self) -> bytes:
         """Everything but the frames, such that :meth:`restore` and going on equals never having stopped."""
         self._descent.check()
+        self._lessons.drop()
         return pack(
             {
                 "structures": list(self.protocol.ids),
@@ -342,6 +338,7 @@ class Trainer:
         IncompatibleWeights
             Where the checkpoint is damaged, or belongs to another protocol or network.
         """
+        self._lessons.drop()
         state = unpack(data, structures=self.protocol.ids, network=self._factory_name)
         load_matching(self._student, state["student"])
         load_matching(self._teacher, state["teacher"])

@@ -13,6 +13,7 @@ from annotator.learn.chance import Chance
 from annotator.learn.dataset import TrainingFrame
 from annotator.learn.recipe import Recipe
 from annotator.learn.recipe_sections import HdcSection, InversionSection, LaboSection, TemporalSection, UniMatchSection
+from annotator.learn.supervision import Lesson
 from annotator.learn.trainer import Trainer
 
 TrainerMaker = Callable[..., Trainer]
@@ -33,12 +34,10 @@ def _state(trainer: Trainer, *, ramp: float = 1.0, is_labelled: bool = True) -> 
     seen = networks.look(trainer._student, augment.to_input(plain), inside=True)
     with torch.no_grad():
         taught = networks.look(trainer._teacher, augment.to_input(plain), inside=True)
+    possible = torch.full((3, 1, 1), 0b1111, dtype=torch.int32)
+    shown = augment.to_input(plain)
     return terms.StepState(
-        plain=plain,
-        strong=plain,
-        bitmaps=bitmaps,
-        possible=torch.full((3, 1, 1), 0b1111, dtype=torch.int32),
-        allowed=allowed,
+        lesson=Lesson(plain, plain, shown, shown, bitmaps, possible, allowed, triples=None),
         active=active,
         gated=None,
         seen=seen,
@@ -114,19 +113,21 @@ def test_regularised_labels_are_a_persons_and_not_a_views(make_trainer: TrainerM
     state = _state(trainer)
     # Frame 2 has no label, and its view cannot show class 2, of which frames 0 and 1 say nothing either.
     shows = torch.tensor([0b1111, 0b1111, 0b1011], dtype=torch.int32).view(3, 1, 1)
-    seen = replace(state, possible=shows, bitmaps=state.bitmaps & shows, allowed=state.allowed.clone())
-    seen.allowed[2, 2] = False
+    lesson = state.lesson
+    narrower = replace(lesson, possible=shows, bitmaps=lesson.bitmaps & shows, allowed=lesson.allowed.clone())
+    narrower.allowed[2, 2] = False
+    seen = replace(state, lesson=narrower)
     rows = [torch.autograd.grad(term(s)["labo"], s.log_p, retain_graph=True)[0] for s in (state, seen)]
     assert float(rows[1][:2].abs().sum()) > 0
     assert float(rows[1][2].abs().sum()) == 0, "nobody said anything in this frame"
-    cross_entropy = losses.marginal_cross_entropy(seen.log_p, seen.allowed, seen.active)
+    cross_entropy = losses.marginal_cross_entropy(seen.log_p, narrower.allowed, seen.active)
     assert float(torch.autograd.grad(cross_entropy, seen.log_p)[0][2].abs().sum()) > 0, "what a view shows is taught"
 
 
 def test_the_teachers_view_is_disturbed_within_bounds() -> None:
     plain = torch.full((2, 1, 32, 32), 0.5)
-    assert terms.teacher_view(plain, 0.0, _chance()) is plain
-    noise = terms.teacher_view(plain, 0.1, _chance()) - plain
+    assert augment.teacher_view(plain, 0.0, _chance()) is plain
+    noise = augment.teacher_view(plain, 0.1, _chance()) - plain
     assert float(noise.abs().max()) <= 0.2 + 1e-6
     assert 0.05 < float(noise.std()) < 0.12
 
