@@ -183,7 +183,9 @@ class Wiring(QObject):
             self._bench.set_split(part, of=clips)
 
     def _ask_patient(self, clips: tuple[str, ...]) -> None:
-        answer = PatientDialog.ask(_patient_question(self._bench.project.clips(), clips), parent=self._window())
+        project = self._bench.project
+        question = _patient_question(project.clips(), clips, held=project.held_patients())
+        answer = PatientDialog.ask(question, parent=self._window())
         if answer == EACH_NEW:
             self._bench.part_clips(clips)
         elif answer is not None:
@@ -224,18 +226,21 @@ class Wiring(QObject):
         return window  # type: ignore[no-any-return]
 
 
-def _patient_question(clips: Iterable[Clip], given: Collection[str]) -> PatientQuestion:
-    """Whom clips, by name, may be given to: patients with other clips."""
+def _patient_question(clips: Iterable[Clip], given: Collection[str], *, held: Collection[str]) -> PatientQuestion:
+    """Whom clips, by name, may be given to: patients with other clips, of whom some are held aside."""
     of_patient: dict[str, list[Clip]] = {}
     for clip in clips:
         of_patient.setdefault(clip.header.patient, []).append(clip)
     moved = {patient: [clip for clip in own if clip.name in given] for patient, own in of_patient.items()}
     whose = [patient for patient, clips_moved in moved.items() if clips_moved]
     is_whole = len(whose) == 1 and moved[whose[0]] == of_patient[whose[0]]
+    aside = {patient for patient, own in of_patient.items() if patient in held and own[0].split is Split.TRAIN}
     others = (
-        PatientChoice(patient, tuple(clip.name for clip in own), own[0].split)
+        PatientChoice(patient, tuple(clip.name for clip in own), own[0].split, is_held=patient in aside)
         for patient, own in of_patient.items()
         if whose != [patient]
     )
     splits = frozenset(clip.split for patient in whose for clip in moved[patient])
-    return PatientQuestion(tuple(given), splits, tuple(others), can_be_new=not is_whole)
+    return PatientQuestion(
+        tuple(given), splits, tuple(others), can_be_new=not is_whole, are_held=aside.issuperset(whose)
+    )

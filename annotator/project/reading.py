@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -30,7 +31,7 @@ from annotator.project.rows import label_from_rows, provenance_from_row, read_la
 from annotator.project.session import CHECKPOINT, Session
 from annotator.project.snapshots import read_snapshots
 from annotator.project.state import FrameCells, State, load_state
-from annotator.project.tainting import came_too_late
+from annotator.project.tainting import came_too_late, held_aside
 from annotator.project.values import Cell, Counts, Snapshot
 
 _CACHED_LABELS: Final = 32
@@ -283,6 +284,11 @@ class ProjectReader:
         """Whether what was learnt at a revision may know a patient who was removed or set apart after it."""
         with self._session.database.read() as connection:
             return came_too_late(connection, data_revision)
+
+    def held_patients(self) -> AbstractSet[str]:
+        """Pseudonyms of the patients that the learner holds aside for validation."""
+        with self._session.database.read() as connection:
+            return held_aside(connection)
 
     def time_of(self, data_revision: int) -> str | None:
         """When the change of a revision was made, in UTC; ``None`` where there is none of that number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ from annotator.core.status import LabelStatus
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.progress import Progress, Silent
 from annotator.engine.messages import RunState, TrainingStatus, UseRecipe
-from annotator.project import Project
+from annotator.project import HELD_FACT, Project
 from annotator.settings import UserSettings, load_settings
 from annotator.ui.controls import ElidedLabel, Readout
 from annotator.ui.dialogs import (
@@ -471,6 +472,19 @@ def test_clips_are_given_to_the_patient_whom_the_person_chooses(
     ]
     session.bench.undo()
     assert [clip.header.patient for clip in project.clips()] == both
+
+
+def test_whom_the_learner_holds_aside_is_told_where_clips_are_given_away(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(window)
+    asked: list[PatientQuestion] = []
+    monkeypatch.setattr(PatientDialog, "ask", lambda question, **_words: asked.append(question))
+    session.project.write_fact(HELD_FACT, json.dumps([session.project.clip("clip1").header.patient]))
+    for clip in ("clip0", "clip1"):
+        session.page.clips.patient_requested.emit((clip,))
+    told = [(question.are_held, [choice.is_held for choice in question.others]) for question in asked]
+    assert told == [(False, [True]), (True, [False])]
 
 
 def drop(window: MainWindow, path: Path) -> None:

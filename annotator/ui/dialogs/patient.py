@@ -31,11 +31,15 @@ _SOUGHT: Final = Qt.ItemDataRole.UserRole + 1
 
 @dataclass(frozen=True, slots=True)
 class PatientChoice:
-    """A patient that clips may be given to: pseudonym, names of the clips, part of the data."""
+    """A patient that clips may be given to: pseudonym, names of the clips, part of the data.
+
+    ``is_held`` says that the learner holds the patient aside to check the model, though the part is training.
+    """
 
     pseudonym: str
     clips: tuple[str, ...]
     split: Split
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,15 @@ class PatientQuestion:
         Patients to choose from.
     can_be_new
         Whether one patient of their own would be another than they have.
+    are_held
+        Whether the learner holds all of them aside already.
     """
 
     clips: tuple[str, ...]
     splits: frozenset[Split]
     others: Sequence[PatientChoice]
     can_be_new: bool
+    are_held: bool = False
 
 
 class _FilterLine(QLineEdit):
@@ -139,17 +146,22 @@ class PatientDialog(FormDialog):
     def refresh(self) -> None:
         """Say what the chosen patient's part of the data means for the clips."""
         super().refresh()
-        split = None if self._chosen() is None else self._split_of(self.value())
-        moves = split is not None and self._question.splits != {split}
-        words = f"This patient is for {PARTS[split]}. {consequence(split)}" if split is not None and moves else ""
+        words = "" if self._chosen() is None else self._consequence(self.value())
         self._meaning.setText(words)
         self._meaning.setVisible(bool(words))
 
-    def _split_of(self, patient: str) -> Split | None:
-        """The part of the data that the clips come to; ``None`` where each stays in its own."""
+    def _consequence(self, patient: str) -> str:
+        """What it means for the clips to be a patient's; empty where each stays in the part that it is in."""
+        question = self._question
         if patient == NEW_PATIENT:
-            return strictest(self._question.splits)
-        return next((choice.split for choice in self._question.others if choice.pseudonym == patient), None)
+            split = strictest(question.splits)
+            return "" if question.splits == {split} else f"This patient is for {PARTS[split]}. {consequence(split)}"
+        choice = next((choice for choice in question.others if choice.pseudonym == patient), None)
+        if choice is None or (question.splits == {choice.split} and question.are_held is choice.is_held):
+            return ""
+        if choice.is_held:
+            return f"This patient is held aside. {consequence(Split.VALIDATION)}"
+        return f"This patient is for {PARTS[choice.split]}. {consequence(choice.split)}"
 
     def _chosen(self) -> QListWidgetItem | None:
         item = self._list.currentItem()
@@ -183,6 +195,7 @@ class PatientDialog(FormDialog):
 
 
 def _words(choice: PatientChoice) -> str:
-    clips = f"{counted(len(choice.clips), 'clip')} for {PARTS[choice.split]}"
+    part = "held aside to check the model" if choice.is_held else f"for {PARTS[choice.split]}"
+    clips = f"{counted(len(choice.clips), 'clip')} {part}"
     more = f" and {len(choice.clips) - _NAMED} more" if len(choice.clips) > _NAMED else ""
     return f"{choice.pseudonym}: {clips}, {', '.join(choice.clips[:_NAMED])}{more}"

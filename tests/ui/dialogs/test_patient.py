@@ -56,6 +56,27 @@ def test_that_clips_of_two_parts_become_test_clips_together_is_told(qtbot: QtBot
     assert said == [True, False], "each in its own part, nothing changes"
 
 
+@pytest.mark.parametrize("are_held", [False, True])
+def test_what_a_patient_who_is_held_aside_means_for_clips_is_told_before(qtbot: QtBot, *, are_held: bool) -> None:
+    held = PatientChoice("p" + "3" * 12, ("apart",), Split.TRAIN, is_held=True)
+    question = PatientQuestion(("a",), frozenset({Split.TRAIN}), (held, OTHERS[0]), can_be_new=True, are_held=are_held)
+    dialog = PatientDialog(question)
+    qtbot.addWidget(dialog)
+    (shown,) = dialog.findChildren(QListWidget)
+    assert lines(dialog)[1] == "p333333333333: 1 clip held aside to check the model, apart"
+    said = []
+    for row in range(3):
+        shown.setCurrentRow(row)
+        texts = [label.text() for label in dialog.findChildren(QLabel)]
+        said.append(next((text for text in texts if text.startswith("This patient is ")), ""))
+    if are_held:
+        learns = "The model learns from all of their clips then, and they judge it no more."
+        assert said == ["", "", f"This patient is for training. {learns}"]
+    else:
+        checks = "All of their clips then check the model, and it is never trained on them."
+        assert [text.startswith(f"This patient is held aside. {checks} ") for text in said] == [False, True, False]
+
+
 def test_what_the_filter_hides_is_not_chosen(qtbot: QtBot, button: Find) -> None:
     dialog = dialog_of(qtbot, "odd")
     (box,) = dialog.findChildren(QLineEdit)
