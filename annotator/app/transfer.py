@@ -183,7 +183,7 @@ class Transfer:
             out = asked.folder / f"{project.path.name}-{asked.format}"
             self._start(
                 "The export",
-                lambda progress: export_labels(project, asked.format, out, progress=progress),
+                lambda progress: export_labels(project, asked.format, out, progress=progress, skip_damaged=True),
                 lambda report: self._exported(report, out),
             )
             return

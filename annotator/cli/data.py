@@ -208,11 +208,15 @@ def export(
             "(apical: LV cavity and myocardium together); its value is 1."
         ),
     ] = None,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option("--skip-damaged", help="Leave frames that cannot be read out of a format with pictures (hdf5)."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Write the labels as files; unknown is never written as background."""
     with Project.open(project, read_only=True) as opened, progress_bar() as progress:
-        report = export_labels(opened, format, out, progress=progress, derived=derived)
+        report = export_labels(opened, format, out, progress=progress, derived=derived, skip_damaged=skip_damaged)
     tell(report.dropped)
     result = {"files": [str(f) for f in report.files], "dropped": list(report.dropped)}
     show(result, as_json=json, lines=[f"Wrote {counted(len(report.files), 'file')} to {out}."])

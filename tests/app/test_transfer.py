@@ -21,7 +21,7 @@ from annotator.core.status import LabelStatus
 from annotator.engine.jobs.importing import ImportReport, import_manifest
 from annotator.engine.jobs.progress import Silent
 from annotator.project import Project
-from annotator.ui.dialogs import AskReplaceDialog, ImportRequest, ReplaceQuestion
+from annotator.ui.dialogs import AskReplaceDialog, ExportKind, ExportRequest, ImportRequest, ReplaceQuestion
 from annotator.viewer.state import Message, MessageAction, MessageLevel
 
 
@@ -165,6 +165,22 @@ def test_an_outline_that_would_be_cut_is_refused_without_an_offer(
         transfer._import(ImportRequest((rows,), "", "", values={"lv": 7}))
         qtbot.waitUntil(lambda: bool(said), timeout=30_000)
         assert (said[0].level, said[0].action) == (MessageLevel.ERROR, MessageAction.NONE)
+
+
+def test_a_damaged_clip_keeps_no_others_out_of_an_export(
+    qtbot: Any, parent: QWidget, folder: Path, tmp_path: Path
+) -> None:
+    with Project.open(folder) as project:
+        for clip in project.clips():
+            said_of = [Assign("lv", StructureLabel(LabelStatus.ABSENT))]
+            project.commit(clip.frame_keys[0], said_of, author="Ada")
+        (folder / "clips" / f"{project.clip('clip0').content_hash}.h5").unlink()
+    said: list[Message] = []
+    with Project.open(folder) as project:
+        transfer = Transfer(project, lambda: "Ada", say=said.append, parent=parent)
+        transfer._export(ExportRequest(ExportKind.MASKS, "hdf5", tmp_path))
+        qtbot.waitUntil(lambda: any("Exported 2 files" in message.sentence for message in said), timeout=30_000)
+        assert any("Left out 4 frames. Clip 'clip0'" in m.sentence for m in said if m.level is MessageLevel.WARNING)
         transfer.wait()
 
 

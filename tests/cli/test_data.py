@@ -290,6 +290,17 @@ def test_check_names_a_damaged_clip_whose_labels_are_salvaged(study: Path, data_
     assert command("check", tmp_path / "saved").status == 0
 
 
+def test_a_data_set_is_exported_without_what_is_damaged_where_asked(study: Path, tmp_path: Path) -> None:
+    damaged = sorted((study / "clips").glob("*.h5"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:300])
+    out = tmp_path / "set"
+    refused = command("export", study, "--format", "hdf5", "--out", out)
+    assert (refused.status, out.exists()) == (1, False)
+    said = command("export", study, "--format", "hdf5", "--out", out, "--skip-damaged", "--json").json
+    assert said["dropped"][0].startswith("Left out ")
+    assert (out / "dataset.h5").is_file()
+
+
 def test_remove_erases_a_patient_and_marks_models(trained: Path) -> None:
     gone = command("remove", trained, "--patient", "gerda", "--json").json
     assert gone["clips"] == ["clip"]

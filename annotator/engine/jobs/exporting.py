@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from annotator import registry
-from annotator.core.errors import BadInput
+from annotator.core.errors import BadInput, CorruptProject
 from annotator.core.export_list import EXPORT_LIST
-from annotator.core.identity import Clip, FrameKey
-from annotator.core.plugin_types import ExportContext, LabelledClip, LabelledFrame, WriteReport
+from annotator.core.identity import Clip
+from annotator.core.plugin_types import ExportContext, Frame, LabelledClip, LabelledFrame, WriteReport
+from annotator.engine.jobs.damage import SoundFrames
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.staging import refuse_project
 from annotator.export import derived_clips, derived_context, export_masks
 from annotator.project import Project
 
+_LABELS_STAY: Final = (
+    "What was said of frames that were left out stays in the project; PNG + JSON, which holds no pictures, takes it "
+    "along."
+)
+
 
 def export_labels(
-    project: Project, format_name: str, out: Path, *, progress: Progress, derived: str | None = None
+    project: Project,
+    format_name: str,
+    out: Path,
+    *,
+    progress: Progress,
+    derived: str | None = None,
+    skip_damaged: bool = False,
 ) -> WriteReport:
     """Write every clip of which anything is said.
 
@@ -34,6 +48,8 @@ def export_labels(
         Told after every clip.
     derived
         Id of a structure that the protocol derives from others, to be written in place of all structures, as 1.
+    skip_damaged
+        Where the format holds pictures, leave out frames that cannot be read, and name them, unless none can.
 
     Raises
     ------
@@ -41,6 +57,8 @@ def export_labels(
         Where no plugin writes the format, or the protocol derives no such structure.
     BadInput
         Where nothing of it is labelled, or the folder cannot be written or lies in a project.
+    CorruptProject
+        Where the format holds pictures, and a frame is damaged and must not be left out.
     """
     refuse_project(out)
     writer = registry.writer(format_name)
@@ -51,21 +69,49 @@ def export_labels(
     if not clips:
         what = "nothing" if derived is None else f"nothing of '{derived}'"
         raise BadInput(project.path, f"{what} is labelled yet", "label a frame before exporting")
-    context = ExportContext(protocol, project.values, project.data_revision)
-    entries = _clips(project, clips, progress)
-    if derived is not None:
-        context, entries = derived_context(context, derived), derived_clips(entries, protocol, derived)
     # Keyed with the project's secret, the name of the file tells nothing, and is the same at every export.
     source = project.pseudonymiser.key(EXPORT_LIST)
-    return export_masks(writer, entries, context, out, source=source)
+
+    def written(entries: Iterator[LabelledClip]) -> WriteReport:
+        context = ExportContext(protocol, project.values, project.data_revision)
+        if derived is not None:
+            context, entries = derived_context(context, derived), derived_clips(entries, protocol, derived)
+        return export_masks(writer, entries, context, out, source=source)
+
+    try:
+        return written(_clips(project, clips, progress))
+    except CorruptProject:
+        if not skip_damaged:
+            raise
+    # Only now is every frame read before its label is handed on: masks need no pictures, and keep all labels so.
+    sound = SoundFrames(project, skip_damaged=True)
+    report = written(_clips(project, clips, progress, sound))
+    return replace(report, dropped=(*report.dropped, *sound.left_out(), _LABELS_STAY))
 
 
-def _clips(project: Project, clips: Sequence[Clip], progress: Progress) -> Iterator[LabelledClip]:
+def _clips(
+    project: Project, clips: Sequence[Clip], progress: Progress, sound: SoundFrames | None = None
+) -> Iterator[LabelledClip]:
+    """Clips with all of their frames, or with those alone that are ``sound``."""
     for done, clip in enumerate(clips):
         progress.update(done, len(clips), f"Exporting {clip.name}")
-        yield LabelledClip(clip, (_frame(project, key) for key in clip.frame_keys))
+        yield LabelledClip(clip, _frames(project, clip, sound))
+    if sound is not None:
+        # Raises where not one frame was sound, before the folder gets an empty export.
+        sound.left_out()
     progress.update(len(clips), len(clips), "Exported")
 
 
-def _frame(project: Project, key: FrameKey) -> LabelledFrame:
-    return LabelledFrame(key.frame, partial(project.read_frame, key), project.label(key), project.provenance(key))
+def _frames(project: Project, clip: Clip, sound: SoundFrames | None) -> Iterator[LabelledFrame]:
+    for key in clip.frame_keys:
+        read = partial(project.read_frame, key)
+        if sound is not None:
+            image = sound.read(key)
+            if image is None:
+                continue
+            read = partial(_the_same, image)
+        yield LabelledFrame(key.frame, read, project.label(key), project.provenance(key))
+
+
+def _the_same(image: Frame) -> Frame:
+    return image

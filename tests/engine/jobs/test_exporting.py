@@ -1,0 +1,65 @@
+"""Exports of a project with damaged frames: what needs no pictures goes out whole, the rest but for these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from annotator import registry
+from annotator.core.errors import CorruptProject
+from annotator.core.identity import FrameKey
+from annotator.core.labels_document import LabelsDocument
+from annotator.engine.jobs.exporting import export_labels
+from annotator.engine.jobs.importing import ImportOptions, import_paths
+from annotator.engine.jobs.progress import Silent
+from annotator.export import read_labels_json
+from annotator.project import Project
+from annotator.testing.sessions import PAIR, add_moving_square, outline_square
+
+
+@pytest.fixture
+def damaged(project: Project) -> Iterator[Project]:
+    """Two labelled clips; the file of the second one is gone."""
+    one, two = (add_moving_square(project, name) for name in ("one", "two"))
+    outline_square(project, one)
+    outline_square(project, two, top=12)
+    (project.path / "clips" / f"{project.clip(two).content_hash}.h5").unlink()
+    project.close()
+    with Project.open(project.path) as opened:
+        yield opened
+
+
+def test_labels_whose_frames_are_damaged_leave_where_no_picture_is_needed(damaged: Project, tmp_path: Path) -> None:
+    for form in ("png", "nifti", "metaimage"):
+        out = tmp_path / form
+        report = export_labels(damaged, form, out, progress=Silent(), skip_damaged=True)
+        assert len([file for file in report.files if file.name.startswith("two")]) >= 1
+        assert not any("left out" in sentence.lower() for sentence in report.dropped)
+    document: LabelsDocument = read_labels_json(tmp_path / "png" / "labels.json")
+    said = document.frames_for(damaged.clips())
+    assert said[FrameKey("two", 0)].label == damaged.label(FrameKey("two", 0))
+
+
+def test_pictures_that_are_damaged_are_left_out_of_a_data_set_and_named(damaged: Project, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(CorruptProject, match="Clip 'two'"):
+        export_labels(damaged, "hdf5", out, progress=Silent())
+    assert not out.exists()
+    report = export_labels(damaged, "hdf5", out, progress=Silent(), skip_damaged=True)
+    count = damaged.clip("two").header.n_frames
+    assert report.dropped[0].startswith(f"Left out {count} frames. Clip 'two': ")
+    assert "PNG + JSON" in report.dropped[1]
+    assert registry.readers()["hdf5"].recognises(out / "dataset.h5")
+    with Project.create(tmp_path / "other", PAIR) as other:
+        import_paths(other, [out / "dataset.h5"], ImportOptions(), author="t", progress=Silent())
+        assert [clip.name for clip in other.clips()] == ["one"]
+        assert other.label(FrameKey("one", 0)) == damaged.label(FrameKey("one", 0))
+
+
+def test_a_data_set_without_one_sound_picture_is_none(damaged: Project, tmp_path: Path) -> None:
+    damaged.remove_patient(damaged.clip("one").header.patient)
+    with pytest.raises(CorruptProject, match="Clip 'two'"):
+        export_labels(damaged, "hdf5", tmp_path / "out", progress=Silent(), skip_damaged=True)
+    assert not (tmp_path / "out").exists()
