@@ -146,7 +146,7 @@ def _import_sentence(report: ImportReport) -> str:
     sentence += f" {report.known} were there already." if report.known else ""
     if report.replaced:
         sentence += f" Replaced {counted(report.replaced, 'label')} that contradicted them."
-    return f"{sentence} Left out as damaged: {len(report.left_out)}." if report.left_out else sentence
+    return f"{sentence} Left out: {len(report.left_out)}." if report.left_out else sentence
 
 
 def chosen_protocol(text: str) -> LabelProtocol:

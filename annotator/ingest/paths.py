@@ -60,7 +60,23 @@ class _Found:
 
 
 class Reading:
-    """The files of an import, read while they are iterated; ``len`` counts the files."""
+    """The files of an import, read while they are iterated; ``len`` counts the files.
+
+    Parameters
+    ----------
+    found
+        Files with their readers.
+    sentences
+        On what was passed over.
+    pseudonymiser
+        The project's.
+    overrides
+        What the user says of all files.
+    refused
+        Named files that no reader takes, with what is wrong of each, left out; empty where nothing may be.
+    skip_damaged
+        Leave out files that cannot be read, unless none can.
+    """
 
     def __init__(
         self,
@@ -69,14 +85,15 @@ class Reading:
         pseudonymiser: Pseudonymiser,
         overrides: Overrides,
         *,
+        refused: Mapping[Path, BadInput],
         skip_damaged: bool,
     ) -> None:
-        self._found, self._sentences = tuple(found), tuple(sentences)
+        self._found, self._sentences, self._refused = tuple(found), tuple(sentences), refused
         self._pseudonymiser, self._overrides = pseudonymiser, overrides
         self._skip_damaged = skip_damaged
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._found) + len(self._refused)
 
     def __iter__(self) -> Iterator[Read]:
         """Read the files in order.
@@ -88,29 +105,37 @@ class Reading:
         """
         said: set[str] = set()
         n_recordings = 0
-        first_damage: BadInput | None = None
+        first_damage = next(iter(self._refused.values()), None)
+        for path, refusal in self._refused.items():
+            yield Read(path, (), damage=str(refusal))
         for index, found in enumerate(self._found):
             warnings = list(self._sentences) if index == 0 else []
             try:
-                recordings = tuple(found.reader.read(found.path, self._pseudonymiser))
+                recordings = self._read(found)
             except BadInput as error:
                 if not self._skip_damaged:
                     raise
                 first_damage = first_damage or error
                 yield Read(found.path, (), tuple(warnings), damage=str(error))
                 continue
-            if not recordings and found.is_explicit:
-                what = "it holds no image, or was cut off before it"
-                raise BadInput(found.path, what, "name a file with an image, or copy it again")
             if not recordings:
                 warnings.insert(0, f"{found.path.name} holds no image and was passed over.")
             warnings += [s for s in self._identity_sentences(found.path, recordings) if s not in said]
             said.update(warnings)
             n_recordings += len(recordings)
             yield Read(found.path, tuple(self._named(found.path, r) for r in recordings), tuple(warnings))
-        if not n_recordings:
-            folder = self._found[0].path.parent
-            raise first_damage or BadInput(folder, "no file in it holds an image", "name a folder with images")
+        if n_recordings:
+            return
+        if first_damage is not None:
+            raise first_damage
+        raise BadInput(self._found[0].path.parent, "no file in it holds an image", "name a folder with images")
+
+    def _read(self, found: _Found) -> tuple[Recording, ...]:
+        recordings = tuple(found.reader.read(found.path, self._pseudonymiser))
+        if not recordings and found.is_explicit:
+            what = "it holds no image, or was cut off before it"
+            raise BadInput(found.path, what, "name a file with an image, or copy it again")
+        return recordings
 
     def _identity_sentences(self, path: Path, recordings: Sequence[Recording]) -> list[str]:
         headers = [r.header for r in recordings]
@@ -148,8 +173,8 @@ def read_paths(
 ) -> Reading:
     """Find the files to read; nothing is decoded before the result is iterated.
 
-    Folders are walked in sorted order, hidden files aside. A file that no reader recognises is an error
-    where it was named, and passed over with a sentence where it was found in a folder; the same holds for
+    Folders are walked in sorted order, hidden files aside. A file that no reader recognises counts as damaged
+    where it was named, and is passed over with a sentence where it was found in a folder; the same holds for
     a DICOM file without image, and for what the user may not read. A mask beside its image is passed over
     too (see :data:`~annotator.ingest.folders.MASK_ENDINGS`), and so are the masks of an earlier export: they are
     no clips.
@@ -181,6 +206,7 @@ def read_paths(
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
     found: list[_Found] = []
+    refused: dict[Path, BadInput] = {}
     folders: list[Folder] = []
     exports, named = ExportedMasks(), list[Path]()
     for path in map(Path, paths):
@@ -190,10 +216,17 @@ def read_paths(
         elif path in exports:
             named.append(path)
         else:
-            found.append(_Found(path, reader_of(path, readers), is_explicit=True))
+            try:
+                found.append(_Found(path, reader_of(path, readers), is_explicit=True))
+            except BadInput as error:
+                if not (skip_damaged and path.exists()):
+                    raise
+                refused[path] = error
     if not found:
         refuse_masks_alone(paths[0], [*named, *(mask for folder in folders for mask in folder.exported)])
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
     sentences = [*told_of(readers), *passed_over(folders, named)]
-    return Reading(ordered, sentences, pseudonymiser, overrides or Overrides(), skip_damaged=skip_damaged)
+    return Reading(
+        ordered, sentences, pseudonymiser, overrides or Overrides(), refused=refused, skip_damaged=skip_damaged
+    )

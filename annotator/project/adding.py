@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,32 +83,52 @@ class Incoming:
 
 
 def prepare(
-    session: Session, protocol: LabelProtocol, recordings: Iterable[tuple[Recording, Split]], *, author: str
+    session: Session,
+    protocol: LabelProtocol,
+    recordings: Iterable[tuple[Recording, Split]],
+    *,
+    author: str,
+    leave_out: Callable[[Recording, BadInput], None] | None = None,
 ) -> list[Incoming]:
     """Write the frames of recordings aside and pack their labels; where one fails, nothing is left of any.
+
+    Where ``leave_out`` is given, a recording that cannot be read is left out, unless all are: it is called with the
+    recording and what is wrong of it, before the next one is asked for.
 
     Raises
     ------
     BadInput
-        Where frames are not as declared.
+        Where frames are not as declared, and the recording must not be left out.
     UnknownName, AnnotatorError
         Where a label does not fit the protocol or the clip.
     ProjectError
         Where the disk is full or refuses.
     """
     incoming: list[Incoming] = []
+    damage: BadInput | None = None
     try:
         for recording, split in recordings:
-            refuse_unfit_labels(protocol, recording)
-            header = recording.header
-            staged = stage_frames(session.path / "clips", header, recording.frames, header_text(header))
-            is_exported = recording.split is not None
-            incoming.append(Incoming(header, split, staged, _packed(recording, author), is_exported))
+            try:
+                incoming.append(_staged(session, protocol, recording, split, author=author))
+            except BadInput as error:
+                if leave_out is None:
+                    raise
+                leave_out(recording, error)
+                damage = damage or error
+        if damage is not None and not incoming:
+            raise damage
     except BaseException:
         for one in incoming:
             one.discard()
         raise
     return incoming
+
+
+def _staged(session: Session, protocol: LabelProtocol, recording: Recording, split: Split, *, author: str) -> Incoming:
+    refuse_unfit_labels(protocol, recording)
+    header, labels = recording.header, _packed(recording, author)
+    staged = stage_frames(session.path / "clips", header, recording.frames, header_text(header))
+    return Incoming(header, split, staged, labels, is_exported=recording.split is not None)
 
 
 def _packed(recording: Recording, author: str) -> tuple[Mapping[str, Any], ...]:

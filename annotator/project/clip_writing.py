@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Split, strictest
 from annotator.core.plugin_types import Recording
 from annotator.core.status import LabelStatus, Origin
@@ -43,6 +44,7 @@ class ClipWriter(LabelImporter):
         accept: Callable[[Sequence[Added]], None] | None = None,
         patients_are_named: bool = False,
         unnamed: Collection[str] = (),
+        leave_out: Callable[[Recording, BadInput], None] | None = None,
     ) -> tuple[Added, ...]:
         """Add clips with the labels that they bring, all of them or none; content that is here adds nothing.
 
@@ -60,18 +62,21 @@ class ClipWriter(LabelImporter):
             file in another folder is no other patient.
         unnamed
             Pseudonyms of patients of whom that is not so; it may grow while the recordings are read.
+        leave_out
+            Where it is given, a recording that cannot be read is left out, unless all are: it is called with the
+            recording and what is wrong of it, before the next one is asked for.
 
         Raises
         ------
         BadInput
-            Where frames are not as declared, or a patient is in another split.
+            Where frames are not as declared and must not be left out, or a patient is in another split.
         UnknownName, AnnotatorError
             Where a label does not fit the protocol or its clip.
         ReadOnlyProject, ProjectError
             Where the project cannot be written; nothing is left behind.
         """
         self._refuse_read_only()
-        incoming = adding.prepare(self._session, self.protocol, recordings, author=author)
+        incoming = adding.prepare(self._session, self.protocol, recordings, author=author, leave_out=leave_out)
         with self._lock:
             try:
                 # It may have been closed while the frames came.

@@ -251,6 +251,26 @@ def test_damaged_files_are_left_out_only_where_asked_and_others_are_there(
         list(read_paths([tmp_path], readers, SALT, skip_damaged=True))
 
 
+def test_named_files_that_hold_no_image_are_left_out_as_damaged_ones_are(
+    tmp_path: Path, readers: Mapping[str, Reader]
+) -> None:
+    good, notes = still(tmp_path / "2.png"), tmp_path / "notes.txt"
+    report = bundled("reportsi.dcm", tmp_path / "report.dcm")
+    notes.write_text("of no known format")
+    for alone in (notes, report):
+        with pytest.raises(BadInput, match=alone.name):
+            list(read_paths([good, alone], readers, SALT))
+        with pytest.raises(BadInput, match=alone.name):
+            list(read_paths([alone], readers, SALT, skip_damaged=True))
+    reading = read_paths([notes, report, good], readers, SALT, skip_damaged=True)
+    reads = list(reading)
+    assert len(reading) == len(reads) == 3
+    assert [bool(read.recordings) for read in reads] == [False, False, True]
+    assert [name in read.damage for name, read in zip(("notes.txt", "report.dcm"), reads, strict=False)] == [True] * 2
+    with pytest.raises(BadInput, match="no such file"):
+        read_paths([tmp_path / "gone.png", good], readers, SALT, skip_damaged=True)
+
+
 def test_masks_of_an_export_are_no_pictures(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     """An export that was dropped on the window came in as black pictures, each a clip to learn from."""
     for name in ("export/a_00000.png", "export/b.png", "export/added.png", "other/a_00000.png"):

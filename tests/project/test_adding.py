@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,6 +41,33 @@ def test_one_bad_recording_keeps_all_out(project: Project) -> None:
         project.add_clips(stream, author="ada")
     assert project.clips() == clips
     assert (files(project), project.data_revision) == (before, revision)
+
+
+@pytest.mark.parametrize("is_broken", list(itertools.product([False, True], repeat=3)))
+def test_what_cannot_be_read_is_left_out_where_asked_unless_all_is(
+    project: Project, is_broken: tuple[bool, ...]
+) -> None:
+    before, good = files(project), [recording(project, f"r{seed}", seed=seed) for seed in (1, 2, 3)]
+    told: list[str] = []
+
+    def stream() -> Iterator[tuple[Recording, Split]]:
+        for one, is_bad in zip(good, is_broken, strict=True):
+            yield (broken(one) if is_bad else one), Split.TRAIN
+
+    def leave_out(bad: Recording, damage: BadInput) -> None:
+        assert "frames" in str(damage)
+        told.append(bad.header.stem)
+
+    if all(is_broken):
+        with pytest.raises(BadInput, match="r1"):
+            project.add_clips(stream(), author="ada", leave_out=leave_out)
+        assert files(project) == before
+        return
+    added = project.add_clips(stream(), author="ada", leave_out=leave_out)
+    assert [one.clip.name for one in added] == [f"r{i + 1}" for i in range(3) if not is_broken[i]]
+    assert told == [f"r{i + 1}" for i in range(3) if is_broken[i]]
+    assert len(files(project)) == len(before) + len(added)
+    assert project.check().is_sound
 
 
 @pytest.mark.parametrize("is_late", [False, True])

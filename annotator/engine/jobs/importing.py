@@ -61,7 +61,8 @@ class _Stream:
 
     ``splits`` has the split of every patient so far, and ``patient_now`` tells who a patient is in the project. A
     manifest (``is_manifest``) names patients for sure, those in ``unnamed`` aside, and its labels are masks. Where
-    ``replaces``, labels take the place of those that they contradict.
+    ``replaces``, labels take the place of those that they contradict; ``skip_damaged`` leaves out recordings that
+    cannot be read.
     """
 
     source: Path
@@ -72,6 +73,7 @@ class _Stream:
     is_manifest: bool = False
     replaces: bool = False
     unnamed: Collection[str] = ()
+    skip_damaged: bool = False
     taken: list[Taken] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -98,7 +100,12 @@ class _Stream:
             refuse_contradictions(project, [(self.source, self._keyed(added)), *labels_in(documents)], self.joining)
 
         added = project.add_clips(
-            recordings, author=author, accept=accept, patients_are_named=self.is_manifest, unnamed=self.unnamed
+            recordings,
+            author=author,
+            accept=accept,
+            patients_are_named=self.is_manifest,
+            unnamed=self.unnamed,
+            leave_out=self._leave_out if self.skip_damaged else None,
         )
         return self._report(project, added, author, parted=parted)
 
@@ -106,6 +113,13 @@ class _Stream:
     def joining(self) -> Joining:
         """How labels are joined with those here."""
         return Joining(replaces=self.replaces, are_masks=self.is_manifest)
+
+    def _leave_out(self, recording: Recording, damage: BadInput) -> None:
+        """Forget the recording that was taken last, since it cannot be read to its end."""
+        self.taken.pop()
+        # A data set, which alone names splits, holds others that may be sound.
+        which = "" if recording.split is None else f"Clip '{recording.header.stem}' of "
+        self.left_out.append(f"{which}{damage}")
 
     def _keyed(self, added: Sequence[Added]) -> dict[FrameKey, PartialLabel]:
         """Labels that came with recordings.
@@ -186,8 +200,15 @@ def import_paths(
             view=options.view,
         )
         splits = {**returning.survey(reading, progress), **_splits(project)}
-        replaces = options.replace_labels
-        stream = _Stream(paths[0], project.protocol, splits, project.patient_now, documents, replaces=replaces)
+        stream = _Stream(
+            paths[0],
+            project.protocol,
+            splits,
+            project.patient_now,
+            documents,
+            replaces=options.replace_labels,
+            skip_damaged=options.skip_damaged,
+        )
         strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
         stream.warnings += [strange] if strange else []
         report = stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
@@ -271,7 +292,11 @@ def _refuse_strange(protocol: LabelProtocol, recording: Recording, path: Path) -
     BadInput
         Where the first label speaks of a structure that the project has not.
     """
-    first = next(iter(recording.labels.values()), None)
+    try:
+        first = next(iter(recording.labels.values()), None)
+    except BadInput:
+        # It is refused, or left out, where its labels are stored.
+        return
     strange = [] if first is None else [name for name in first.structures if name not in protocol.ids]
     if strange:
         what = f"it labels {', '.join(strange)}, and the project's structures are {', '.join(protocol.ids)}"

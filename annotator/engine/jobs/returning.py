@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from annotator.core.errors import BadInput
 from annotator.core.identity import PIXEL_DIGITS, Clip, PatientFrom, Pseudonymiser, SpacingStatus, Split
 from annotator.core.plugin_types import Recording
 from annotator.engine.jobs.documents import Document
@@ -58,7 +59,7 @@ class Returning:
         Raises
         ------
         BadInput
-            Where a file is damaged and must not be left out.
+            Where a file is damaged from its beginning on and must not be left out.
         """
         splits: dict[str, set[Split]] = defaultdict(set)
         for done, read in enumerate(reading if self._documents else ()):
@@ -107,7 +108,11 @@ class Returning:
         header = recording.header
         if not any(document.content.has_extent_of(header) for document in self._documents):
             return recording, None
-        recording = replace(recording, frames=tuple(recording.frames))
+        try:
+            recording = replace(recording, frames=tuple(recording.frames))
+        except BadInput:
+            # It is refused, or left out, where its frames are stored.
+            return recording, None
         pixels = content_hash(header, recording.frames)[:PIXEL_DIGITS]
         found = (document.content.clip_like(header, pixels) for document in self._documents)
         return recording, next((clip for clip in found if clip is not None), None)
