@@ -1,6 +1,6 @@
 """Bytes from outside to core values: files, folders and the CSV manifest."""
 
-from annotator.ingest.exported import ExportedMasks
+from annotator.ingest.exported import ExportedMasks, is_indexed_png
 from annotator.ingest.folders import shared_folder
 from annotator.ingest.manifest import Manifest, read_manifest
 from annotator.ingest.paths import FOLDER_SENTENCE, STEM_SENTENCE, Overrides, Read, Reading, read_paths
@@ -14,6 +14,7 @@ __all__ = [
     "Overrides",
     "Read",
     "Reading",
+    "is_indexed_png",
     "read_manifest",
     "read_paths",
     "reader_of",

@@ -1,4 +1,4 @@
-"""Masks that an export left in its folder: they look like pictures, and are none."""
+"""Masks that an export or a prediction left in its folder: they look like pictures, and are none."""
 
 from __future__ import annotations
 
@@ -8,27 +8,46 @@ from typing import Final
 
 from annotator.core.errors import BadInput
 from annotator.core.export_list import EXPORT_LIST, listed_masks
+from annotator.core.predictions_table import PREDICTIONS_TABLE, listed_predictions
 
 _REMEDY: Final = (
     "name the labels.json of a PNG + JSON export together with the recordings, or name masks and recordings in a "
     "manifest"
 )
+_PNG_START: Final = b"\x89PNG\r\n\x1a\n"
+_COLOUR_TYPE: Final = 25
+"""Where the colour type of a PNG stands in its header."""
+
+_PALETTE: Final = 3
 
 
 class ExportedMasks:
-    """Tells the masks of exports from pictures, by the list that lies beside them; each list is read once."""
+    """Tells the masks of exports and predictions from pictures, by the list beside them; each list is read once."""
 
     def __init__(self) -> None:
-        self._of_folder: dict[Path, frozenset[str]] = {}
+        self._of_folder: dict[Path, tuple[frozenset[str], frozenset[str]]] = {}
 
     def __contains__(self, file: object) -> bool:
-        """Whether an export says that a file is a mask of it."""
+        """Whether an export or a prediction says that a file is a mask of it."""
         if not isinstance(file, Path):
             return False
         folder = file.parent
         if folder not in self._of_folder:
-            self._of_folder[folder] = _masks(folder)
-        return file.name in self._of_folder[folder]
+            self._of_folder[folder] = _masks(folder), _predicted(folder)
+        exported, predicted = self._of_folder[folder]
+        # A prediction's masks are called like their images, to which somebody may have copied its table.
+        is_predicted = file.stem in predicted and file.suffix.lower() == ".png" and is_indexed_png(file)
+        return file.name in exported or is_predicted
+
+
+def is_indexed_png(file: Path) -> bool:
+    """Whether a file begins as a PNG with a palette, as every mask of a prediction is one."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(_COLOUR_TYPE + 1)
+    except OSError:
+        return False
+    return start.startswith(_PNG_START) and start[_COLOUR_TYPE:] == bytes([_PALETTE])
 
 
 def _masks(folder: Path) -> frozenset[str]:
@@ -38,8 +57,15 @@ def _masks(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
+def _predicted(folder: Path) -> frozenset[str]:
+    try:
+        return listed_predictions((folder / PREDICTIONS_TABLE).read_text(encoding="utf-8"))[1]
+    except (OSError, ValueError):
+        return frozenset()
+
+
 def refuse_masks_alone(where: Path, masks: Sequence[Path]) -> None:
-    """Refuse an import of nothing but masks of an export.
+    """Refuse an import of nothing but masks of an export or a prediction.
 
     Raises
     ------
@@ -47,4 +73,4 @@ def refuse_masks_alone(where: Path, masks: Sequence[Path]) -> None:
         Where there are such masks.
     """
     if masks:
-        raise BadInput(where, "it holds masks of an export and no recording", _REMEDY)
+        raise BadInput(where, "it holds masks that this program wrote and no recording", _REMEDY)

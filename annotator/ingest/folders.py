@@ -14,10 +14,11 @@ from typing import Final
 from annotator.core.errors import BadInput
 from annotator.core.export_list import EXPORT_LIST
 from annotator.core.plugin_types import Reader
+from annotator.core.predictions_table import PREDICTIONS_TABLE
 from annotator.core.words import counted
 from annotator.ingest.readers import blamed, formats, is_readable, recognised, refuse_unreadable
 
-_BESIDE_MASKS: Final = (EXPORT_LIST, "labels.json", "legend.json")
+_BESIDE_MASKS: Final = (EXPORT_LIST, "labels.json", "legend.json", PREDICTIONS_TABLE)
 _GLANCE: Final = 200
 _NAMELESS: Final = frozenset(
     (".avi", ".bmp", ".gz", ".jpeg", ".jpg", ".mha", ".mhd", ".mov", ".mp4", ".nii", ".png", ".tif", ".tiff")
@@ -41,7 +42,7 @@ class Folder:
     masks
         Masks of files beside them.
     exported
-        Masks of an earlier export.
+        Masks of an earlier export or prediction.
     locked
         What the user may not read.
     linked
@@ -74,7 +75,7 @@ def shared_folder(paths: Sequence[Path]) -> Path | None:
 
 
 def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]) -> Folder:
-    """Look through a folder and those in it, hidden files aside; ``exports`` has the masks of earlier exports.
+    """Look through a folder and those in it, hidden files aside; ``exports`` has the masks that this program wrote.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
         what = f"it holds no file of a known format{why}"
         raise BadInput(folder, what, f"name a folder with {formats(readers)} files{remedy}")
     exported = [file for file in known if file in exports]
-    # What an export left beside its masks is no file that anybody misses.
+    # What was left beside masks is no file that anybody misses.
     beside = {file.with_name(name) for file in exported for name in _BESIDE_MASKS}
     bare = {_bare(file) for file in known if file not in exports}
     masks = [file for file in known if file not in exports and _is_mask(file, bare)]
@@ -104,7 +105,7 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
 
 
 def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str]:
-    """A sentence on each kind of thing that was passed over in some folders, and on named masks of exports."""
+    """A sentence on each kind of thing that was passed over in some folders, and on named masks."""
     return [
         *_sentence(
             (p for f in folders for p in f.locked), "that may not be read", "; ask for permission to read.", "item"
@@ -118,8 +119,8 @@ def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str
         ),
         *_sentence(
             (*exported, *(p for f in folders for p in f.exported)),
-            "that an earlier export wrote as masks",
-            "; its labels.json, named together with the recordings, brings the labels, or a manifest.",
+            "that an earlier export or prediction wrote as masks",
+            "; a manifest brings them as labels, or an export's labels.json, named together with the recordings.",
         ),
     ]
 

@@ -176,8 +176,8 @@ def read_paths(
     Folders are walked in sorted order, hidden files aside. A file that no reader recognises counts as damaged
     where it was named, and is passed over with a sentence where it was found in a folder; the same holds for
     a DICOM file without image, and for what the user may not read. A mask beside its image is passed over
-    too (see :data:`~annotator.ingest.folders.MASK_ENDINGS`), and so are the masks of an earlier export: they are
-    no clips.
+    too (see :data:`~annotator.ingest.folders.MASK_ENDINGS`), and so are the masks of an earlier export or prediction:
+    they are no clips.
 
     Parameters
     ----------
@@ -200,8 +200,8 @@ def read_paths(
     Raises
     ------
     BadInput
-        Where a path does not exist, a named file is of no known format, a folder holds none, or all are masks of an
-        export.
+        Where a path does not exist, a named file is of no known format, a folder holds none, or all are masks of
+        exports and predictions.
     """
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")

@@ -8,27 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
-
 from annotator.core.errors import BadInput
+from annotator.core.predictions_table import PREDICTIONS_TABLE, listed_predictions
 from annotator.engine.jobs.staging import ASIDE
+from annotator.ingest import is_indexed_png
 
-_CONFIDENCE: Final = re.compile(r"[01]\.\d{4}|nan")
 _SIMULATED: Final = re.compile(r"simulated \d+")
 _SIMULATED_FILE: Final = re.compile(r"(images|labels)/[^/\\]+\.tif")
 _LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _REMEDY: Final = "choose an empty folder"
 
 
-def earlier_predictions(out: Path, table: str, structures: Sequence[str]) -> set[str]:
+def earlier_predictions(out: Path, structures: Sequence[str]) -> frozenset[str]:
     """Stems of the masks that an earlier prediction left in a folder.
 
     Parameters
     ----------
     out
         The folder; it need not exist.
-    table
-        Name of the table of confidences in it.
     structures
         Ids that the table's columns must name.
 
@@ -38,10 +35,10 @@ def earlier_predictions(out: Path, table: str, structures: Sequence[str]) -> set
         Where the folder holds a table of that name, or PNG files, that no prediction of these structures wrote.
     """
     if not out.is_dir():
-        return set()
-    listed = _listed(out / table, structures)
+        return frozenset()
+    listed = _listed(out / PREDICTIONS_TABLE, structures)
     for file in sorted(p for p in out.iterdir() if p.suffix.lower() == ".png"):
-        if file.stem not in listed or not _is_indexed(file):
+        if file.stem not in listed or not is_indexed_png(file):
             raise BadInput(out, f"it holds PNG files that are no predictions, such as {file.name}", _REMEDY)
     return listed
 
@@ -85,24 +82,13 @@ def _rows(table: Path) -> list[list[str]]:
         return []
 
 
-def _listed(table: Path, structures: Sequence[str]) -> set[str]:
+def _listed(table: Path, structures: Sequence[str]) -> frozenset[str]:
     if not table.exists():
-        return set()
-    header, *rows = _rows(table) or [[]]
-    if header != ["image", *structures] or not all(_is_prediction(row, len(structures)) for row in rows):
-        raise BadInput(table, "it is not a table that 'predict' wrote for these structures", _REMEDY)
-    return {row[0] for row in rows}
-
-
-def _is_prediction(row: Sequence[str], structures: int) -> bool:
-    stem, *confidences = row or [""]
-    is_name = bool(stem) and Path(stem).name == stem
-    return is_name and len(confidences) == structures and all(map(_CONFIDENCE.fullmatch, confidences))
-
-
-def _is_indexed(file: Path) -> bool:
+        return frozenset()
     try:
-        with Image.open(file) as image:
-            return image.mode == "P"
-    except (OSError, ValueError, SyntaxError):
-        return False
+        named, stems = listed_predictions(table.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        named, stems = (), frozenset()
+    if named != tuple(structures):
+        raise BadInput(table, "it is not a table that 'predict' wrote for these structures", _REMEDY)
+    return stems

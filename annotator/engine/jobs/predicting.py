@@ -20,6 +20,7 @@ from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, FrameKey, Pseudonymiser, Spacing, Split
 from annotator.core.names import free_name
 from annotator.core.plugin_types import Frame
+from annotator.core.predictions_table import PREDICTIONS_TABLE
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
 from annotator.engine.familiarity import STRANGE_ABOVE
@@ -33,9 +34,6 @@ from annotator.project import Project
 
 if TYPE_CHECKING:
     from annotator.learn.weights import Predictor
-
-TABLE: Final = "predictions.csv"
-"""Name of the table of confidences."""
 
 _ON_PATIENTS: Final = frozenset({ingest.FOLDER_SENTENCE, ingest.STEM_SENTENCE})
 """What reading says of patients, of whom a prediction knows nothing."""
@@ -133,7 +131,7 @@ def predict_files(
     reading = ingest.read_paths(
         paths, registry.readers(), Pseudonymiser(secrets.token_bytes(32)), skip_damaged=skip_damaged
     )
-    items = _read_files(reading, out, passed_over, skip_damaged=skip_damaged)
+    items = _read_files(reading, passed_over, skip_damaged=skip_damaged)
     report = _write(items, model, out, values=model.predictor.values, total=0, progress=progress)
     return replace(report, passed_over=tuple(passed_over))
 
@@ -151,18 +149,13 @@ def _read_project(clips: Sequence[Clip], sound: SoundFrames, passed_over: list[s
     passed_over += sound.left_out()
 
 
-def _read_files(
-    reading: Iterable[ingest.Read], out: Path, passed_over: list[str], *, skip_damaged: bool
-) -> Iterator[_Item]:
+def _read_files(reading: Iterable[ingest.Read], passed_over: list[str], *, skip_damaged: bool) -> Iterator[_Item]:
     taken: set[str] = set()
-    masks = out.resolve()
     damage: BadInput | None = None
     n_sound = 0
     for read in reading:
         passed_over += [sentence for sentence in read.warnings if sentence not in _ON_PATIENTS]
         passed_over += [f"Left out: {read.damage}"] if read.damage else []
-        if read.path.suffix.lower() == ".png" and read.path.resolve().parent == masks:
-            continue
         for recording in read.recordings:
             stem = ingest.stem_of(read.path) if len(read.recordings) == 1 else recording.header.stem
             name = free_name(stem, taken)
@@ -179,8 +172,6 @@ def _read_files(
                 passed_over.append(f"Left out from its first damaged frame on: {error}")
     if damage is not None and not n_sound:
         raise damage
-    if not taken:
-        raise BadInput(out, "the only images are masks that a prediction left there", "name files or folders of images")
 
 
 def _write(
@@ -198,9 +189,9 @@ def _write(
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(["image", *protocol.ids])
-    earlier = earlier_predictions(out, TABLE, protocol.ids)
+    earlier = earlier_predictions(out, protocol.ids)
     stems, strange, taken = list[str](), list[str](), set[str]()
-    with staged(out, last=TABLE) as aside:
+    with staged(out, last=PREDICTIONS_TABLE) as aside:
         for item in items:
             progress.update(len(stems), total, f"Predicting {item.stem}")
             prediction = model.predictor.predict(item.frame, item.spacing, item.view)
@@ -214,7 +205,7 @@ def _write(
             stems.append(stem)
             if _is_strange(item, model.predictor):
                 strange.append(stem)
-        (aside / TABLE).write_text(rows.getvalue(), encoding="utf-8")
+        (aside / PREDICTIONS_TABLE).write_text(rows.getvalue(), encoding="utf-8")
     for stem in earlier.difference(stems):
         delete(out / f"{stem}.png")
     return PredictReport(len(stems), out, model.snapshot, tuple(strange))
