@@ -34,6 +34,12 @@ _WHY = {
 }
 
 
+_NOTED = (
+    "An image program noted this pixel size in the file; a picture that was scaled since may be of another. Check it "
+    "before you use it."
+)
+
+
 class Wiring(QObject):
     """Keeps the connections, and the timer that plays the clip.
 
@@ -196,7 +202,9 @@ class Wiring(QObject):
         if clip is None:
             return
         header = clip.header
-        why = _WHY.get(header.spacing_status, "The pixel size as it is used now; change it only if you know better.")
+        is_noted = header.spacing_status is SpacingStatus.UNKNOWN and header.proposed_spacing is not None
+        known = "The pixel size as it is used now; change it only if you know better."
+        why = _NOTED if is_noted else _WHY.get(header.spacing_status, known)
         proposed: Spacing | None = header.proposed_spacing or header.spacing
         alike = self._bench.facts.sized_alike()
         picture = np.asarray(self._bench.scene.image.data)

@@ -167,7 +167,7 @@ class ClipHeader:
     spacing_status
         See :class:`SpacingStatus`.
     proposed_spacing
-        mm/px offered for confirmation where the spacing is doubted.
+        mm/px offered for confirmation: where the spacing is doubted, or an image program noted it in a picture.
     frame_times_ms
         Start of each frame from the first, in ms; empty where not known.
     heart_rate_bpm

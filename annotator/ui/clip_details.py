@@ -135,10 +135,12 @@ class ClipDetailsPanel(QWidget):
             self._spacing.setProperty("role", role)
             refresh_style(self._spacing)
         is_known = details.spacing_status in (SpacingStatus.TRUSTED, SpacingStatus.CONFIRMED)
-        self._confirm.setText("Confirm…" if is_doubted else "Change…" if is_known else "Set pixel size…")
+        is_offered = is_doubted or bool(details.proposed_spacing)
+        verb = "Change" if is_known else "Confirm" if is_offered else "Set"
+        self._confirm.setText("Set pixel size…" if verb == "Set" else f"{verb}…")
         hint = f"Proposed: {details.proposed_spacing}" if details.proposed_spacing else "Set the pixel size in mm"
         self._confirm.setToolTip(hint)
-        self._confirm.setAccessibleName(f"{self._confirm.text().rstrip('…')} pixel size")
+        self._confirm.setAccessibleName(f"{verb} pixel size")
 
     def _on_view(self, index: int) -> None:
         self.view_chosen.emit("" if index == 0 else self._view.itemText(index))

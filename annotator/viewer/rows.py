@@ -195,7 +195,7 @@ def _spacing_sentence(header: ClipHeader) -> str:
         case SpacingStatus.DOUBTED:
             return "not set: doubtful"
         case SpacingStatus.UNKNOWN:
-            return "not set: not known"
+            return "not set: only proposed" if header.proposed_spacing else "not set: not known"
 
 
 def _spacing_text(spacing: Spacing | None) -> str:

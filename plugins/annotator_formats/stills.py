@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from annotator.plugin import BadInput, ClipHeader, Frame, Pseudonymiser, Recording, safe_stem
+from annotator_formats._tiff_calibration import proposed_spacing
 from annotator_formats.apng import animation
 from annotator_formats.pixels import Window, check_size, finite_range, has_colour, sentences, to_grey
 
@@ -56,7 +57,7 @@ class StillReader:
             Where the file is damaged or too large.
         """
         frames = _rendered(_pages(path, keeps_palette=False))
-        height, width = frames[0].shape[:2]
+        kind, (height, width) = _kind(path), frames[0].shape[:2]
         moving = animation(path)
         # Programs that know no time write 0.
         is_timed = moving is not None and len(moving.starts_ms) == len(frames) and moving.starts_ms[-1] > 0
@@ -69,8 +70,9 @@ class StillReader:
                 height=height,
                 width=width,
                 channels=1 if frames[0].ndim == 2 else 3,
+                proposed_spacing=proposed_spacing(path) if kind == "tiff" else None,
                 frame_times_ms=starts,
-                format=_kind(path) or "stills",
+                format=kind or "stills",
             )
         return (Recording(header, frames),)
 

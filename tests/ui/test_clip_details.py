@@ -112,6 +112,17 @@ def test_a_doubted_spacing_asks_to_be_confirmed(
         press(panel, "Change pixel size")
 
 
+def test_a_spacing_that_is_only_proposed_is_offered(
+    qtbot: QtBot, panel: ClipDetailsPanel, details: ClipDetails, press: Press
+) -> None:
+    panel.show_state(replace(details, spacing="not set: only proposed", spacing_status=SpacingStatus.UNKNOWN))
+    with qtbot.waitSignal(panel.spacing_requested):
+        press(panel, "Confirm pixel size")
+    panel.show_state(replace(details, spacing_status=SpacingStatus.UNKNOWN, proposed_spacing=""))
+    with qtbot.waitSignal(panel.spacing_requested):
+        press(panel, "Set pixel size")
+
+
 def test_marks(qtbot: QtBot, panel: ClipDetailsPanel, press: Press) -> None:
     marked: list[str] = []
     panel.mark_requested.connect(marked.append)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from annotator.core.identity import Clip, FrameKey, Split, strictest
+from annotator.core.identity import Clip, FrameKey, SpacingStatus, Split, strictest
 from annotator.core.labels import PartialLabel
 from annotator.core.status import Provenance
 from annotator.core.words import counted
@@ -48,6 +48,11 @@ DRAFTS_SENTENCE = (
     "somebody finishes it."
 )
 
+PROPOSED_SENTENCE = (
+    "{clips}: an image program noted a pixel size in the file, which is proposed; millimetres stay unset until you "
+    "confirm it in the window, or by 'annotator edit PROJECT CLIP --spacing proposed --alike'."
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
@@ -85,7 +90,7 @@ def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]], *, part
     yield from _followed_sentences(pairs)
     yield from _parted_sentences(c for c in new.values() if c.header.patient in parted)
     yield from _foreign_sentences(pairs, here)
-    yield from (MILLIMETRES_SENTENCE.format(clip=c.name) for c in new.values() if c.header.proposed_spacing)
+    yield from _spacing_sentences(new.values())
     yield from _twin_sentences(project, new)
 
 
@@ -96,8 +101,20 @@ def _clip_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
         for sentence in one.warnings:
             about[sentence].append(found.clip.name)
     for sentence, names in about.items():
-        such = names[0] if len(names) == 1 else f"{len(names)} clips, such as {names[0]}"
-        yield sentence if len(pairs) == 1 else f"{such}: {sentence}"
+        yield sentence if len(pairs) == 1 else f"{_such(names)}: {sentence}"
+
+
+def _such(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} clips, such as {names[0]}"
+
+
+def _spacing_sentences(clips: Iterable[Clip]) -> Iterator[str]:
+    """Whose pixel sizes somebody has to look at."""
+    proposed = [clip for clip in clips if clip.header.proposed_spacing]
+    noted = [clip.name for clip in proposed if clip.header.spacing_status is SpacingStatus.UNKNOWN]
+    yield from (MILLIMETRES_SENTENCE.format(clip=clip.name) for clip in proposed if clip.name not in noted)
+    if noted:
+        yield PROPOSED_SENTENCE.format(clips=_such(noted))
 
 
 def draft_sentences(left_out: Collection[tuple[FrameKey, str]]) -> Iterator[str]:

@@ -77,6 +77,18 @@ def test_the_report_counts_what_came_and_what_was_there(project: Project, tmp_pa
     assert (second.added, second.known, second.frames) == (1, 2, 2)
 
 
+def test_pixel_sizes_that_a_program_noted_are_told_of_once(project: Project, tmp_path: Path) -> None:
+    for i in range(3):
+        pixels, noted = np.full((8, 9), i, dtype=np.uint8), {"unit": "mm"}
+        tifffile.imwrite(tmp_path / f"{i}.tif", pixels, imagej=True, resolution=(4, 5), metadata=noted)
+    report = import_paths(project, [tmp_path], ImportOptions(), author="t", progress=Silent())
+    (sentence,) = (one for one in report.warnings if "pixel size" in one)
+    assert sentence.startswith(
+        "3 clips, such as 0: an image program noted a pixel size in the file, which is proposed; "
+    )
+    assert {clip.header.proposed_spacing for clip in project.clips()} == {Spacing(0.2, 0.25)}
+
+
 def test_a_view_that_the_protocol_lacks_is_told_of(tmp_path: Path) -> None:
     with Project.create(tmp_path / "apical", registry.protocol("apical")) as apical:
         report = import_paths(apical, stacks(tmp_path, 1), ImportOptions(view="a4ch"), author="t", progress=Silent())

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from annotator.plugin import BadInput, Pseudonymiser, Reader, Recording
+from annotator.plugin import BadInput, Pseudonymiser, Reader, Recording, SpacingStatus
 from annotator.testing.readers import ReaderContract
 from annotator_formats.stills import StillReader
 
@@ -318,3 +318,76 @@ def test_a_file_that_is_no_image_is_told_of_once(tmp_path: Path) -> None:
         read(path)
     assert str(error.value).count("broken.png") == 1
     assert "_io" not in str(error.value)
+
+
+def proposed(path: Path) -> tuple[float, float] | None:
+    header = StillReader().read(path, SALT)[0].header
+    assert (header.spacing, header.spacing_status) == (None, SpacingStatus.UNKNOWN), "never believed unseen"
+    found = header.proposed_spacing
+    return None if found is None else (round(found.y, 9), round(found.x, 9))
+
+
+@pytest.mark.parametrize(
+    ("unit", "along", "expected"),
+    [
+        ("mm", (4.0, 5.0), (0.2, 0.25)),
+        ("cm", (40.0, 50.0), (0.2, 0.25)),
+        ("um", (0.004, 0.005), (0.2, 0.25)),
+        ("\\u00B5m", (0.004, 0.005), (0.2, 0.25)),
+        ("micron", (0.004, 0.005), (0.2, 0.25)),
+        ("mm", (0.01, 0.01), None),
+        ("mm", (1.0, 1.0), None),
+        ("mm", (0.0, 5.0), None),
+        ("inch", (72.0, 72.0), None),
+        ("pixel", (4.0, 5.0), None),
+        ("", (4.0, 5.0), None),
+    ],
+)
+def test_what_imagej_noted_of_the_pixel_size_is_proposed(
+    tmp_path: Path, unit: str, along: tuple[float, float], expected: tuple[float, float] | None
+) -> None:
+    path = tmp_path / "stack.tif"
+    stack = np.stack([GREY, 255 - GREY])
+    across, down = along
+    tifffile.imwrite(path, stack, imagej=True, resolution=(across, down), metadata={"unit": unit, "axes": "TYX"})
+    assert proposed(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("noted", "expected"),
+    [
+        (
+            {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "mm", "PhysicalSizeY": 200, "PhysicalSizeYUnit": "µm"},
+            (0.2, 0.25),
+        ),
+        ({"PhysicalSizeX": 250, "PhysicalSizeY": 200}, (0.2, 0.25)),
+        ({"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "mm"}, None),
+        ({"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "pixel", "PhysicalSizeY": 0.2, "PhysicalSizeYUnit": "mm"}, None),
+        ({"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.2}, None),
+        ({}, None),
+    ],
+)
+def test_what_ome_says_of_the_pixel_size_is_proposed(
+    tmp_path: Path, noted: dict[str, Any], expected: tuple[float, float] | None
+) -> None:
+    path = tmp_path / "stack.ome.tif"
+    tifffile.imwrite(path, np.stack([GREY, 255 - GREY]), ome=True, metadata={"axes": "TYX", **noted})
+    assert proposed(path) == expected
+
+
+def test_what_printers_are_told_of_the_pixel_size_is_no_proposal(tmp_path: Path) -> None:
+    path = tmp_path / "picture.tif"
+    for unit in ("INCH", "CENTIMETER"):
+        tifffile.imwrite(path, GREY, resolution=(40, 40), resolutionunit=unit)
+        assert proposed(path) is None
+    tifffile.imwrite(path, GREY, imagej=True, resolution=(4, 5), metadata={"unit": "mm"})
+    assert proposed(path) == (0.2, 0.25)
+    Image.fromarray(GREY).save(path.with_suffix(".png"), dpi=(72, 72))
+    assert proposed(path.with_suffix(".png")) is None
+
+
+def test_a_picture_that_is_turned_has_no_proposal(tmp_path: Path) -> None:
+    path = tmp_path / "picture.tif"
+    noted = {"unit": "mm"}
+    tifffile.imwrite(path, GREY, imagej=True, resolution=(4, 5), metadata=noted, extratags=[(274, "H", 1, 6, True)])
+    assert proposed(path) is None
