@@ -122,6 +122,25 @@ class Pseudonymiser:
         return "p" + hmac.new(self.salt, written, hashlib.sha256).hexdigest()[:12]
 
 
+@dataclass(frozen=True, slots=True)
+class ListeningPseudonymiser(Pseudonymiser):
+    """Remembers, in memory alone, what it gave pseudonyms to.
+
+    Parameters
+    ----------
+    heard
+        Pseudonym to identifier, of all that were asked for so far.
+    """
+
+    heard: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def key(self, patient: str) -> str:
+        """As :meth:`Pseudonymiser.key`, and remember it."""
+        key = Pseudonymiser.key(self, patient)
+        self.heard.setdefault(key, patient)
+        return key
+
+
 def is_pseudonym(key: str) -> bool:
     """Whether a string has the form of a pseudonym."""
     return bool(_PSEUDONYM.match(key))

@@ -5,7 +5,6 @@ One row speaks of a frame or of a whole file; all rows of a file make one clip.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from annotator.core.identity import PATIENT_SENTENCES, Pseudonymiser, SpacingSta
 from annotator.core.indexed import complete_values
 from annotator.core.plugin_types import Reader, Recording
 from annotator.core.protocols import LabelProtocol
+from annotator.core.spellings import plain_spelling
 from annotator.core.views import strange_view_sentence, view_in_stem
 from annotator.core.words import counted
 from annotator.ingest.manifest_labels import LabelSource, labels_of, merged
@@ -260,11 +260,11 @@ def _refuse_shared_patients(clips: Sequence[_ClipRows], csv_path: Path, pseudony
 
 
 def _alike(clips: Sequence[_ClipRows], pseudonymiser: Pseudonymiser) -> list[tuple[str, str]]:
-    """Patients that count as two, though only case, blanks or signs between their words tell them apart."""
+    """Patients that count as two, though only case, blanks or signs tell them apart."""
     first: dict[str, str] = {}
     found: dict[str, tuple[str, str]] = {}
     for patient in (clip.patient for clip in clips):
-        one = first.setdefault(re.sub(r"[\W_]+", "-", patient.strip().casefold()), patient)
+        one = first.setdefault(plain_spelling(patient) or patient, patient)
         if pseudonymiser.key(one) != pseudonymiser.key(patient):
             found.setdefault(pseudonymiser.key(patient), (one, patient))
     return list(found.values())

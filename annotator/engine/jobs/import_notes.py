@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from annotator.core.identity import Clip, FrameKey, SpacingStatus, Split, strictest
 from annotator.core.labels import PartialLabel
+from annotator.core.spellings import other_spellings, plain_spelling
 from annotator.core.status import Provenance
 from annotator.core.words import counted
 from annotator.project import Added, Project
@@ -39,6 +41,12 @@ PARTED_SENTENCE = (
     "whose {they_are}."
 )
 
+SPELLED_SENTENCE = (
+    "{pairs} count as different patients, though their identifiers in the files differ in case, blanks or signs alone, "
+    "as 'P 1' and 'p_1' do. Where two are one, put them together by the clips' menu in the window, or by 'annotator "
+    "edit PROJECT CLIP --patient P --whole-patient'."
+)
+
 MILLIMETRES_SENTENCE = (
     "{clip}: its pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
 )
@@ -52,6 +60,9 @@ PROPOSED_SENTENCE = (
     "{clips}: an image program noted a pixel size in the file, which is proposed; millimetres stay unset until you "
     "confirm it in the window, or by 'annotator edit PROJECT CLIP --spacing proposed --alike'."
 )
+
+_PAIRS: Final = 3
+"""Pairs of patients that a sentence names; more are counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +81,9 @@ class Taken:
     is_foreign: bool
 
 
-def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]], *, parted: Collection[str]) -> Iterator[str]:
+def sentences_of(
+    project: Project, pairs: Sequence[tuple[Added, Taken]], *, parted: Collection[str], heard: Mapping[str, str]
+) -> Iterator[str]:
     """All that is worth telling of an import, once its clips are in the project.
 
     Parameters
@@ -81,6 +94,8 @@ def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]], *, part
         What became of each recording, and what it brought.
     parted
         Patients whose clips had all been given to several others.
+    heard
+        Pseudonyms to what files call their patients, as far as that is known.
     """
     new = {found.clip.name: found.clip for found, _ in pairs if found.is_new}
     here = {clip.header.patient for clip in project.clips() if clip.name not in new}
@@ -90,6 +105,7 @@ def sentences_of(project: Project, pairs: Sequence[tuple[Added, Taken]], *, part
     yield from _followed_sentences(pairs)
     yield from _parted_sentences(c for c in new.values() if c.header.patient in parted)
     yield from _foreign_sentences(pairs, here)
+    yield from _spelling_sentences(project, pairs, here, heard)
     yield from _spacing_sentences(new.values())
     yield from _twin_sentences(project, new)
 
@@ -161,6 +177,27 @@ def _foreign_sentences(pairs: Sequence[tuple[Added, Taken]], here: Collection[st
     foreign = {found.clip.name for found, one in pairs if found.is_new and one.is_foreign and one.patient not in here}
     if foreign:
         yield EXPORTED_SENTENCE.format(clips=counted(len(foreign), "clip"))
+
+
+def _spelling_sentences(
+    project: Project, pairs: Sequence[tuple[Added, Taken]], here: Collection[str], heard: Mapping[str, str]
+) -> Iterator[str]:
+    """Which patients who were not ``here`` files spell almost as others of the project or of the same import."""
+    came = {one.came_as: one.patient for found, one in pairs if found.is_new and one.came_as in heard}
+    by_plain: dict[str, set[str]] = defaultdict(set)
+    for came_as in came:
+        by_plain[plain_spelling(heard[came_as])].add(came_as)
+    everybody = {clip.header.patient for clip in project.clips()}
+    alike: set[tuple[str, ...]] = set()
+    for came_as, patient in came.items():
+        elsewhere = map(project.pseudonymiser.key, other_spellings(heard[came_as]))
+        others = {*by_plain[plain_spelling(heard[came_as])], *elsewhere}
+        whose = {project.patient_now(other) for other in others} & everybody - {patient}
+        alike |= {tuple(sorted((patient, other))) for other in whose} if patient not in here else set()
+    if alike:
+        named = ", ".join(f"{one} and {other}" for one, other in sorted(alike)[:_PAIRS])
+        more = f" and {counted(len(alike) - _PAIRS, 'more pair')}" if len(alike) > _PAIRS else ""
+        yield SPELLED_SENTENCE.format(pairs=f"{named}{more}")
 
 
 def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from annotator import ingest, registry
 from annotator.core.errors import BadInput
 from annotator.core.export_list import EXPORT_LIST
-from annotator.core.identity import Clip, FrameKey, PatientFrom, Split
+from annotator.core.identity import Clip, FrameKey, ListeningPseudonymiser, PatientFrom, Split
 from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
@@ -62,7 +62,7 @@ class _Stream:
     ``splits`` has the split of every patient so far, and ``patient_now`` tells who a patient is in the project. A
     manifest (``is_manifest``) names patients for sure, those in ``unnamed`` aside, and its labels are masks. Where
     ``replaces``, labels take the place of those that they contradict; ``skip_damaged`` leaves out recordings that
-    cannot be read.
+    cannot be read. ``heard`` has what files call the patients.
     """
 
     source: Path
@@ -74,6 +74,7 @@ class _Stream:
     replaces: bool = False
     unnamed: Collection[str] = ()
     skip_damaged: bool = False
+    heard: Mapping[str, str] = field(default_factory=dict)
     taken: list[Taken] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
@@ -147,7 +148,8 @@ class _Stream:
         pairs = list(zip(added, self.taken, strict=True))
         said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
         commit = project.import_labels(known, author=author, provenance=said, joining=self.joining)
-        sentences = [*self.warnings, *sentences_of(project, pairs, parted=parted), *draft_sentences(commit.left_out)]
+        told = sentences_of(project, pairs, parted=parted, heard=self.heard)
+        sentences = [*self.warnings, *told, *draft_sentences(commit.left_out)]
         return ImportReport(
             added=len(new),
             known=len(added) - len(new),
@@ -185,10 +187,11 @@ def import_paths(
     report = ImportReport()
     if images:
         overrides = ingest.Overrides(_view(options, project), options.domain, options.patient_from)
+        listening = ListeningPseudonymiser(project.pseudonymiser.salt)
         reading = ingest.read_paths(
             images,
             registry.readers(),
-            project.pseudonymiser,
+            listening,
             overrides=overrides,
             skip_damaged=options.skip_damaged,
         )
@@ -208,6 +211,7 @@ def import_paths(
             documents,
             replaces=options.replace_labels,
             skip_damaged=options.skip_damaged,
+            heard=listening.heard,
         )
         strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
         stream.warnings += [strange] if strange else []

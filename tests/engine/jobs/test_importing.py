@@ -89,6 +89,31 @@ def test_pixel_sizes_that_a_program_noted_are_told_of_once(project: Project, tmp
     assert {clip.header.proposed_spacing for clip in project.clips()} == {Spacing(0.2, 0.25)}
 
 
+def test_patients_whom_files_spell_almost_alike_are_told_of_and_not_merged(project: Project, tmp_path: Path) -> None:
+    def come(*folders: str) -> list[str]:
+        for seed, folder in enumerate(folders, len(project.clips())):
+            (tmp_path / folder).mkdir()
+            pixels = np.full((8, 9), seed, dtype=np.uint8)
+            tifffile.imwrite(tmp_path / folder / "one.tif", pixels)
+        paths = [tmp_path / folder for folder in folders]
+        report = import_paths(project, paths, ImportOptions(), author="t", progress=Silent())
+        return [sentence for sentence in report.warnings if "count as different patients" in sentence]
+
+    key = project.pseudonymiser.key
+    assert come("P 001", "P 01") == []
+    (later,) = come("p001")
+    assert later.startswith(f"{' and '.join(sorted((key('P 001'), key('p001'))))} count as different patients, ")
+    assert "001" not in later.replace(key("P 001"), "").replace(key("p001"), ""), "no identifier is told"
+    (together,) = come("Q 2", "q_2")
+    assert all(key(name) in together for name in ("Q 2", "q_2"))
+    assert len({clip.header.patient for clip in project.clips()}) == len(project.clips()) == 5
+    one = next(clip.name for clip in project.clips() if clip.header.patient == key("Q 2"))
+    project.give_clips([one], key("q_2"), author="t")
+    (third,) = come("q2")
+    assert key("Q 2") not in third, "a patient who was given away is the other one"
+    assert come("R 3") == []
+
+
 def test_a_view_that_the_protocol_lacks_is_told_of(tmp_path: Path) -> None:
     with Project.create(tmp_path / "apical", registry.protocol("apical")) as apical:
         report = import_paths(apical, stacks(tmp_path, 1), ImportOptions(view="a4ch"), author="t", progress=Silent())
