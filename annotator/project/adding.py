@@ -20,7 +20,7 @@ from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import schema
 from annotator.project.frames import Staged, place, stage_frames, verify, with_header
-from annotator.project.headers import header_text
+from annotator.project.headers import header_text, parse_header
 from annotator.project.history import add_operation
 from annotator.project.rows import NOTHING_SAID, plan_import, utc_now
 from annotator.project.session import Session
@@ -31,6 +31,7 @@ __all__ = [
     "Incoming",
     "discard_or_repair",
     "exported_twins",
+    "former_patients",
     "insert_clips",
     "known_clip",
     "new_clip",
@@ -160,24 +161,56 @@ def discard_or_repair(session: Session, known: Clip, staged: Staged) -> bool:
     return True
 
 
-def exported_twins(incoming: Iterable[Incoming]) -> set[str]:
-    """Pixels that come under several patients, as an export names them."""
+def exported_twins(incoming: Iterable[Incoming]) -> Mapping[str, set[str]]:
+    """Pixels that come under several patients, as an export names them, and these patients."""
     patients: dict[str, set[str]] = {}
     for one in incoming:
         if one.is_exported:
             patients.setdefault(one.pixels, set()).add(one.header.patient)
-    return {pixels for pixels, named in patients.items() if len(named) > 1}
+    return {pixels: named for pixels, named in patients.items() if len(named) > 1}
+
+
+def former_patients(session: Session, ids: Mapping[str, int]) -> Mapping[str, set[str]]:
+    """Everybody whose some clips, by name, ever were."""
+    names, details = {clip_id: name for name, clip_id in ids.items()}, schema.clip_details.c
+    found: dict[str, set[str]] = {name: set() for name in ids}
+    with session.database.read() as connection:
+        rows = connection.execute(sa.select(details.clip_id, details.header).where(details.clip_id.in_(names)))
+        for clip_id, header in rows:
+            found[names[clip_id]].add(parse_header(header).patient)
+    return found
 
 
 def known_clip(
-    clips: Iterable[Clip], incoming: Incoming, *, came_as: Mapping[str, str], of_same_patient: bool
+    clips: Iterable[Clip],
+    incoming: Incoming,
+    *,
+    came_as: Mapping[str, str],
+    former: Mapping[str, Collection[str]],
+    of_same_patient: bool,
 ) -> Clip | None:
     """The clip that has the recording's pixels already, of the same patient first; where asked, no other.
 
-    ``came_as`` has the patients that clips were imported for, who may be others now.
+    Parameters
+    ----------
+    clips
+        Of the project, and those that came so far.
+    incoming
+        The recording.
+    came_as
+        The patients that clips were imported for, who may be others now.
+    former
+        Everybody whose clips ever were, where that counts too: an export may be of a time between two moves.
+    of_same_patient
+        Whether another patient's clip of these pixels is another one.
     """
-    same, patient = [clip for clip in clips if clip.pixels == incoming.pixels], incoming.header.patient
-    own = [clip for clip in same if patient in (clip.header.patient, came_as.get(clip.name))]
+    patient, stem = incoming.header.patient, incoming.header.stem
+    # Pictures that are alike may all have been a patient's; then their names tell them apart, if anything does.
+    same = sorted((clip for clip in clips if clip.pixels == incoming.pixels), key=lambda clip: clip.header.stem != stem)
+    now = [clip for clip in same if clip.header.patient == patient]
+    first = [clip for clip in same if came_as.get(clip.name) == patient]
+    once = [clip for clip in same if patient in former.get(clip.name, ())]
+    own = sorted((*now, *first, *once), key=lambda clip: clip.header.stem != stem)
     return next(iter(own if of_same_patient else own + same), None)
 
 

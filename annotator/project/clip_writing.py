@@ -104,11 +104,18 @@ class ClipWriter(LabelImporter):
         """Tell new content from known; new clips get their names."""
         clips = {c.name: c for c in self.clips()}
         twins = adding.exported_twins(incoming)
+        copies = {name: self._state.ids[name] for name, clip in clips.items() if clip.pixels in twins}
+        former = adding.former_patients(self._session, copies) if copies else {}
         added: list[Added] = []
         new: list[tuple[Clip, adding.Incoming]] = []
         for one in incoming:
             is_named = (patients_are_named and one.header.patient not in unnamed) or one.pixels in twins
-            known = adding.known_clip(clips.values(), one, came_as=self._state.came_as, of_same_patient=is_named)
+            # Whoever comes beside it under a patient's own name is no former one of that patient.
+            named = twins.get(one.pixels, ())
+            free = {name: who for name, who in former.items() if clips[name].header.patient not in named}
+            known = adding.known_clip(
+                clips.values(), one, came_as=self._state.came_as, former=free, of_same_patient=is_named
+            )
             clip = known or adding.new_clip(clips, one)
             added.append(Added(clip, is_new=known is None, revision=self.data_revision))
             if known is None:

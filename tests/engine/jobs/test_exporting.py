@@ -1,22 +1,74 @@
-"""Exports of a project with damaged frames: what needs no pictures goes out whole, the rest but for these."""
+"""Exports: of damaged frames what needs no pictures goes out; what was exported is known when it comes back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from annotator import registry
 from annotator.core.errors import CorruptProject
-from annotator.core.identity import FrameKey
+from annotator.core.identity import FrameKey, Split
 from annotator.core.labels_document import LabelsDocument
+from annotator.core.plugin_types import Recording
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, import_paths
 from annotator.engine.jobs.progress import Silent
 from annotator.export import read_labels_json
 from annotator.project import Project
 from annotator.testing.sessions import PAIR, add_moving_square, outline_square
+
+
+def add_twins(project: Project) -> None:
+    """The same pictures under two patients, as a manifest names them, each with its outline."""
+    add_moving_square(project, "one", patient="P1")
+    clip = project.clip("one")
+    frames = [project.read_frame(key) for key in clip.frame_keys]
+    header = replace(clip.header, stem="two", patient=project.pseudonymiser.key("P2"))
+    project.add_clips([(Recording(header, frames), Split.TRAIN)], author="t", patients_are_named=True)
+    for name, top in (("one", 8), ("two", 12)):
+        outline_square(project, name, top=top)
+
+
+@pytest.mark.parametrize("form", ["hdf5", "png"])
+@pytest.mark.parametrize(
+    "moves",
+    [
+        [],
+        [("two", "P3")],
+        [("two", "P3"), ("two", "P4")],
+        [("two", "P1")],
+        [("one", "P4"), ("two", "P1"), ("one", "P2")],
+        [("one", "P3"), ("one", "P4"), ("two", "P3"), ("two", "P5")],
+        [("two", "P3"), ("two", "P4"), ("one", "P3"), ("one", "P5")],
+    ],
+)
+def test_an_export_of_one_s_own_from_any_time_brings_no_second_clip(
+    project: Project, tmp_path: Path, moves: list[tuple[str, str]], form: str
+) -> None:
+    """From between two moves it named a patient whom nobody was any more, and its clip came in as another."""
+    add_twins(project)
+    sources = [tmp_path / "images" / name / f"{name}.tif" for name in ("one", "two")]
+    for name, source in zip(("one", "two"), sources, strict=True):
+        source.parent.mkdir(parents=True)
+        pictures = np.stack([project.read_frame(key) for key in project.clip(name).frame_keys])
+        tifffile.imwrite(source, pictures, photometric="minisblack")
+    exports = []
+    for step in range(len(moves) + 1):
+        out = tmp_path / f"at {step}"
+        export_labels(project, form, out, progress=Silent())
+        exports.append([out / "dataset.h5"] if form == "hdf5" else [*sources, out / "labels.json"])
+        if step < len(moves):
+            clip, patient = moves[step]
+            project.give_clips([clip], patient, author="t")
+    before = project.clips()
+    for paths in exports:
+        report = import_paths(project, paths, ImportOptions(), author="t", progress=Silent())
+        assert (report.added, project.clips()) == (0, before)
 
 
 @pytest.fixture
