@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Final, TypeVar
 
@@ -35,19 +35,23 @@ class Plan:
         Frames that only the teacher speaks of, spread over clips and over each clip.
     held
         Pseudonyms of the patients that are held aside.
+    kept_apart
+        Why finished labels are not learnt from: they are of test clips, of clips that are held aside for validation, or
+        (``TRAIN``) of copies of such clips under another patient.
     """
 
     labelled: tuple[FrameKey, ...] = ()
     validation: tuple[FrameKey, ...] = ()
     unlabelled: tuple[FrameKey, ...] = ()
     held: tuple[str, ...] = ()
+    kept_apart: frozenset[Split] = frozenset()
 
     def without(self, gone: Collection[FrameKey]) -> Plan:
         """The plan without some frames; the patients that are held aside stay."""
         labelled, validation, unlabelled = (
             tuple(key for key in part if key not in gone) for part in (self.labelled, self.validation, self.unlabelled)
         )
-        return Plan(labelled, validation, unlabelled, self.held)
+        return replace(self, labelled=labelled, validation=validation, unlabelled=unlabelled)
 
 
 def labelled_patients(
@@ -129,11 +133,18 @@ def plan_frames(
     train = {c.name for c in usable if c.split is Split.TRAIN and c.name not in checked and c.pixels not in seen}
     done = sorted(finished)
     taken = set(done)
+    said = {key.clip for key in done}
+    apart = frozenset(
+        Split.VALIDATION if c.header.patient in held and c.split is Split.TRAIN else c.split
+        for c in clips
+        if c.name in said - train
+    )
     return Plan(
         labelled=tuple(key for key in done if key.clip in train),
         validation=spread([key for key in done if key.clip in checked], MAX_VALIDATION),
         unlabelled=_unlabelled([c for c in clips if c.name in train], taken, reach, most),
         held=tuple(held),
+        kept_apart=apart,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.identity import Split
 from annotator.core.memory_errors import is_out_of_memory
 from annotator.core.words import counted
 from annotator.engine.log import LOG_NAME
@@ -29,6 +30,11 @@ SAYS_NOTHING_SENTENCE: Final = (
     "Waiting for another label, since those so far say nothing that can be learnt: "
     "their marks are unsure or too small, or their frames cannot be read."
 )
+_KEPT_APART: Final = {
+    Split.TEST: "test clips",
+    Split.VALIDATION: "clips held aside for validation",
+    Split.TRAIN: "copies of clips that are kept out of training",
+}
 START_SENTENCE: Final = "Suggestions come from the shipped starting weights, which learnt from simulated echo alone."
 
 _GPU_FAILED: Final = ("CUDA error", "cuDNN error")
@@ -141,7 +147,7 @@ def sentence_for(
 def _told(state: RunState, plan: Plan, reason: str) -> str:
     match state:
         case RunState.IDLE:
-            return reason or "Waiting for the first finished label."
+            return reason or _awaited(plan)
         case RunState.LOADING:
             return f"Loading {counted(len(plan.labelled), 'labelled frame')}."
         case RunState.TRAINING:
@@ -156,6 +162,14 @@ def _told(state: RunState, plan: Plan, reason: str) -> str:
             return reason
         case RunState.STOPPED:
             return "Stopped."
+
+
+def _awaited(plan: Plan) -> str:
+    """Which label is missing, where none can be learnt from."""
+    where = " and ".join(words for split, words in _KEPT_APART.items() if split in plan.kept_apart)
+    if not where:
+        return "Waiting for the first finished label."
+    return f"Waiting for a finished label of a training patient; those so far are in {where}, and not learnt from."
 
 
 def sentence_of(error: BaseException) -> str:

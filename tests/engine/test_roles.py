@@ -51,6 +51,18 @@ def test_no_frame_of_a_test_clip_has_any_part(
 
 
 @given(studies())
+def test_why_a_label_is_not_learnt_from_is_told_where_one_is_not(
+    study: tuple[list[Clip], dict[FrameKey, frozenset[str]], list[str]],
+) -> None:
+    clips, finished, held = study
+    plan = plan_frames(clips, finished, held=held)
+    assert bool(plan.kept_apart) is (set(plan.labelled) != set(finished))
+    assert (Split.TEST in plan.kept_apart) is any(
+        c.split is Split.TEST and key in finished for c in clips for key in c.frame_keys
+    )
+
+
+@given(studies())
 def test_the_parts_share_no_frame_and_validation_no_patient(
     study: tuple[list[Clip], dict[FrameKey, frozenset[str]], list[str]],
 ) -> None:
@@ -156,6 +168,7 @@ def test_a_picture_of_a_held_patient_trains_under_no_other(split: Split) -> None
     plan = plan_frames([held, twin, other], finished, held=(held.header.patient,))
     assert {key.clip for key in (*plan.labelled, *plan.unlabelled)} == {"b"}
     assert {key.clip for key in plan.validation} == {"h"}
+    assert plan.kept_apart == {Split.VALIDATION, Split.TRAIN}
 
 
 @pytest.mark.parametrize(

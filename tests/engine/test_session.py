@@ -505,6 +505,18 @@ def test_why_it_slept_is_not_why_it_waits(project: Project) -> None:
     assert driver.session.sentence == "Waiting for the first finished label."
 
 
+def test_labels_that_are_not_learnt_from_are_not_taken_for_none(project: Project) -> None:
+    tested = add_moving_square(project, "tested", split=Split.TEST)
+    add_moving_square(project, "other", split=Split.VALIDATION)
+    driver, _ = driven(project)
+    for clip, where in ((tested, "test clips"), ("other", "test clips and clips held aside for validation")):
+        tell(driver, outline_square(project, clip))
+        driver.settle()
+        assert driver.session.state is RunState.IDLE
+        said = f"Waiting for a finished label of a training patient; those so far are in {where}, and not learnt from."
+        assert driver.session.sentence == said
+
+
 def test_a_clip_that_arrives_while_it_sleeps_does_not_wake_it(project: Project) -> None:
     outline_square(project, add_moving_square(project, "one"))
     driver, _ = driven(project)
