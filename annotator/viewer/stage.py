@@ -251,8 +251,10 @@ class Stage:
         """Show what changed in the project, here or in another thread; the newest change. Commits wait for the pen."""
         newest: Commit | None = None
         names: set[str] = set()
+        are_clips_others = False
         while self._commits:
             newest = self._commits.popleft()
+            are_clips_others |= not newest.is_of_labels
             touched = {*newest.clips, *(key.clip for key in newest.keys)}
             self.desk.ledger.forget(newest.keys, tuple(touched))
             if newest.keys:
@@ -260,6 +262,8 @@ class Stage:
             names |= touched
         if newest is not None:
             self._show_changes(names)
+            if are_clips_others and self.board.note_marks(self.project.snapshots(newest=MAX_POINTS)):
+                self.panels.push_training()
             self._withdraw_not_saved()
         return newest
 

@@ -36,6 +36,7 @@ class TrainingBoard:
         self._last_dice: Mapping[str, float] = {}
         self._items: tuple[QueueItem, ...] = ()
         self._can_retry = False
+        self._marked: frozenset[int] = frozenset()
         self.view = TrainingView(
             state=RunState.IDLE.value,
             headline=STARTING,
@@ -102,7 +103,9 @@ class TrainingBoard:
 
     def recall(self, snapshots: Iterable[Snapshot]) -> None:
         """Begin the Dice curves with what earlier snapshots were worth, oldest first; marked ones are used no more."""
-        for snapshot in snapshots:
+        found = tuple(snapshots)
+        self._marked = _marked(found)
+        for snapshot in found:
             if snapshot.is_tainted:
                 continue
             dice = snapshot.metrics.get("dice", {}) if snapshot.is_validated else {}
@@ -116,6 +119,16 @@ class TrainingBoard:
         self._last_dice = {}
         self.recall(snapshots)
         self.view = replace(self.view, loss=Curve("loss", _LOSS_COLOUR, ()), dice=self._curves())
+
+    def note_marks(self, snapshots: Collection[Snapshot]) -> bool:
+        """Start over where a snapshot was marked since the last time; whether one was.
+
+        A learner that is only starting, or is not there, says nothing of it.
+        """
+        if _marked(snapshots) <= self._marked:
+            return False
+        self.start_over(snapshots)
+        return True
 
     def _notice_restart(self, status: TrainingStatus) -> None:
         """A recipe with another network counts its steps from 0 again, and so do the curves."""
@@ -154,6 +167,10 @@ class TrainingBoard:
         return tuple(
             Curve(s.name, s.colour, tuple(self._dice[s.id])) for s in self._protocol.structures if self._dice.get(s.id)
         )
+
+
+def _marked(snapshots: Iterable[Snapshot]) -> frozenset[int]:
+    return frozenset(snapshot.id for snapshot in snapshots if snapshot.is_tainted)
 
 
 def _facts(status: TrainingStatus) -> tuple[str, ...]:

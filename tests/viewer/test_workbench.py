@@ -526,6 +526,29 @@ def test_patients_are_moved_to_another_part_of_the_data_together(
     assert {clip.split for clip in project.clips()} == {Split.TRAIN}
 
 
+@pytest.mark.parametrize("has_reported", [False, True])
+def test_figures_of_models_that_may_not_serve_go_also_where_the_learner_says_nothing_of_it(
+    project: Project, engine: Any, *, has_reported: bool
+) -> None:
+    """As while it starts: it then finds the patient set apart already, and has nothing to take back."""
+    for step in (100, 200):
+        metrics = {"dice": {"lv": step / 1000}}
+        revision = project.data_revision
+        project.add_snapshot(b"", step=step, data_revision=revision, recipe="r", metrics=metrics, is_validated=True)
+    bench = Workbench(project, ViewerModel(), author="Ada", engine=engine)
+    bench.start()
+    engine.waiting += [TrainingStatus(RunState.LOADING, "Loading.", step=0)] * has_reported
+    bench.pump()
+    assert [[p.value for p in curve.points] for curve in bench.board.view.dice] == [[0.1, 0.2]] * has_reported
+    bench.set_split(Split.TEST, of=("clip1",))
+    engine.waiting.append(TrainingStatus(RunState.IDLE, "Waiting.", step=0))
+    bench.pump()
+    assert bench.board.view.dice == ()
+    bench.undo()
+    assert bench.board.view.dice == (), "a mark is for good"
+    bench.close()
+
+
 def test_trouble_offers_a_retry(bench: Workbench, engine: Any) -> None:
     heard = messages(bench)
     engine.waiting.append(Trouble("The learner stopped.", can_retry=True))
