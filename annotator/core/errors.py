@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from annotator.core.identity import FrameKey
+
+COMMAND: Final = "a command for whoever looks after the installation"
+"""What follows a command in a sentence that the window shows too, where nothing in the window does the same."""
 
 
 class AnnotatorError(Exception):

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from annotator.core.errors import CorruptProject
+from annotator.core.errors import COMMAND, CorruptProject
 
 Mask = NDArray[np.bool_]
 """(H, W) bool."""
@@ -43,11 +43,12 @@ def unpack(data: bytes, shape: tuple[int, int]) -> Mask:
     try:
         bits = np.frombuffer(zlib.decompress(data), dtype=np.uint8)
     except (zlib.error, TypeError) as error:
-        raise CorruptProject(f"A stored mask cannot be decompressed ({error}); run 'annotator check'.") from None
+        what = f"A stored mask cannot be decompressed ({error})"
+        raise CorruptProject(f"{what}; run 'annotator check', {COMMAND}.") from None
     if bits.size != (height * width + 7) // 8:
         raise CorruptProject(
             f"A stored mask holds {bits.size} bytes where {height} x {width} pixels need "
-            f"{(height * width + 7) // 8}; run 'annotator check'."
+            f"{(height * width + 7) // 8}; run 'annotator check', {COMMAND}."
         )
     return np.unpackbits(bits, count=height * width).reshape(shape).astype(np.bool_)
 

@@ -211,7 +211,7 @@ def read_manifest(
     try:
         complete = complete_values(protocol, values)
     except AnnotatorError as error:
-        raise BadInput("--values", str(error).rstrip("."), "correct it") from None
+        raise BadInput("values of the structures (--values)", str(error).rstrip("."), "correct it") from None
     starred = tuple(s for s in protocol.ids if s in values) if values else protocol.ids
     rows = read_rows(csv_path, protocol, starred=starred)
     clips = _grouped(rows, csv_path)

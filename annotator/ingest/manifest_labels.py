@@ -131,5 +131,8 @@ def _masks(row: Row, header: ClipHeader, source: LabelSource) -> NDArray[np.inte
         if value not in {0, NOT_KNOWN, *meant.values(), *row.ignore}:
             pairs = ", ".join(f"{name}={number}" for name, number in meant.items())
             what = f"it has the value {value}, which no structure has ({pairs})"
-            raise BadInput(row.labels, what, f"correct --values, or put {value} into the manifest's column 'ignore'")
+            remedy = (
+                f"correct the values of the structures (--values), or put {value} into the manifest's column 'ignore'"
+            )
+            raise BadInput(row.labels, what, remedy)
     return np.where(np.isin(masks, row.ignore), 0, masks) if row.ignore else masks

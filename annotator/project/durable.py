@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from annotator.core.disk_errors import TOO_LONG, is_shared, is_too_long, patiently
-from annotator.core.errors import CorruptProject, ProjectError, ReadOnlyProject
+from annotator.core.errors import COMMAND, CorruptProject, ProjectError, ReadOnlyProject
 
 PART: Final = ".part"
 """Suffix of a file that is being written; leftovers are deleted when a writer opens the project."""
@@ -125,8 +125,8 @@ def from_database(path: Path, error: DBAPIError) -> ProjectError:
 def _damaged(path: Path, text: str) -> CorruptProject:
     reason = " ".join(text.split())[:_LONGEST_REASON]
     return CorruptProject(
-        f"{path}: the annotation database is damaged ({reason}); 'annotator check PROJECT --salvage OUT' copies "
-        "what can still be read into a new project."
+        f"{path}: the annotation database is damaged ({reason}); 'annotator check PROJECT --salvage OUT', "
+        f"{COMMAND}, copies what can still be read into a new project."
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from annotator.core.clip_json import DAMAGE, protocol_of
-from annotator.core.errors import AnnotatorError, CorruptProject
+from annotator.core.errors import COMMAND, AnnotatorError, CorruptProject
 from annotator.core.identity import ClipHeader, Spacing, SpacingStatus
 from annotator.core.protocols import LabelProtocol
 
@@ -37,7 +37,8 @@ def parse_header(text: str) -> ClipHeader:
         fields["spacing_status"] = SpacingStatus(fields["spacing_status"])
         return ClipHeader(**fields)
     except (ValueError, TypeError, KeyError, AttributeError, AnnotatorError) as error:
-        raise CorruptProject(f"The details of a clip are damaged ({error}); run 'annotator check'.") from error
+        what = f"The details of a clip are damaged ({error})"
+        raise CorruptProject(f"{what}; run 'annotator check', {COMMAND}.") from error
 
 
 def refuse_fixed_changes(before: ClipHeader, after: ClipHeader) -> None:

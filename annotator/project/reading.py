@@ -15,7 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from annotator.core.errors import AnnotatorError, CorruptProject, UnknownName
+from annotator.core.errors import COMMAND, AnnotatorError, CorruptProject, UnknownName
 from annotator.core.identity import Clip, FrameKey, Pseudonymiser, Split
 from annotator.core.indexed import complete_values
 from annotator.core.labels import PartialLabel
@@ -86,8 +86,8 @@ class ProjectReader:
             return complete_values(self.protocol, json.loads(self.read_fact("values") or "{}"))
         except (ValueError, TypeError, UnknownName) as error:
             raise CorruptProject(
-                f"{self.path}: the mask values of the structures are damaged ({error}); set them again by an import "
-                "with '--values'."
+                f"{self.path}: the mask values of the structures are damaged ({error}); set them again by 'annotator "
+                f"import' with --manifest and --values, {COMMAND}."
             ) from error
 
     @property

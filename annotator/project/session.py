@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from annotator.core.errors import CorruptProject, ProjectError
+from annotator.core.errors import COMMAND, CorruptProject, ProjectError
 from annotator.core.identity import Pseudonymiser
 from annotator.core.protocols import LabelProtocol
 from annotator.project import schema
@@ -66,7 +66,7 @@ def read_marker(path: Path) -> Marker:
     """
     file = path / MARKER
     if not file.is_file():
-        raise ProjectError(f"{path}: this is not a project folder; make one with 'annotator new' or choose another.")
+        raise ProjectError(f"{path}: this is not a project folder; choose another, or make a new project.")
     with storage_errors(path):
         data = file.read_bytes()
     return parse_marker(data, file)
@@ -101,7 +101,7 @@ def parse_marker(data: bytes | str, file: Path) -> Marker:
     except (ValueError, KeyError, TypeError, CorruptProject) as error:
         raise CorruptProject(
             f"{file}: the project's marker is damaged; restore this file from a backup, or 'annotator check PROJECT "
-            "--salvage OUT' makes a new project from the rest."
+            f"--salvage OUT', {COMMAND}, makes a new project from the rest."
         ) from error
 
 
@@ -201,7 +201,7 @@ def _open_with(path: Path, marker: Marker, lock: WriterLock, refusal: str | None
     if marker.database_url is None and not (path / "annotations.sqlite").is_file():
         raise CorruptProject(
             f"{path}: the annotation database is missing; restore 'annotations.sqlite' from a backup, or "
-            "'annotator check PROJECT --salvage OUT' makes a new project from the clips."
+            f"'annotator check PROJECT --salvage OUT', {COMMAND}, makes a new project from the clips."
         )
     database = Database(path, Access(marker.database_url, is_read_only, share is not None))
     try:
@@ -238,7 +238,7 @@ def _refuse_empty(database: Database) -> None:
     if current_format(database) is None:
         raise CorruptProject(
             f"{database.folder}: the annotation database is empty; restore it from a backup, or "
-            "'annotator check PROJECT --salvage OUT' makes a new project from the clips."
+            f"'annotator check PROJECT --salvage OUT', {COMMAND}, makes a new project from the clips."
         )
 
 

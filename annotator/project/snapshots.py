@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from annotator.core.errors import CorruptProject
+from annotator.core.errors import COMMAND, CorruptProject
 from annotator.project import schema
 from annotator.project.durable import write_whole
 from annotator.project.rows import utc_now
@@ -74,7 +74,7 @@ def _from_row(folder: Path, row: Any, *, has_file: bool = True) -> Snapshot:
     except (ValueError, TypeError) as error:
         raise CorruptProject(
             f"{folder.parent}: the metrics of snapshot {row.id} are damaged ({error}); 'annotator check PROJECT "
-            "--salvage OUT' copies the rest into a new project."
+            f"--salvage OUT', {COMMAND}, copies the rest into a new project."
         ) from error
     return Snapshot(
         row.id,

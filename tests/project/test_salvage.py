@@ -142,7 +142,7 @@ def test_clips_outlive_their_database(filled: Project, tmp_path: Path, damage: s
         file.unlink()
     else:
         file.write_bytes(b"not a database" * 1000)
-    with pytest.raises(CorruptProject, match=r"annotator check PROJECT --salvage OUT"):
+    with pytest.raises(CorruptProject, match=r"annotator check PROJECT --salvage OUT', a command for whoever looks"):
         Project.open(filled.path)
     saved = Project.salvage(filled.path, tmp_path / "out")
     assert (saved.clips, saved.labels) == (31, 0)

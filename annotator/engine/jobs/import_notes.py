@@ -15,8 +15,8 @@ from annotator.core.words import counted
 from annotator.project import Added, Project
 
 SPLIT_SENTENCE = (
-    "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; "
-    "'annotator edit PROJECT CLIP --split {asked}' moves its patient."
+    "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; the clips' menu in the window, "
+    "or 'annotator edit PROJECT CLIP --split {asked}', moves its patient."
 )
 
 EXPORTED_SENTENCE = (
@@ -26,18 +26,18 @@ EXPORTED_SENTENCE = (
 )
 
 OTHER_PATIENT_SENTENCE = (
-    "{clips} of the import counted for another patient already, and that stays; where it is wrong, 'annotator edit "
-    "PROJECT CLIP --patient P' or the clips' menu in the window says whose they are."
+    "{clips} of the import counted for another patient already, and that stays; where it is wrong, the clips' menu in "
+    "the window, or 'annotator edit PROJECT CLIP --patient P', says whose they are."
 )
 
 FOLLOWED_SENTENCE = (
     "{clips} came as a patient's whose clips were given to {patient}, and went there too; where it is wrong, "
-    "'annotator edit PROJECT CLIP --patient new' says so."
+    "the clips' menu in the window, or 'annotator edit PROJECT CLIP --patient new', says so."
 )
 
 PARTED_SENTENCE = (
     "{clips} came as a patient whose clips were given to several others, and {counts} for one more patient, "
-    "in '{split}', until 'annotator edit PROJECT CLIP --patient P' or the clips' menu in the window says "
+    "in '{split}', until the clips' menu in the window, or 'annotator edit PROJECT CLIP --patient P', says "
     "whose {they_are}."
 )
 

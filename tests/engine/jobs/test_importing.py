@@ -285,8 +285,8 @@ def test_another_split_the_second_time_is_told_of(project: Project, tmp_path: Pa
     assert {clip.split for clip in project.clips()} == {Split.TRAIN}
     assert len(told) == len({clip.header.patient for clip in project.clips()})
     assert told[0] == (
-        "'stack 0' is in 'train' already and stays there, though the import says 'test'; "
-        "'annotator edit PROJECT CLIP --split test' moves its patient."
+        "'stack 0' is in 'train' already and stays there, though the import says 'test'; the clips' menu in the "
+        "window, or 'annotator edit PROJECT CLIP --split test', moves its patient."
     )
     for clip in project.clips():
         project.update_clip(clip.name, clip.header, author="t", split=Split.TEST)
@@ -304,8 +304,8 @@ def test_that_clips_stay_with_their_first_patient_is_told(project: Project, tmp_
     assert not told(ImportOptions(patient_from="stem"), paths[:1])
     assert not told(ImportOptions(), paths[1:])
     assert told(ImportOptions(patient_from="stem"), paths) == [
-        "2 clips of the import counted for another patient already, and that stays; where it is wrong, 'annotator edit "
-        "PROJECT CLIP --patient P' or the clips' menu in the window says whose they are."
+        "2 clips of the import counted for another patient already, and that stays; where it is wrong, the clips' menu "
+        "in the window, or 'annotator edit PROJECT CLIP --patient P', says whose they are."
     ]
 
 
@@ -320,7 +320,7 @@ def test_recordings_follow_a_patient_who_was_put_together_with_another(project: 
     report = import_paths(project, [more], by_stem, author="t", progress=Silent())
     assert report.warnings[1:] == (
         f"1 clip came as a patient's whose clips were given to {other}, and went there too; where it is wrong, "
-        "'annotator edit PROJECT CLIP --patient new' says so.",
+        "the clips' menu in the window, or 'annotator edit PROJECT CLIP --patient new', says so.",
     )
     assert {(clip.header.patient, clip.split) for clip in project.clips()} == {(other, Split.TEST)}
     assert one != other
@@ -338,7 +338,8 @@ def test_recordings_of_a_patient_who_was_parted_are_kept_apart_as_the_most_of_th
     report = import_paths(project, paths[1:3], by_folder, author="t", progress=Silent())
     assert report.warnings[-1] == (
         "1 clip came as a patient whose clips were given to several others, and counts for one more patient, "
-        "in 'test', until 'annotator edit PROJECT CLIP --patient P' or the clips' menu in the window says whose it is."
+        "in 'test', until the clips' menu in the window, or 'annotator edit PROJECT CLIP --patient P', says whose "
+        "it is."
     )
     assert (project.clip("stack 2").header.patient, project.clip("stack 2").split) == (came_as, Split.TEST)
     assert not import_paths(project, paths[3:], by_folder, author="t", progress=Silent()).warnings[1:]
