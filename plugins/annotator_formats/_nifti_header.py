@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,13 @@ _MAGIC: Final = {b"n+1": 348, b"ni1": 348, b"n+2": 540, b"ni2": 540}
 _MM: Final = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _MS: Final = {8: 1000.0, 16: 1.0, 24: 0.001}
 _CHUNK: Final = 1 << 20
+
+
+def nibabel_late() -> Any:
+    """The library, which is not annotated; half a second that only a reader or writer of a file needs to spend."""
+    import nibabel  # noqa: PLC0415 - it brings pydicom along, and lists of formats are asked for in the window
+
+    return nibabel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +95,8 @@ def read_header(path: Path) -> NiftiHeader:
         raise BadInput(path, "it is not a NIfTI file (its first bytes are not a NIfTI header)", "choose another file")
     with _opened(path) as stream:
         block = stream.read(_MAGIC[magic])
-    kind: Any = nibabel.Nifti1Header if _MAGIC[magic] == 348 else nibabel.Nifti2Header
+    kinds = nibabel_late()
+    kind = kinds.Nifti1Header if _MAGIC[magic] == 348 else kinds.Nifti2Header
     header = kind(block, check=False)
     rank = int(header["dim"][0])
     if not 1 <= rank <= 7:
@@ -192,7 +199,7 @@ def _is_gzip(path: Path) -> bool:
 def _pixel_type(header: Any, path: Path) -> np.dtype[Any]:
     try:
         dtype: np.dtype[Any] = np.dtype(header.get_data_dtype())
-    except (nibabel.spatialimages.HeaderDataError, KeyError):
+    except (nibabel_late().spatialimages.HeaderDataError, KeyError):
         raise BadInput(path, "its header names a pixel type that does not exist", "export it again") from None
     if dtype.fields is None and (dtype.kind not in "iuf" or dtype.itemsize > 8):
         raise BadInput(path, f"its pixels are of type {dtype}, not an image's", "export the magnitude image")
@@ -216,6 +223,6 @@ def _is_row_first(header: Any) -> bool:
         return False
     try:
         affine = np.asarray(header.get_best_affine(), dtype=np.float64)
-    except (ValueError, ArithmeticError, nibabel.spatialimages.HeaderDataError):
+    except (ValueError, ArithmeticError, nibabel_late().spatialimages.HeaderDataError):
         return False
     return bool(np.isfinite(affine).all()) and swaps_rows(affine[:3, :3])

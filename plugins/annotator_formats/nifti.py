@@ -11,17 +11,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
 from annotator.plugin import ExportContext, LabelledClip, Pseudonymiser, Recording, WriteReport
 from annotator_formats._mask_volumes import MaskVolume, write_volumes
-from annotator_formats._nifti_header import magic_of, read_header, read_pixels
+from annotator_formats._nifti_header import magic_of, nibabel_late, read_header, read_pixels
 from annotator_formats._side_files import phase_marks
 from annotator_formats._volumes import Volume, plane_axes, reading, to_frames, to_integers, to_recording
-
-_NIFTI: Any = nibabel.Nifti1Image  # nibabel is not annotated
 
 
 class NiftiReader:
@@ -77,7 +74,7 @@ class NiftiWriter:
 
 def _save(volume: MaskVolume, path: Path) -> None:
     steps = (volume.spacing.x, volume.spacing.y, 1.0)
-    image: Any = _NIFTI(np.transpose(volume.mask, (2, 1, 0)), np.diag([*steps, 1.0]))
+    image = nibabel_late().Nifti1Image(np.transpose(volume.mask, (2, 1, 0)), np.diag([*steps, 1.0]))
     image.header.set_xyzt_units("mm" if volume.is_calibrated else "unknown", "msec")
     # nibabel leaves its file open where the disk is full, and Windows then deletes nothing of it.
     path.write_bytes(gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))

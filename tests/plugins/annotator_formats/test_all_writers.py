@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,12 @@ from annotator_formats.png import PngWriter
 WRITERS: tuple[Callable[[], Writer], ...] = (PngWriter, NiftiWriter, MetaImageWriter, Hdf5Writer)
 CONTEXT = sample_context()
 SHAPE = (11, 8)
+_LIST_WRITERS = """
+import sys
+from annotator import registry
+assert {"png", "nifti", "metaimage", "hdf5"} <= set(registry.writers())
+print(sorted({"nibabel", "pydicom", "SimpleITK"} & set(sys.modules)))
+"""
 
 
 def masks_in(out: Path, name: str) -> dict[int, NDArray[np.integer[Any]]]:
@@ -42,6 +49,12 @@ def masks_in(out: Path, name: str) -> dict[int, NDArray[np.integer[Any]]]:
     file = {"nifti": out / "clip.nii.gz", "metaimage": out / "clip.mhd"}[name]
     reader = NiftiReader() if name == "nifti" else MetaImageReader()
     return dict(enumerate(reader.read_masks(file))) if file.exists() else {}
+
+
+def test_a_list_of_formats_waits_for_no_library_that_only_writing_needs() -> None:
+    """As the window does before it asks what to export."""
+    done = subprocess.run([sys.executable, "-c", _LIST_WRITERS], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize("make", WRITERS)
