@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,7 +20,7 @@ from annotator.core.errors import AnnotatorError, CorruptProject
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.status import Origin
 from annotator.engine.holding import held_patients
-from annotator.engine.roles import MAX_UNLABELLED, Plan, plan_frames
+from annotator.engine.roles import MAX_UNLABELLED, Plan, must_unlearn, plan_frames
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.trainer_protocol import TrainerProtocol, Workshop
 
@@ -32,6 +32,22 @@ _LOG = logging.getLogger(__name__)
 
 _STALE: Final = b"stale"
 """Stands for the digest of a frame whose clip changed since it was loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a change means for what was learnt.
+
+    Parameters
+    ----------
+    clips
+        Clips of which other frames, or another use of them, are seen than before; ED and ES marks are neither.
+    must_unlearn
+        Whether something was learnt that should not have been.
+    """
+
+    clips: frozenset[str]
+    must_unlearn: bool
 
 
 class FrameBook:
@@ -151,7 +167,10 @@ class FrameBook:
         AnnotatorError
             Where the project cannot be read.
         """
-        self._clips = self._clips_now()
+        self._survey(self._clips_now())
+
+    def _survey(self, clips: dict[str, Clip]) -> None:
+        self._clips = clips
         said = {
             key: frozenset(s for s, cell in cells.items() if cell.status.is_finished)
             for key, cells in self._project.all_statuses().items()
@@ -159,32 +178,31 @@ class FrameBook:
         self._finished = {key: structures for key, structures in said.items() if structures}
         self._replan()
 
-    def note_change(self, keys: Iterable[FrameKey], clips: Sequence[str]) -> frozenset[str]:
+    def note_change(self, keys: Iterable[FrameKey], clips: Sequence[str]) -> Noted:
         """Remember that labels of frames, or clips themselves, changed.
-
-        Returns
-        -------
-        frozenset of str
-            Clips of which other frames, or another use of them, are seen than before; ED and ES marks are neither.
 
         Raises
         ------
         AnnotatorError
             Where the project cannot be read.
         """
-        now = self._clips_now() if clips else self._clips
-        names = {*now, *self._clips} if now is not self._clips else set()
-        touched = frozenset(n for n in names if _seen_of(now.get(n)) != _seen_of(self._clips.get(n)))
+        before, was, since = self._clips, self._plan, self._revision
+        now = self._clips_now() if clips else before
+        # Of all that is read now, and before the plan forgets who taught; what comes later, the next change asks of.
+        is_late = bool(clips) and self._project.has_set_apart_since(since)
+        names = {*now, *before} if clips else set()
+        touched = frozenset(n for n in names if _seen_of(now.get(n)) != _seen_of(before.get(n)))
         if touched:
             self._shelf.forget_clips(touched)
             for key in [k for k in {*self._held, *self._checked} if k.clip in touched]:
                 self._digests.pop(key, None)
                 if key in self._held:
                     self._held[key] = _STALE
-            self.survey()
+            self._survey(now)
         self._try_again(clips)
         self._dirty.extend(keys)
-        return touched
+        taught = {key.clip for key in was.labelled}
+        return Noted(touched, is_late or must_unlearn(before, self._clips, taught=taught, held=was.held))
 
     def _try_again(self, clips: Sequence[str]) -> None:
         """Frames that could not be read are read again, since an import gives a damaged clip its frames back."""

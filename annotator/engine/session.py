@@ -35,7 +35,6 @@ from annotator.engine.messages import (
 from annotator.engine.options import SessionOptions
 from annotator.engine.overview import Overview
 from annotator.engine.recipes import remember_recipe
-from annotator.engine.roles import must_unlearn
 from annotator.engine.serving import LookServed
 from annotator.engine.shelf import ImageShelf
 from annotator.engine.status import StatusClock, sentence_for, sentence_of
@@ -172,13 +171,10 @@ class TrainingSession:
 
     def _note_change(self, keys: Sequence[FrameKey], clips: Sequence[str]) -> None:
         if self._is_open:
-            before, was = self._book.clips, self._book.plan
-            # Asked first, while it is known who taught; what changes until the reading, the clips themselves tell.
-            is_late = bool(clips) and self._project.has_set_apart_since(self._book.revision)
-            changed = self._book.note_change(keys, clips)
-            self._suggester.note_change(changed, self._book.clips)
-            self._overview.note_change(changed)
-            if is_late or must_unlearn(before, self._book.clips, taught={k.clip for k in was.labelled}, held=was.held):
+            noted = self._book.note_change(keys, clips)
+            self._suggester.note_change(noted.clips, self._book.clips)
+            self._overview.note_change(noted.clips)
+            if noted.must_unlearn:
                 self._forget_what_was_learnt()
             self._follow_labels()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -818,6 +819,52 @@ def test_a_model_that_is_published_before_the_session_hears_of_a_test_patient_is
     driver.run(lambda: has(driver, SnapshotPublished))
     assert any(key.clip == tested for key in workshop.trainers[0].ever_seen)
     assert project.latest_snapshot() is None
+
+
+@pytest.mark.parametrize("split", [Split.TEST, Split.VALIDATION])
+@pytest.mark.parametrize("reads", range(6))
+def test_who_taught_before_and_is_set_apart_while_a_change_is_read_is_unlearnt(
+    monkeypatch: pytest.MonkeyPatch, project: Project, split: Split, reads: int
+) -> None:
+    """Whenever another thread sets a clip apart whose label was taken back before: between any two of the reads."""
+    outline_square(project, add_moving_square(project, "one", patient="p1"))
+    add_moving_square(project, "other", patient="p3")
+    taught = outline_square(project, add_moving_square(project, "two", patient="p2"))
+    driver, workshop = driven(project)
+    driver.run(lambda: driver.session.step > 0)
+    project.undo(author="tester")
+    tell(driver, taught)
+    driver.settle()
+    assert taught in workshop.trainers[0].ever_seen
+    commits: list[Commit] = []
+
+    def set_apart_after(number: int) -> None:
+        if number == reads and not commits:
+            commits.append(project.update_clip("two", project.clip("two").header, author="tester", split=split))
+
+    count = 0
+
+    def watched(read: Callable[..., T]) -> Callable[..., T]:
+        def reading(*given: Any, **named: Any) -> T:
+            nonlocal count
+            found = read(*given, **named)
+            count += 1
+            set_apart_after(count)
+            return found
+
+        return reading
+
+    moved = project.update_clip("other", replace(project.clip("other").header, domain="elsewhere"), author="tester")
+    with monkeypatch.context() as patched:
+        for name in ("dated_clips", "has_set_apart_since", "all_statuses", "read_fact"):
+            patched.setattr(Project, name, watched(getattr(Project, name)))
+        set_apart_after(0)
+        driver.session.handle(DataChanged(moved.keys, moved.clips))
+        set_apart_after(reads)
+    driver.session.handle(DataChanged(commits[0].keys, commits[0].clips))
+    driver.settle()
+    assert has(driver, SuggestionsGone)
+    assert len(workshop.trainers) > 1
 
 
 def test_suggestions_of_a_model_that_saw_a_test_patient_are_taken_back(project: Project) -> None:
