@@ -22,12 +22,15 @@ NEAR_FRAMES: Final = 3
 NEAR: Final = 0.3
 """Factors on the score for each earlier item of the same clip, of the same patient, and within three frames of one."""
 
+REPEAT_STRUCTURE: Final = 0.95
+"""The factor for each earlier item of the same structure: what is nearly as worthwhile elsewhere comes between."""
+
 NEW: Final = 0.5
 REPEAT_NEW: Final = 0.5
-"""Score of a structure that the model does not know, and the factor for each earlier item of it.
+"""Score of a structure that the model does not know, and the factor for each earlier item of one that nobody labels.
 
 It comes among what the model is unsure of, since perhaps nobody means to label it, and a few times only, since a few
-labels make it known.
+labels make it known. What only the starting weights know is asked for as rarely, however unsure they are of it.
 """
 
 NEW_REASON: Final = "the model does not know this structure yet"
@@ -70,8 +73,8 @@ def review_queue(
 ) -> tuple[QueueItem, ...]:
     """Order what is worth labelling, best first.
 
-    Chosen greedily; each choice makes further ones of the same clip, patient and neighbourhood less worth. What
-    is finished or rejected never comes.
+    Chosen greedily; each choice makes further ones of the same clip, patient, neighbourhood and structure less worth.
+    What is finished or rejected never comes.
 
     Parameters
     ----------
@@ -88,8 +91,9 @@ def review_queue(
     """
     chance = None if seed is None else random.Random(seed)
     labels = _labelled_frames(said)
+    labelled = {structure for _, structure in labels}
     open_items = [
-        _item(score, structure, labels[score.key.clip, structure])
+        _item(score, structure, labels.get((score.key.clip, structure), ()), is_labelled=structure in labelled)
         if chance is None
         else QueueItem(score.key, structure, chance.uniform(0.01, 1.0), random_reason)
         for score in sorted(scores, key=lambda s: s.key)
@@ -97,7 +101,8 @@ def review_queue(
         if is_open(said.get(score.key, {}).get(structure, LabelStatus.UNKNOWN))
     ]
     patients = {score.key.clip: score.patient for score in scores}
-    return _spread([item for item in open_items if item.score > 0], patients, limit)
+    repeats = _Repeats(patients, frozenset(labelled))
+    return _spread([item for item in open_items if item.score > 0], repeats, limit)
 
 
 def is_open(status: LabelStatus) -> bool:
@@ -105,7 +110,7 @@ def is_open(status: LabelStatus) -> bool:
     return not status.is_finished and status is not LabelStatus.REJECTED
 
 
-def _labelled_frames(said: Mapping[FrameKey, Mapping[str, LabelStatus]]) -> defaultdict[tuple[str, str], list[int]]:
+def _labelled_frames(said: Mapping[FrameKey, Mapping[str, LabelStatus]]) -> Mapping[tuple[str, str], Sequence[int]]:
     found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for key, of_frame in said.items():
         for structure, status in of_frame.items():
@@ -114,7 +119,7 @@ def _labelled_frames(said: Mapping[FrameKey, Mapping[str, LabelStatus]]) -> defa
     return found
 
 
-def _item(score: FrameScore, structure: str, labelled: Sequence[int]) -> QueueItem:
+def _item(score: FrameScore, structure: str, labelled: Sequence[int], *, is_labelled: bool) -> QueueItem:
     if structure not in score.uncertainty:
         return QueueItem(score.key, structure, NEW, NEW_REASON)
     unsure = UNCERTAINTY_WEIGHT * score.uncertainty[structure]
@@ -123,16 +128,17 @@ def _item(score: FrameScore, structure: str, labelled: Sequence[int]) -> QueueIt
     # Beside a label of the same structure a second one teaches little that is new.
     nearness = 1.0 if distance is None else min(1.0, 0.5 + distance / 10)
     what = "outline uncertain" if unsure >= jumpy else "outline jumps here"
-    return QueueItem(score.key, structure, (unsure + jumpy) * nearness, f"{what}, {_where(distance)}")
+    reason = f"{what}, {_where(distance, is_labelled=is_labelled)}"
+    return QueueItem(score.key, structure, (unsure + jumpy) * nearness, reason)
 
 
-def _where(distance: int | None) -> str:
+def _where(distance: int | None, *, is_labelled: bool) -> str:
     if distance is None:
-        return "not labelled in this clip yet"
+        return f"not labelled in {'this' if is_labelled else 'any'} clip yet"
     return f"{counted(distance, 'frame')} from the nearest label"
 
 
-def _spread(items: Sequence[QueueItem], patients: Mapping[str, str], limit: int) -> tuple[QueueItem, ...]:
+def _spread(items: Sequence[QueueItem], repeats: _Repeats, limit: int) -> tuple[QueueItem, ...]:
     left = list(items)
     values = [item.score for item in left]
     chosen: list[QueueItem] = []
@@ -141,18 +147,30 @@ def _spread(items: Sequence[QueueItem], patients: Mapping[str, str], limit: int)
         item = left.pop(best)
         values.pop(best)
         chosen.append(item)
-        patient = patients[item.key.clip]
         for i, other in enumerate(left):
-            values[i] *= _repeat_factor(item, other, is_same_patient=patients[other.key.clip] == patient)
+            values[i] *= repeats.factor(item, other)
     return tuple(chosen)
 
 
-def _repeat_factor(item: QueueItem, other: QueueItem, *, is_same_patient: bool) -> float:
-    factor = REPEAT_PATIENT if is_same_patient else 1.0
-    if other.structure == item.structure and other.reason == NEW_REASON:
-        factor *= REPEAT_NEW
-    if other.key.clip == item.key.clip:
-        factor *= REPEAT_CLIP
-        if other.structure == item.structure and abs(other.key.frame - item.key.frame) <= NEAR_FRAMES:
-            factor *= NEAR
-    return factor
+@dataclass(frozen=True, slots=True)
+class _Repeats:
+    """What an item costs the others: ``patients`` by clip, and the structures that have a finished label anywhere."""
+
+    patients: Mapping[str, str]
+    labelled: frozenset[str]
+
+    def factor(self, item: QueueItem, other: QueueItem) -> float:
+        """By which ``other`` is less worth after ``item``."""
+        is_same = other.structure == item.structure
+        factor = REPEAT_PATIENT if self.patients[other.key.clip] == self.patients[item.key.clip] else 1.0
+        if is_same:
+            factor *= REPEAT_NEW if self._is_new(other) else REPEAT_STRUCTURE
+        if other.key.clip == item.key.clip:
+            factor *= REPEAT_CLIP
+            if is_same and abs(other.key.frame - item.key.frame) <= NEAR_FRAMES:
+                factor *= NEAR
+        return factor
+
+    def _is_new(self, item: QueueItem) -> bool:
+        # Where nothing is labelled yet, nothing tells what somebody means to label.
+        return item.reason == NEW_REASON or (bool(self.labelled) and item.structure not in self.labelled)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from annotator import registry
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Pseudonymiser, Split, twin_hash
 from annotator.core.status import LabelStatus
-from annotator.engine.queue import NEW_REASON, FrameScore, review_queue
+from annotator.engine.queue import NEW_REASON, REPEAT_STRUCTURE, FrameScore, review_queue
 from annotator.engine.roles import plan_frames
 from annotator.engine.scoring import SAMPLE, frame_score, frames_behind, frames_done, sample_frames
 from annotator.testing.sessions import PAIR
@@ -84,6 +84,47 @@ def test_a_structure_that_the_model_does_not_know_is_asked_for_a_few_times() -> 
 def test_what_the_model_is_most_unsure_of_comes_before_what_it_does_not_know() -> None:
     items = review_queue([_half_known("a", 0.9), _half_known("b", 0.1)], {})
     assert [item.structure for item in items[:2]] == ["lv", "la"]
+
+
+THREE = ("lv", "myo", "la")
+LABELLED = {FrameKey("labelled", 0): dict.fromkeys(THREE, LabelStatus.OUTLINED)}
+
+
+def _apart(worth: list[tuple[str, float]]) -> list[FrameScore]:
+    """One clip and patient for each structure with its uncertainty, so that nothing else is repeated."""
+    return [
+        FrameScore(FrameKey(f"c{i:03}", 0), f"p{i}", (structure,), {structure: value})
+        for i, (structure, value) in enumerate(worth)
+    ]
+
+
+@given(st.lists(st.tuples(st.sampled_from(THREE), st.floats(0.01, 1.0)), max_size=24))
+def test_a_structure_comes_oftener_than_another_only_where_it_is_worth_as_much_more(
+    worth: list[tuple[str, float]],
+) -> None:
+    items = review_queue(_apart(worth), LABELLED)
+    assert len(items) == len(worth)
+    for place, item in enumerate(items):
+        before = [earlier.structure for earlier in items[:place]]
+        for later in items[place + 1 :]:
+            oftener = before.count(item.structure) - before.count(later.structure)
+            assert item.score * REPEAT_STRUCTURE**oftener >= later.score * (1 - 1e-9)
+
+
+def test_structures_that_are_nearly_as_uncertain_take_turns_and_a_better_known_one_waits() -> None:
+    worth = [(structure, value) for structure, value in zip(THREE, (0.50, 0.49, 0.30), strict=True) for _ in range(15)]
+    asked = [item.structure for item in review_queue(_apart(worth), LABELLED)]
+    assert asked[:6] == ["lv", "myo"] * 3
+    assert 15 < asked.index("la") < 25
+
+
+@given(st.floats(0.02, 1.0))
+def test_what_nobody_labels_is_asked_for_a_few_times_however_unsure_the_starting_weights_are(value: float) -> None:
+    scores = _apart([("lv", value / 2), ("la", value)] * 10)
+    first = review_queue(scores, {FrameKey("labelled", 0): {"lv": LabelStatus.OUTLINED}})[:8]
+    assert (first[0].structure, first[0].reason) == ("la", "outline uncertain, not labelled in any clip yet")
+    assert [item.structure for item in first].count("la") <= 3
+    assert [item.structure for item in review_queue(scores, {})[:8]] == ["la"] * 8, "nothing tells yet what is meant"
 
 
 def test_what_is_predicted_nowhere_is_unknown_to_the_model() -> None:
