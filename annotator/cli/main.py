@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import sys
@@ -15,6 +14,7 @@ import typer
 import annotator
 from annotator.cli import benchmarks, data, editing, learning, pretraining, window
 from annotator.cli.output import errors
+from annotator.core.disk_errors import failure
 from annotator.core.errors import AnnotatorError
 
 _INTERRUPTED = 130
@@ -66,7 +66,7 @@ def run() -> None:
     except AnnotatorError as error:
         _end(str(error))
     except OSError as error:
-        _end(_os_sentence(error))
+        _end(str(failure(error)))
     except MemoryError:
         _end("there is not enough memory for this; close other programs or use smaller files.")
     except SystemExit as end:
@@ -84,19 +84,6 @@ def run() -> None:
 def _end(sentence: str) -> None:
     errors.print(f"error: {' '.join(sentence.split())}", markup=False)
     raise SystemExit(1) from None
-
-
-def _os_sentence(error: OSError) -> str:
-    place = error.filename or "the disk"
-    match error.errno:
-        case errno.ENOSPC:
-            return f"{place}: the disk is full; free some space and try again."
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return f"{place}: it may not be written or read; change its permissions or choose another folder."
-        case errno.ENOENT:
-            return f"{place}: there is no such file or folder; check the path."
-        case _:
-            return f"{place}: {error.strerror or error}; check the path and the disk."
 
 
 def _write_log() -> Path:

@@ -1,10 +1,12 @@
-"""What the operating system says of a write that failed, as one plain sentence, and what it refuses only for now."""
+"""What the operating system says of a read or write that failed, as one plain sentence, and writes that outlast it."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -40,6 +42,19 @@ _REASONS: Final = {
 }
 
 
+_UNSURE: Final = {
+    errno.EACCES: "it may not be read or written; change its permissions or choose another folder",
+    errno.EPERM: "it may not be read or written; change its permissions or choose another folder",
+    errno.ENOENT: "there is no such file or folder; check the path",
+}
+"""In place of those of a write, where nobody can say whether it was one."""
+
+
+def failure(error: OSError) -> AnnotatorError:
+    """The error to tell of in place of one of the system that nobody expected, be it of a read or of a write."""
+    return AnnotatorError(f"{error.filename or 'the disk'}: {_reason(error, {**_REASONS, **_UNSURE})}.")
+
+
 def write_failure(error: OSError | RuntimeError, where: Path) -> AnnotatorError:
     """The error to raise instead of one that a library or the system raised while writing.
 
@@ -50,20 +65,23 @@ def write_failure(error: OSError | RuntimeError, where: Path) -> AnnotatorError:
     where
         The file or folder that was being written.
     """
+    return AnnotatorError(f"{where} cannot be written: {_reason(error, _REASONS)}.")
+
+
+def _reason(error: OSError | RuntimeError, reasons: Mapping[int, str]) -> str:
     if is_shared(error):
-        return AnnotatorError(f"{where} cannot be written: another program has a file there open; close it, try again.")
+        return "another program has a file there open; close it, try again"
     if is_too_long(error):
-        return AnnotatorError(f"{where} cannot be written: {TOO_LONG}.")
+        return TOO_LONG
     text = str(error)
     number = error.errno if isinstance(error, OSError) else None
     if number is None:
         number = next((code for code, word in _WORDS.items() if word in text.lower()), None)
-    reason = _REASONS.get(number) if number is not None else None
-    if reason is None:
-        said = (error.strerror if isinstance(error, OSError) else None) or text
-        last = said.strip().splitlines()[-1:] or [type(error).__name__]
-        reason = f"the system says '{last[0][:200]}'; choose another folder or try again"
-    return AnnotatorError(f"{where} cannot be written: {reason}.")
+    if number is not None and number in reasons:
+        return reasons[number]
+    said = (error.strerror if isinstance(error, OSError) else None) or text
+    last = said.strip().splitlines()[-1:] or [type(error).__name__]
+    return f"the system says '{last[0][:200]}'; choose another folder or try again"
 
 
 _WORDS: Final = {
@@ -109,6 +127,39 @@ def patiently(change: Callable[[], _T]) -> _T:
                 raise
             time.sleep(wait)
     return change()
+
+
+def aside_of(path: Path) -> Path:
+    """Where a file is while :func:`write_aside` writes it, and what a killed program may leave of it."""
+    return path.with_name(f".{path.name}.writing")
+
+
+def write_aside(path: Path, *parts: bytes) -> None:
+    """Write a file under another name in its folder, sync it and rename it, so that it is there whole or as it was.
+
+    Parameters
+    ----------
+    path
+        Of the file, in a folder that is there.
+    parts
+        What it shall hold, one after the other.
+
+    Raises
+    ------
+    OSError
+        Where the disk refuses; nothing is left beside the file then.
+    """
+    aside = aside_of(path)
+    try:
+        with aside.open("wb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        patiently(lambda: aside.replace(path))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
 
 
 def delete(path: Path) -> None:

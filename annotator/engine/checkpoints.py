@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from annotator.core.disk_errors import delete, patiently
+from annotator.core.disk_errors import delete, write_aside
 from annotator.core.errors import CorruptProject
 
 if TYPE_CHECKING:
@@ -77,17 +76,7 @@ def write_checkpoint(path: Path, facts: SessionFacts, trainer: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     header = json.dumps(asdict(facts)).encode() + b"\n"
     body = header + trainer
-    aside = path.with_suffix(".tmp")
-    try:
-        with aside.open("wb") as file:
-            file.write(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n")
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        patiently(lambda: aside.replace(path))
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
+    write_aside(path, _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n", body)
 
 
 def read_checkpoint(path: Path) -> tuple[SessionFacts, bytes] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import filecmp
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,13 +15,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from annotator.core.disk_errors import delete, patiently, write_failure
+from annotator.core.disk_errors import aside_of, delete, patiently, write_aside, write_failure
 from annotator.core.errors import AnnotatorError, BadInput
 from annotator.core.export_list import EXPORT_FORMAT, EXPORT_LIST, listed_files
 from annotator.core.names import passing_name
 
 _ASIDE: Final = ".exporting-"
-_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", aside_of(Path(EXPORT_LIST)).name})
 
 
 @contextmanager
@@ -143,9 +142,4 @@ def _read_marker(out: Path, source: str | None) -> tuple[Mapping[str, tuple[str,
 def _mark(out: Path, owned: Mapping[str, Sequence[str]], source: str | None) -> None:
     files = {kind: list(names) for kind, names in owned.items()}
     data = {"format": EXPORT_FORMAT, "version": 1, **({"project": source} if source else {}), "files": files}
-    aside = out / f"{_ASIDE}{EXPORT_LIST}"
-    with aside.open("w", encoding="utf-8") as stream:
-        json.dump(data, stream, indent=1, ensure_ascii=False)
-        stream.flush()
-        os.fsync(stream.fileno())
-    patiently(lambda: aside.replace(out / EXPORT_LIST))
+    write_aside(out / EXPORT_LIST, json.dumps(data, indent=1, ensure_ascii=False).encode())

@@ -9,7 +9,7 @@ from pathlib import Path
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from annotator.core.disk_errors import patiently
+from annotator.core.disk_errors import write_aside
 from annotator.core.errors import BadInput
 
 _RECENT_KEPT = 10
@@ -89,11 +89,9 @@ def save_settings(settings: UserSettings) -> None:
         Where the folder cannot be written.
     """
     path = settings_path()
-    aside = path.with_suffix(".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(settings.model_dump_json(indent=2), encoding="utf-8")
-        patiently(lambda: aside.replace(path))
+        write_aside(path, settings.model_dump_json(indent=2).encode())
     except OSError as error:
         raise BadInput(path, f"the settings cannot be written ({error.strerror})", "free the folder") from None
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from annotator.core.disk_errors import patiently, write_failure
+from annotator.core.disk_errors import aside_of, failure, patiently, write_aside, write_failure
 from tests.windows import lost, refused
 
 
@@ -71,3 +75,38 @@ def test_the_reason_is_plain(error: OSError | RuntimeError, words: str) -> None:
     assert sentence.startswith("a.png cannot be written: ")
     assert words in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file", "a.csv"), "a.csv: there is no such file or folder; check"),
+        (PermissionError(errno.EACCES, "Denied", "a.csv"), "a.csv: it may not be read or written; change its"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk: the disk is full; free some space"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "a"), "a: your disk quota is used up; free some space"),
+        (OSError(errno.EBUSY, "Device or resource busy", "a"), "a: the system says 'Device or resource busy'; "),
+        (refused(Path("a.png")), "a.png: another program has a file there open; close it"),
+    ],
+)
+def test_what_nobody_expected_may_have_been_a_read(error: OSError, sentence: str) -> None:
+    assert str(failure(error)).startswith(sentence)
+
+
+@given(st.lists(st.binary(max_size=50), max_size=4), st.binary(max_size=50))
+def test_a_file_is_there_whole_or_as_it_was(parts: list[bytes], before: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "state.json"
+        path.write_bytes(before)
+        with mock.patch("os.fsync", side_effect=OSError(errno.ENOSPC, "full")), pytest.raises(OSError, match="full"):
+            write_aside(path, *parts)
+        assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == {path.name: before}
+        write_aside(path, *parts)
+        assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == {path.name: b"".join(parts)}
+
+
+def test_what_stands_in_the_way_of_writing_aside_is_told_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    aside_of(path).mkdir()
+    with pytest.raises(OSError, match=r"\.state\.json\.writing"):
+        write_aside(path, b"new")
+    assert list(tmp_path.iterdir()) == [aside_of(path)]

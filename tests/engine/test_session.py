@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pytest
 
+from annotator.core.disk_errors import aside_of
 from annotator.core.edits import Assign, Paint
 from annotator.core.errors import CorruptProject, TrainingFailed
 from annotator.core.identity import FrameKey, Split
@@ -948,7 +949,7 @@ def test_a_full_disk_is_told_once_and_training_goes_on(project: Project) -> None
     outline_square(project, add_moving_square(project, "one"))
     driver, _ = driven(project)
     driver.run_to(RunState.TRAINING)
-    project.checkpoint_path.with_suffix(".tmp").mkdir(parents=True)
+    aside_of(project.checkpoint_path).mkdir(parents=True)
     driver.session._learning.save()
     driver.session._learning.save()
     step = driver.session.step

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from annotator.core.disk_errors import aside_of
 from annotator.core.errors import AnnotatorError, BadInput, BrokenPlugin, Cancelled
+from annotator.core.export_list import EXPORT_LIST
 from annotator.core.identity import ClipHeader
 from annotator.core.plugin_types import ExportContext, LabelledClip, WriteReport
 from annotator.export import RELEASED_FIELDS, export_masks
@@ -130,6 +132,7 @@ def test_a_cancelled_export_leaves_nothing(tmp_path: Path, was_there: bool) -> N
 def test_what_a_killed_export_left_aside_is_cleared(tmp_path: Path) -> None:
     (tmp_path / ".exporting-abc").mkdir()
     (tmp_path / ".exporting-abc" / "half.txt").write_text("h", encoding="utf-8")
+    aside_of(tmp_path / EXPORT_LIST).write_text("{", encoding="utf-8")
     export_masks(TextWriter(), clips("a"), CONTEXT, tmp_path)
     assert listing(tmp_path) == ["a.txt", "export.json"]
 

@@ -21,7 +21,7 @@ from typing import Any
 from annotator.bench.learning.cases import Case, read_cases
 from annotator.bench.learning.cell import run_cell
 from annotator.bench.learning.design import Cell, Design
-from annotator.core.disk_errors import patiently, write_failure
+from annotator.core.disk_errors import write_aside, write_failure
 from annotator.core.errors import BadInput, TrainingFailed
 from annotator.core.identity import Split
 from annotator.core.protocols import LabelProtocol
@@ -188,10 +188,8 @@ def _described(cell: Cell) -> dict[str, Any]:
 
 
 def _write(path: Path, result: Mapping[str, Any]) -> None:
-    aside = path.with_suffix(".writing")
     try:
-        aside.write_text(json.dumps(result, indent=1), encoding="utf-8")
-        patiently(lambda: aside.replace(path))
+        write_aside(path, json.dumps(result, indent=1).encode())
     except OSError as error:
         raise write_failure(error, path) from None
 

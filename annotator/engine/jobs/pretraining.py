@@ -17,7 +17,7 @@ import numpy as np
 
 from annotator import registry
 from annotator.core.allowed import allowed_bitmap, everything_allowed
-from annotator.core.disk_errors import patiently, write_failure
+from annotator.core.disk_errors import write_aside, write_failure
 from annotator.core.errors import BadInput, UnknownName
 from annotator.core.identity import FrameKey
 from annotator.core.plugin_types import Simulator
@@ -213,9 +213,7 @@ def _familiar(trainer: Trainer, ward: _Ward) -> dict[str, Any]:
 def _write(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.writing")
-        aside.write_bytes(data)
-        patiently(lambda: aside.replace(path))
+        write_aside(path, data)
     except OSError as error:
         raise write_failure(error, path) from None
 
