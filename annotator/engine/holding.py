@@ -51,7 +51,9 @@ def held_patients(
     if labelled and not chosen:
         from annotator.learn.publish_policy import hold_aside  # noqa: PLC0415  (imports torch)
 
-        held = hold_aside(labelled, held, trained)
+        taught = {clip.pixels for clip in clips if clip.pixels and clip.header.patient in trained}
+        copied = {clip.header.patient for clip in clips if clip.pixels in taught}
+        held = hold_aside(labelled, held, trained | copied)
     _remember(project, HELD_FACT, held)
     _remember(project, TRAINED_FACT, trained | (set(labelled) - set(chosen or held)))
     return chosen or tuple(p for p in held if p not in tested)

@@ -24,7 +24,7 @@ from annotator.project.headers import header_text, parse_header
 from annotator.project.history import add_operation
 from annotator.project.rows import NOTHING_SAID, plan_import, utc_now
 from annotator.project.session import Session
-from annotator.project.tainting import set_apart
+from annotator.project.tainting import forget_clips, held_aside
 from annotator.project.values import Cell
 
 __all__ = [
@@ -241,7 +241,7 @@ def insert_clips(
     session: Session,
     entries: Sequence[tuple[Clip, Incoming]],
     *,
-    twins: Collection[int] = (),
+    known: Mapping[int, Clip],
     revision: int,
     author: str,
 ) -> tuple[list[tuple[int, Sequence[Mapping[str, Any]]]], str]:
@@ -255,8 +255,9 @@ def insert_clips(
         The project.
     entries
         The new clips.
-    twins
-        Ids of clips with the pixels of a new test clip: nothing that may have learnt from them is used any more.
+    known
+        The clips that the project has, by id: where a new one is set apart, nothing that may have learnt from the same
+        picture under another patient is used any more.
     revision, author
         Of the change.
 
@@ -265,7 +266,7 @@ def insert_clips(
     list of (int, rows)
         Each clip's id in the database, and its rows of the labels table.
     str
-        What the twins mean, as the end of a sentence; often empty.
+        What that means, as the end of a sentence; often empty.
 
     Raises
     ------
@@ -279,7 +280,9 @@ def insert_clips(
         with session.database.write() as connection:
             add_operation(connection, revision, "import", is_undoable=False, author=author, time=time)
             inserted = [_insert(connection, entry, revision=revision, time=time) for entry in entries]
-            return inserted, set_apart(session, connection, twins, Split.TEST) if twins else ""
+            held = held_aside(connection)
+            apart = [c for c, _ in entries if c.split is not Split.TRAIN or c.header.patient in held]
+            return inserted, forget_clips(session, connection, apart, known)
     except BaseException:
         _drop_files(session, entries)
         raise

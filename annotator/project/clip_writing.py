@@ -136,9 +136,8 @@ class ClipWriter(LabelImporter):
 
     def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:
         revision = self.data_revision + 1
-        tested = {clip.pixels for clip, _ in new if clip.split is Split.TEST}
-        twins = [self._state.ids[n] for n, c in self._state.clips.items() if c.pixels in tested]
-        inserted, consequence = adding.insert_clips(self._session, new, twins=twins, revision=revision, author=author)
+        known = {self._state.ids[name]: clip for name, clip in self._state.clips.items()}
+        inserted, consequence = adding.insert_clips(self._session, new, known=known, revision=revision, author=author)
         keys: set[FrameKey] = set()
         structures: set[str] = set()
         for (clip, _), (clip_id, rows) in zip(new, inserted, strict=True):

@@ -1,7 +1,7 @@
 """Models that may have learnt from a patient who was removed, or is for tests or validation now, and serve no more.
 
 As a test no picture is fair that a model saw, outlined or not. Validation asks for less: that the labels it compares
-with taught nothing.
+with taught nothing, under this patient or, where the same picture is there twice, another one.
 
 A mark is for good: where a patient is for training again, or the change is undone, what was learnt before stays marked.
 """
@@ -9,7 +9,7 @@ A mark is for good: where a patient is for training again, or the change is undo
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -59,6 +59,50 @@ def _mark_since(connection: Connection, first: int | None) -> tuple[int, ...]:
     marked = connection.execute(sa.select(snapshots.id).where(saw).order_by(snapshots.id)).scalars().all()
     connection.execute(sa.update(schema.snapshots).where(saw).values(is_tainted=True))
     return tuple(marked)
+
+
+def forget_clips(session: Session, connection: Connection, apart: Collection[Clip], known: Mapping[int, Clip]) -> str:
+    """Let nothing serve that may have learnt from clips that are set apart now, or from the same pictures elsewhere.
+
+    From validation clips only labels teach, those that were taken back too, and only where the learner was trained
+    on their patient; from test clips anything does.
+
+    Parameters
+    ----------
+    session, connection
+        The project, and the transaction that changes the clips.
+    apart
+        The clips, as they become.
+    known
+        All clips by id, as they were.
+
+    Returns
+    -------
+    str
+        As of :func:`set_apart`.
+
+    Raises
+    ------
+    ProjectError
+        Where the disk refuses.
+    """
+    tested = {clip.pixels for clip in apart if clip.split is Split.TEST}
+    seen = [clip_id for clip_id, clip in known.items() if clip.pixels in tested]
+    if seen:
+        return set_apart(session, connection, seen, Split.TEST)
+    names, pictures = {clip.name for clip in apart}, {clip.pixels for clip in apart}
+    patients = {
+        clip_id: clip.header.patient
+        for clip_id, clip in known.items()
+        if clip.name in names or (clip.pixels in pictures and clip.split is Split.TRAIN)
+    }
+    ids = sorted(with_labels(connection, _of(patients.items(), trained_on(connection, patients.values()))))
+    return set_apart(session, connection, ids, Split.VALIDATION) if ids else ""
+
+
+def _of(clips: Iterable[tuple[int, str]], patients: Collection[str]) -> set[int]:
+    """Those of some clips, with their patients, that are of certain patients."""
+    return {clip_id for clip_id, patient in clips if patient in patients}
 
 
 def set_apart(session: Session, connection: Connection, ids: Collection[int], split: Split) -> str:
@@ -130,19 +174,36 @@ def came_too_late(connection: Connection, data_revision: int) -> bool:
         return True
     if (connection.execute(sa.select(sa.func.max(details.revision))).scalar() or 0) <= data_revision:
         return False
-    query = sa.select(clips.id, clips.content_hash, details.revision, details.split).where(clips.id == details.clip_id)
+    columns = (clips.id, clips.content_hash, details.revision, details.split, details.header)
+    query = sa.select(*columns).where(clips.id == details.clip_id)
     rows = connection.execute(query.order_by(details.revision)).all()
     then = {row.id: row for row in rows if row.revision <= data_revision}
     later = [row for row in rows if row.revision > data_revision]
     if (_tested(later) - _tested(then.values())) & {row.content_hash[:PIXEL_DIGITS] for row in then.values()}:
         return True
     apart = _set_apart_since(connection, data_revision, {row.id for row in later} & then.keys())
-    taught, held = trained_on(connection, {patient for _, patient in apart}), held_aside(connection)
-    if with_labels(connection, {clip_id for clip_id, patient in apart if patient in taught}):
+    held = held_aside(connection)
+    copied = apart | _copies(then.values(), later, {clip_id for clip_id, _ in apart}, held)
+    if with_labels(connection, _of(copied, trained_on(connection, {patient for _, patient in copied}))):
         return True
     # The learner forgets whom it was trained on as soon as they are set apart; what it made before is not told so.
     others = {clip_id for clip_id, patient in apart if patient not in held}
     return bool(with_labels(connection, others, until=data_revision))
+
+
+def _copies(
+    then: Collection[Any], later: Iterable[Any], apart: Collection[int], held: Collection[str]
+) -> set[tuple[int, str]]:
+    """Training clips of then, by number, with the picture of one that was set apart or came for validation later."""
+    there = {row.id for row in then}
+    pictures = {
+        row.content_hash[:PIXEL_DIGITS]
+        for row in later
+        if row.id in apart
+        or (row.id not in there and (row.split != Split.TRAIN.value or parse_header(row.header).patient in held))
+    }
+    same = (row for row in then if row.split == Split.TRAIN.value and row.content_hash[:PIXEL_DIGITS] in pictures)
+    return {(row.id, parse_header(row.header).patient) for row in same}
 
 
 def _set_apart_since(connection: Connection, data_revision: int, ids: Collection[int]) -> set[tuple[int, str]]:

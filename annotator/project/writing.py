@@ -196,9 +196,6 @@ class LabelWriter(ProjectReader):
     def _set_apart(self, connection: Connection, changed: Iterable[Clip]) -> str:
         """Forget what was learnt from clips that become test or validation clips, or a patient's who is held aside.
 
-        From validation clips only labels teach, those that were taken back too, and only where the learner was trained
-        on their patient; from test clips, and others of the same pixels, anything does.
-
         Parameters
         ----------
         connection
@@ -218,16 +215,11 @@ class LabelWriter(ProjectReader):
         """
         clips, held, changed = self._state.clips, tainting.held_aside(connection), tuple(changed)
         apart = [clip for clip in changed if clip.is_set_apart_since(clips[clip.name], held=held)]
-        taught = tainting.trained_on(connection, {clips[clip.name].header.patient for clip in apart})
+        known = {self._state.ids[name]: clip for name, clip in clips.items()}
+        consequence = tainting.forget_clips(self._session, connection, apart, known)
         moves = ((clips[c.name].header.patient, c.header.patient) for c in changed if c not in apart)
         tainting.follow_moves(connection, moves)
-        tested = {clip.pixels for clip in apart if clip.split is Split.TEST}
-        ids = [self._state.ids[name] for name, clip in clips.items() if clip.pixels in tested]
-        if ids:
-            return tainting.set_apart(self._session, connection, ids, Split.TEST)
-        ids = [self._state.ids[clip.name] for clip in apart if clips[clip.name].header.patient in taught]
-        ids = sorted(tainting.with_labels(connection, ids))
-        return tainting.set_apart(self._session, connection, ids, Split.VALIDATION) if ids else ""
+        return consequence
 
     def _follow_copies(self, revision: int, cells: Sequence[Any], details: Sequence[Any]) -> Commit:
         """Bring memory up to rows that the database copied for an undo or a redo."""

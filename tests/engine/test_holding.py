@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from annotator.core.identity import FrameKey, Split
+from annotator.core.identity import FrameKey, Split, twin_hash
 from annotator.engine.holding import held_patients
 from annotator.project import HELD_FACT, TRAINED_FACT, Project
 from annotator.testing.sessions import add_moving_square, outline_square
@@ -35,6 +36,14 @@ def test_nobody_is_held_who_was_trained_on(ten: Project) -> None:
     assert held[4] == held[7] == {patients[3]}
     assert held[8] == held[10] == {patients[3], patients[7]}
     assert set(json.loads(ten.read_fact(TRAINED_FACT) or "")) == set(patients) - held[10]
+
+
+def test_nobody_is_held_whose_picture_taught_under_another_patient(ten: Project) -> None:
+    clips = list(ten.clips())
+    clips[3] = replace(clips[3], content_hash=twin_hash(clips[0].content_hash, clips[3].header.patient))
+    for count in range(3, 6):
+        held = held_patients(ten, clips, {FrameKey(clip.name, 0): {"lv"} for clip in clips[:count]})
+        assert held == ((clips[4].header.patient,) if count == 5 else ())
 
 
 def test_of_labels_that_come_together_the_best_choice_is_made(ten: Project) -> None:

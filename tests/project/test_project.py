@@ -389,6 +389,32 @@ def test_a_test_picture_that_comes_later_taints_what_saw_its_twin(project: Proje
     assert project.latest_snapshot() is None
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize(("has_label", "trained"), [(True, "a"), (True, "other"), (False, "a")])
+def test_a_validation_picture_taints_what_the_labels_of_its_twin_taught(
+    project: Project, *, is_new: bool, has_label: bool, trained: str
+) -> None:
+    """So it is where the learner was trained on the twin's patient: the same labels would judge what they taught."""
+    twins = [(recording(project, name, seed=1, patient=name), Split.TRAIN) for name in ("a", "b")]
+    project.add_clips(twins[: 2 - is_new], author="ann", patients_are_named=True)
+    if has_label:
+        project.commit(FrameKey("a", 0), [ABSENT], author="ann")
+    project.write_fact(TRAINED_FACT, json.dumps([project.pseudonymiser.key(trained)]))
+    learnt = project.data_revision
+    project.checkpoint_path.write_bytes(b"weights")
+    project.add_snapshot(b"1", step=1, data_revision=learnt, recipe="", metrics={}, is_validated=False)
+    if is_new:
+        twin = (recording(project, "b", seed=1, patient="b"), Split.VALIDATION)
+        project.add_clips([twin], author="ann", patients_are_named=True)
+    else:
+        project.update_clip("b", project.clip("b").header, author="ann", split=Split.VALIDATION)
+    is_known = has_label and trained == "a"
+    assert (project.latest_snapshot() is None) is is_known
+    assert project.checkpoint_path.exists() is not is_known
+    assert project.has_set_apart_since(learnt) is is_known
+    assert not project.has_set_apart_since(project.data_revision)
+
+
 @pytest.mark.parametrize("learner_said", [True, False])
 def test_models_that_labels_taught_are_not_validated_on_them(project: Project, learner_said: bool) -> None:
     def snapshot(revision: int) -> int:
