@@ -47,6 +47,11 @@ class Commit:
     replaced: tuple[tuple[FrameKey, str], ...] = ()
     left_out: tuple[tuple[FrameKey, str], ...] = ()
 
+    @property
+    def is_of_labels(self) -> bool:
+        """Whether labels alone changed, and no clip came, went or is for something else now."""
+        return bool(self.keys) and self.kind in ("edit", "undo", "redo")
+
 
 @dataclass(frozen=True, slots=True)
 class Joining:
@@ -62,11 +67,6 @@ class Joining:
 
     replaces: bool = False
     are_masks: bool = False
-
-    @property
-    def is_of_labels(self) -> bool:
-        """Whether labels alone changed, and no clip came, went or is for something else now."""
-        return bool(self.keys) and self.kind in ("edit", "undo", "redo")
 
 
 @dataclass(frozen=True, slots=True)
