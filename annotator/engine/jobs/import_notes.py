@@ -15,8 +15,8 @@ from annotator.core.words import counted
 from annotator.project import Added, Project
 
 SPLIT_SENTENCE = (
-    "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'; the clips' menu in the window, "
-    "or 'annotator edit PROJECT CLIP --split {asked}', moves its patient."
+    "'{clip}' is in '{here}' already and stays there, though the import says '{asked}'{others}; the clips' menu in the "
+    "window, or 'annotator edit PROJECT CLIP --split {asked}', moves its patient."
 )
 
 EXPORTED_SENTENCE = (
@@ -48,7 +48,7 @@ SPELLED_SENTENCE = (
 )
 
 MILLIMETRES_SENTENCE = (
-    "{clip}: its pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
+    "{clips}: the pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
 )
 
 DRAFTS_SENTENCE = (
@@ -128,7 +128,9 @@ def _spacing_sentences(clips: Iterable[Clip]) -> Iterator[str]:
     """Whose pixel sizes somebody has to look at."""
     proposed = [clip for clip in clips if clip.header.proposed_spacing]
     noted = [clip.name for clip in proposed if clip.header.spacing_status is SpacingStatus.UNKNOWN]
-    yield from (MILLIMETRES_SENTENCE.format(clip=clip.name) for clip in proposed if clip.name not in noted)
+    doubted = [clip.name for clip in proposed if clip.header.spacing_status is not SpacingStatus.UNKNOWN]
+    if doubted:
+        yield MILLIMETRES_SENTENCE.format(clips=_such(doubted))
     if noted:
         yield PROPOSED_SENTENCE.format(clips=_such(noted))
 
@@ -137,18 +139,21 @@ def draft_sentences(left_out: Collection[tuple[FrameKey, str]]) -> Iterator[str]
     """How many drafts contradict what is here, and so did not come."""
     if left_out:
         verbs = ("contradicts", "was") if len(left_out) == 1 else ("contradict", "were")
-        clips = ", ".join(repr(name) for name in sorted({key.clip for key, _ in left_out}))
+        clips = _such([f"'{name}'" for name in sorted({key.clip for key, _ in left_out})])
         drafts = counted(len(left_out), "draft")
         yield DRAFTS_SENTENCE.format(drafts=drafts, clips=clips, contradicts=verbs[0], was=verbs[1])
 
 
 def split_sentences(asked: Iterable[tuple[Clip, Split | None]]) -> Iterator[str]:
-    """Which patients stay in another split than the import asks for, one sentence each."""
-    said: set[str] = set()
+    """Which patients stay in another split than the import asks for, one sentence for each two splits."""
+    staying: dict[tuple[Split, Split], dict[str, Clip]] = defaultdict(dict)
     for clip, split in asked:
-        if split not in (None, clip.split) and clip.header.patient not in said:
-            said.add(clip.header.patient)
-            yield SPLIT_SENTENCE.format(clip=clip.name, here=clip.split, asked=split)
+        if split not in (None, clip.split):
+            staying[clip.split, split].setdefault(clip.header.patient, clip)
+    for (here, wanted), clips in staying.items():
+        first, *others = clips.values()
+        also = f", and so are clips of {counted(len(others), 'other patient')}" if others else ""
+        yield SPLIT_SENTENCE.format(clip=first.name, here=here, asked=wanted, others=also)
 
 
 def _patient_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
@@ -201,14 +206,18 @@ def _spelling_sentences(
 
 
 def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
-    """What equal pictures of two patients mean for training."""
+    """What equal pictures of two patients mean for training, one sentence for each kind."""
     by_pixels: dict[str, list[Clip]] = defaultdict(list)
     for clip in project.clips():
         by_pixels[clip.pixels].append(clip)
+    pairs: dict[Split | None, list[str]] = defaultdict(list)
     for clip in new.values():
         for other in by_pixels[clip.pixels]:
             if other.name < clip.name or (other.name not in new and other.name != clip.name):
-                sentence = f"'{clip.name}' and '{other.name}' are the same picture under two patients"
-                aside = strictest((clip.split, other.split))
-                is_leak = clip.split is not other.split
-                yield f"{sentence}{f'; the one that is not a {aside} clip stays out of training' if is_leak else ''}."
+                aside = strictest((clip.split, other.split)) if clip.split is not other.split else None
+                pairs[aside].append(f"'{clip.name}' and '{other.name}'")
+    for aside, named in pairs.items():
+        also = f", and so are {counted(len(named) - 1, 'other pair')} of clips" if len(named) > 1 else ""
+        of_each = "of each, " if len(named) > 1 else ""
+        leak = f"; {of_each}the one that is not a {aside} clip stays out of training" if aside else ""
+        yield f"{named[0]} are the same picture under two patients{also}{leak}."
