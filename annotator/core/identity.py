@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from annotator.core.errors import AnnotatorError
+from annotator.core.words import ordinal
 
 _PSEUDONYM = re.compile(r"^p[0-9a-f]{12}$")
 _STEM_UNSAFE = re.compile(r"[^\w.\- ~()+]", re.UNICODE)
@@ -324,3 +325,8 @@ class FrameKey:
     def file_stem(self) -> str:
         """``<clip>_<frame>`` with five digits, as multi-frame exports name their files."""
         return f"{self.clip}_{self.frame:05d}"
+
+    @property
+    def in_words(self) -> str:
+        """Such as ``"the 2nd frame of 'clip'"``: the window counts from 1, files and the command line from 0."""
+        return f"the {ordinal(self.frame)} frame of '{self.clip}'"

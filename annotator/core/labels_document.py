@@ -76,7 +76,7 @@ class LabelsDocument:
                 key = FrameKey(match.name, frame.frame)
                 if found.setdefault(key, frame).label != frame.label:
                     raise AnnotatorError(
-                        f"It labels frame {key.frame} of '{key.clip}' twice and differently, since several of its "
+                        f"It labels {key.in_words} twice and differently, since several of its "
                         f"clips are the picture of '{key.clip}' here; import the images of '{entry.clip.name}' too."
                     )
         return found

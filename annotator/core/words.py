@@ -6,3 +6,10 @@ from __future__ import annotations
 def counted(count: int, what: str) -> str:
     """``"1 clip"``, ``"2 clips"``, ``"12,034 frames"``; ``what`` takes an s."""
     return f"{count:,} {what}{'s' if count != 1 else ''}"
+
+
+def ordinal(index: int) -> str:
+    """``"1st"`` for 0, ``"12th"`` for 11, ``"23rd"`` for 22."""
+    number = index + 1
+    teens = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

@@ -74,7 +74,7 @@ def replacing(
         if not settled.status(structure).is_finished:
             name = protocol.structure(structure).name
             raise Contradiction(
-                f"{counted(count, 'pixel')} of frame {key.frame} of '{key.clip}' {'is' if count == 1 else 'are'} "
+                f"{counted(count, 'pixel')} of {key.in_words} {'is' if count == 1 else 'are'} "
                 f"{name} here and another structure in the import, which has no finished {name} there"
             )
     label = merged(protocol, key, _only(ours, lambda s: s not in way), settled, is_mask=is_mask)
@@ -114,16 +114,16 @@ def merged(
         Where the masks have another size.
     """
     if ours.shape != theirs.shape:
-        raise AnnotatorError(f"The label of frame {key.frame} of '{key.clip}' is {theirs.shape}, not {ours.shape}.")
+        raise AnnotatorError(f"The label of {key.in_words} is {theirs.shape}, not {ours.shape}.")
     ours_allowed = allowed_bitmap(_as_claims(ours), protocol)
     if is_mask and theirs.unsure is not None:
         is_free = ours_allowed == everything_allowed(protocol)
         theirs = PartialLabel(theirs.shape, theirs.structures, theirs.unsure & is_free)
-    clash = (ours_allowed & allowed_bitmap(_as_claims(theirs), protocol)) == 0
-    if clash.any():
+    n_clashes = int(np.count_nonzero((ours_allowed & allowed_bitmap(_as_claims(theirs), protocol)) == 0))
+    if n_clashes:
         raise Contradiction(
-            f"{int(np.count_nonzero(clash))} pixels of frame {key.frame} of '{key.clip}' contradict labels that are "
-            "there already"
+            f"{counted(n_clashes, 'pixel')} of {key.in_words} "
+            f"{'contradicts' if n_clashes == 1 else 'contradict'} labels that are there already"
         )
     structures = {s: _joined(ours[s], theirs[s]) for s in {*ours.structures, *theirs.structures}}
     unsure = ours.unsure
@@ -153,7 +153,7 @@ def refused(clashes: Mapping[FrameKey, Contradiction], replaced: Mapping[FrameKe
     elif not stuck:
         remedy = f"let them replace those here {_HOW}"
     else:
-        where = f"{'frame' if len(stuck) == 1 else 'frames'} {_named(stuck)}"
+        where = stuck[0].in_words if len(stuck) == 1 else f"{len(stuck)} frames ({_named(stuck)})"
         remedy = f"clear what is in their way in {where} (Del in the window), and let them replace the rest {_HOW}"
     return ContradictingLabels(
         f"{first}{also}; nothing was imported. Where the new labels are right, {remedy}.",
@@ -165,7 +165,7 @@ def refused(clashes: Mapping[FrameKey, Contradiction], replaced: Mapping[FrameKe
 
 def _named(keys: Collection[FrameKey]) -> str:
     """Some frames, as a list in a sentence."""
-    such = ", ".join(f"{key.frame} of '{key.clip}'" for key in list(keys)[:_NAMED])
+    such = ", ".join(key.in_words for key in list(keys)[:_NAMED])
     return such + (", ..." if len(keys) > _NAMED else "")
 
 

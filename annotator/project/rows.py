@@ -177,9 +177,7 @@ def _refuse_shape(key: FrameKey, shape: tuple[int, int], edit: Edit) -> None:
             pass
     for mask in masks:
         if mask is not None and mask.shape != shape:
-            raise AnnotatorError(
-                f"A mask is {mask.shape} where frame {key.frame} of '{key.clip}' is {shape}; nothing was changed."
-            )
+            raise AnnotatorError(f"A mask is {mask.shape} where {key.in_words} is {shape}; nothing was changed.")
 
 
 def read_label(connection: Connection, clip_id: int, frame: int, cells: FrameCells) -> dict[str, Any]:

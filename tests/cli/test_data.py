@@ -115,7 +115,7 @@ def test_a_contradiction_leaves_the_new_clips_out_too(study: Path, data_set: Pat
     ran = command("import", study, "--manifest", folder / "rows.csv")
     assert ran.status == 1
     assert ran.err.startswith(f"error: {folder / 'rows.csv'}: ")
-    assert "pixels of frame 0 of 'anna'" in ran.err
+    assert "pixels of the 1st frame of 'anna'" in ran.err
     assert command("status", study, "--json").json == before
     assert len(list((study / "clips").iterdir())) == 7
 

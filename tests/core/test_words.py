@@ -1,8 +1,13 @@
 import pytest
 
-from annotator.core.words import counted
+from annotator.core.words import counted, ordinal
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 clips"), (1, "1 clip"), (2, "2 clips"), (12034, "12,034 clips")])
 def test_one_is_singular(count: int, said: str) -> None:
     assert counted(count, "clip") == said
+
+
+def test_a_place_is_counted_from_one() -> None:
+    said = ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "101st", "111th", "1012th"]
+    assert [ordinal(index) for index in (0, 1, 2, 3, 10, 11, 12, 20, 21, 100, 110, 1011)] == said

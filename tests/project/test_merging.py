@@ -12,6 +12,7 @@ from annotator.core.identity import FrameKey
 from annotator.core.labels import PartialLabel, StructureLabel
 from annotator.core.packing import Mask
 from annotator.core.status import LabelStatus
+from annotator.core.words import counted
 from annotator.project.merging import Joined, merged, replacing
 from tests.core import strategies
 
@@ -60,7 +61,7 @@ def test_knowledge_only_grows(ours: PartialLabel, theirs: PartialLabel) -> None:
 def test_a_draft_is_not_painted_over(mask: Mask, other: str) -> None:
     ours = PartialLabel(strategies.SHAPE, {"one": StructureLabel(LabelStatus.DRAFT, mask)})
     theirs = PartialLabel(strategies.SHAPE, {other: StructureLabel(LabelStatus.OUTLINED, mask.copy())})
-    with pytest.raises(Contradiction, match=f"{np.count_nonzero(mask)} pixels"):
+    with pytest.raises(Contradiction, match=f"^{counted(np.count_nonzero(mask), 'pixel')} of "):
         merged(strategies.PROTOCOL, KEY, ours, theirs)
 
 
@@ -216,7 +217,7 @@ def test_replacing_is_refused_only_where_an_outline_would_be_cut(pair: tuple[Par
 
 def test_a_refusal_names_what_would_be_cut() -> None:
     ours, other = strokes(LabelStatus.OUTLINED, 0, 1), strokes(LabelStatus.OUTLINED, 1)["one"]
-    said = "7 pixels of frame 0 of 'clip' are One here and another structure in the import, which has no finished One"
+    said = "7 pixels of the 1st frame of 'clip' are One here and another structure in the import, which has no finished"
     with pytest.raises(Contradiction, match=said):
         replacing(strategies.PROTOCOL, KEY, ours, PartialLabel(strategies.SHAPE, {"two": other}))
 

@@ -150,11 +150,12 @@ def test_a_contradicting_import_is_refused_whole(project: Project) -> None:
         other: PartialLabel(SHAPE, {"two": outlined(box(0, 0))}),
         KEY: PartialLabel(SHAPE, {"two": outlined(box(2, 2, 2, 4))}),
     }
-    with pytest.raises(Contradiction, match="8 pixels of frame 1 of 'clip'"):
+    with pytest.raises(Contradiction, match="8 pixels of the 2nd frame of 'clip'"):
         project.import_labels(incoming, author="ann")
     assert project.label(other) == PartialLabel(SHAPE)
     project.commit(other, [Assign("one", outlined(box(0, 0)))], author="ann")
-    both = "of frame 0 of 'clip' .*, and so does 1 other frame \\(1 of 'clip'\\); nothing was imported. .* clear those"
+    one, other_one = "the 1st frame of 'clip'", "1 other frame \\(the 2nd frame of 'clip'\\)"
+    both = f"of {one} .*, and so does {other_one}; nothing was imported. .* clear those"
     with pytest.raises(Contradiction, match=both):
         project.check_labels(incoming)
 
@@ -233,10 +234,10 @@ def test_an_outline_that_would_be_cut_is_named_though_labels_may_replace(project
     stuck = FrameKey("clip", 2)
     project.commit(stuck, [Assign("two", outlined(box(1, 1)))], author="ann")
     before = stored(project)
-    with pytest.raises(ContradictingLabels, match="clear what is in their way in frame 2 of 'clip' ") as refused:
+    with pytest.raises(ContradictingLabels, match="clear what is in their way in the 3rd frame of 'clip' ") as refused:
         project.import_labels(theirs, author="eve")
     assert not refused.value.can_replace
-    cut = "48 pixels of frame 2 of 'clip' are Right chamber here and another .* clear those here first"
+    cut = "48 pixels of the 3rd frame of 'clip' are Right chamber here and another .* clear those here first"
     with pytest.raises(ContradictingLabels, match=cut):
         project.import_labels(theirs, author="eve", joining=REPLACING)
     assert stored(project) == before

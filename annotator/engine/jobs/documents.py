@@ -57,7 +57,7 @@ def gathered(
             raise BadInput(document.path, *str(error).rstrip(".").split("; ", 1)) from None
         for key in frames.keys() & found.keys():
             if frames[key].label != found[key].label:
-                what = f"it says something else of frame {key.frame} of '{key.clip}' than another file"
+                what = f"it says something else of {key.in_words} than another file"
                 raise BadInput(document.path, what, "import one file after the other")
         found |= frames
         by_file[document.path] = frames

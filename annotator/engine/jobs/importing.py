@@ -133,8 +133,9 @@ class _Stream:
         keyed: dict[FrameKey, PartialLabel] = {}
         for found, one in zip(added, self.taken, strict=True):
             for frame, label in one.labels.items():
-                if keyed.setdefault(FrameKey(found.clip.name, frame), label) != label:
-                    what = f"the images of '{found.clip.name}' come twice, with different labels of frame {frame}"
+                key = FrameKey(found.clip.name, frame)
+                if keyed.setdefault(key, label) != label:
+                    what = f"its images come twice, with different labels of {key.in_words}"
                     raise BadInput(self.source, what, "label them once")
         return keyed
 
