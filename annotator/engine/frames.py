@@ -190,7 +190,7 @@ class FrameBook:
         now = self._clips_now() if clips else before
         # Of all that is read now, and before the plan forgets who taught; what comes later, the next change asks of.
         is_late = bool(clips) and self._project.has_set_apart_since(since)
-        names = {*now, *before} if clips else set()
+        names = {n for n in {*now, *before} if now.get(n) is not before.get(n)} if clips else set()
         touched = frozenset(n for n in names if _seen_of(now.get(n)) != _seen_of(before.get(n)))
         if touched:
             self._shelf.forget_clips(touched)

@@ -184,7 +184,8 @@ class Learning:
             # At once, though others may still be waiting: a model that saw some of a patient saw the patient. And not
             # the project's own, which may know already of a patient who is no longer for training.
             self._data_revision = self._book.revision
-        if new_labels and self._restored.labels != self._book.fingerprint() and not self._book.awaits_labels:
+        # Last, since it goes through all labels, and there is one piece of them for each load.
+        if new_labels and not self._book.awaits_labels and self._restored.labels != self._book.fingerprint():
             self._schedule = self._schedule.after_labels()
             trainer.renew_average()
         return had_waiting

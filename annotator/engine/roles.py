@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
+from operator import attrgetter
 from typing import Final, TypeVar
+from zlib import crc32
 
 from annotator.core.identity import Clip, FrameKey, Split
 
@@ -99,7 +101,8 @@ def must_unlearn(
     arrived = (clip for name, clip in now.items() if name not in before)
     if before.keys() - now.keys() or any(clip.split is Split.TEST and clip.pixels in seen for clip in arrived):
         return True
-    apart = (now[name] for name, clip in before.items() if now[name].is_set_apart_since(clip, held=held))
+    others = ((now[name], clip) for name, clip in before.items() if now[name] is not clip)
+    apart = (clip for clip, was in others if clip.is_set_apart_since(was, held=held))
     return any(clip.split is Split.TEST or clip.name in taught for clip in apart)
 
 
@@ -131,7 +134,7 @@ def plan_frames(
     aside = [c for c in usable if c.header.patient in held]
     checked, seen = {c.name for c in aside}, {c.pixels for c in aside if c.pixels}
     train = {c.name for c in usable if c.split is Split.TRAIN and c.name not in checked and c.pixels not in seen}
-    done = sorted(finished)
+    done = sorted(finished, key=attrgetter("clip", "frame"))
     taken = set(done)
     said = {key.clip for key in done}
     apart = frozenset(
@@ -151,32 +154,45 @@ def plan_frames(
 def _unlabelled(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int, most: int) -> tuple[FrameKey, ...]:
     if not clips or not most:
         return ()
-    near = _near(clips, taken, reach, most) if reach else {}
+    said: dict[str, set[int]] = {}
+    for key in taken:
+        said.setdefault(key.clip, set()).add(key.frame)
+    near = _near(clips, said, reach, most) if reach else {}
     left = most - sum(map(len, near.values()))
-    chosen = {clip.name for clip in spread(clips, left)}
+    chosen = {clip.name for clip in _lasting(clips, left)}
     each = max(1, min(MAX_UNLABELLED_PER_CLIP, left // len(chosen)))
     found: list[FrameKey] = []
     for clip in clips:
         neighbours = near.get(clip.name, ())
-        others = [k for k in clip.frame_keys if k not in taken and k not in neighbours]
         wanted = max(0, each - len(neighbours)) if clip.name in chosen else 0
-        found += sorted([*neighbours, *spread(others, wanted)])
+        gone = {*said.get(clip.name, ()), *neighbours}
+        others = [frame for frame in range(clip.header.n_frames) if frame not in gone] if wanted else []
+        found += (FrameKey(clip.name, frame) for frame in sorted([*neighbours, *spread(others, wanted)]))
     return tuple(found)
 
 
-def _near(clips: Sequence[Clip], taken: Collection[FrameKey], reach: int, most: int) -> dict[str, tuple[FrameKey, ...]]:
+def _lasting(clips: Sequence[Clip], count: int) -> Sequence[Clip]:
+    """At most so many clips, as if at random; where there is room for one less, all others of them stay.
+
+    A label in a clip that had none takes room for its neighbours: with evenly spaced clips nearly all would be others
+    after it, and their frames would have to be read anew.
+    """
+    if len(clips) <= count:
+        return clips
+    return sorted(clips, key=lambda clip: (crc32(clip.name.encode()), clip.name))[:count]
+
+
+def _near(clips: Sequence[Clip], said: Mapping[str, set[int]], reach: int, most: int) -> dict[str, tuple[int, ...]]:
     """Of each clip with labelled frames, the unlabelled ones nearest to them, in at most half of all places."""
-    labelled: dict[str, list[int]] = {}
-    for key in taken:
-        labelled.setdefault(key.clip, []).append(key.frame)
-    with_labels = spread([clip for clip in clips if clip.name in labelled], most // 4)
+    with_labels = spread([clip for clip in clips if clip.name in said], most // 4)
     each = min(MAX_UNLABELLED_PER_CLIP, most // len(with_labels)) // 2 if with_labels else 0
-    near: dict[str, tuple[FrameKey, ...]] = {}
+    near: dict[str, tuple[int, ...]] = {}
     for clip in with_labels:
-        distance = {k: min(abs(k.frame - f) for f in labelled[clip.name]) for k in clip.frame_keys if k not in taken}
+        labelled = said[clip.name]
+        distance = {n: min(abs(n - frame) for frame in labelled) for n in range(clip.header.n_frames)}
         # The third of a triple is twice its spacing away where the labelled frame is first or last.
-        close = [k for k in distance if distance[k] <= 2 * reach]
-        near[clip.name] = tuple(sorted(close, key=lambda k: (distance[k], k))[:each])
+        close = [n for n in distance if 0 < distance[n] <= 2 * reach]
+        near[clip.name] = tuple(sorted(close, key=lambda n: (distance[n], n))[:each])
     return near
 
 

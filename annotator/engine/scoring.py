@@ -69,10 +69,20 @@ def sample_frames(
     teaching = [c for c in usable if c.split is Split.TRAIN and c.header.patient not in held]
     open_clips = [c for c in teaching if c.pixels not in seen]
     every = (in_turn(c.frame_keys, PER_CLIP, first=crc32(c.name.encode())) for c in in_turn(open_clips, SAMPLE))
-    some = [_first_of((key for key in row if key not in done), behind) for row in every]
-    rows = sorted(filter(None, some), key=lambda row: row[0] in behind)[:SAMPLE]
+    rows = _first_rows((_first_of((key for key in row if key not in done), behind) for row in every), behind)
     columns = max((len(row) for row in rows), default=0)
     return tuple(row[i] for i in range(columns) for row in rows if i < len(row))[:SAMPLE]
+
+
+def _first_rows(rows: Iterable[tuple[FrameKey, ...]], behind: Collection[FrameKey]) -> list[tuple[FrameKey, ...]]:
+    """Rows that are not empty, those of nothing but frames behind last; no more of them are made than are taken."""
+    before: list[tuple[FrameKey, ...]] = []
+    after: list[tuple[FrameKey, ...]] = []
+    for row in filter(None, rows):
+        (after if row[0] in behind else before).append(row)
+        if len(before) == SAMPLE:
+            break
+    return [*before, *after][:SAMPLE]
 
 
 def _first_of(keys: Iterable[FrameKey], behind: Collection[FrameKey]) -> tuple[FrameKey, ...]:

@@ -196,6 +196,23 @@ def test_all_of_the_beat_is_asked_for_in_a_project_of_many_clips(count: int) -> 
         assert sum(frame // 10 == sixth for frame in frames) > SAMPLE / 12
 
 
+def test_the_sample_of_a_large_project_looks_at_the_frames_of_no_more_clips_than_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clips, looked_at = _clips(5 * SAMPLE, 60), list[str]()
+
+    def counted(clip: Clip) -> tuple[FrameKey, ...]:
+        looked_at.append(clip.name)
+        return tuple(FrameKey(clip.name, frame) for frame in range(clip.header.n_frames))
+
+    monkeypatch.setattr(Clip, "frame_keys", property(counted))
+    behind = {FrameKey(f"c{i}", frame) for i in range(10) for frame in range(60)}
+    sample = sample_frames(clips, behind=behind)
+    assert len(sample) == SAMPLE
+    assert not behind & set(sample)
+    assert len(looked_at) <= SAMPLE + 10
+
+
 def test_what_is_labelled_everywhere_in_the_sample_is_asked_for_in_further_frames() -> None:
     clips = {clip.name: clip for clip in _clips(3, 60)}
 

@@ -95,6 +95,17 @@ def test_unlabelled_frames_are_bounded_and_spread_over_clips() -> None:
     assert len(few.unlabelled) == 2 * MAX_UNLABELLED_PER_CLIP
 
 
+@pytest.mark.parametrize("reach", [0, 2])
+def test_a_label_in_one_more_of_many_clips_leaves_the_other_unlabelled_frames_as_they_are(reach: int) -> None:
+    clips = [clip(f"c{i}", str(i), Split.TRAIN, 30) for i in range(2 * MAX_UNLABELLED)]
+    few = [FrameKey(f"c{i}", 7) for i in range(0, 200, 10)]
+    before, after = (
+        plan_frames(clips, finished, held=(), reach=reach).unlabelled for finished in (few, [*few, FrameKey("c5", 7)])
+    )
+    assert all(MAX_UNLABELLED - MAX_UNLABELLED_PER_CLIP <= len(part) <= MAX_UNLABELLED for part in (before, after))
+    assert len(set(before) - set(after)) <= MAX_UNLABELLED_PER_CLIP
+
+
 def test_neighbours_of_labelled_frames_are_kept_where_training_wants_them() -> None:
     clips = [clip(f"c{i:03}", str(i), Split.TRAIN, 200) for i in range(100)] + [clip("still", "s", Split.TRAIN, 1)]
     finished = [FrameKey("c000", 101), FrameKey("c007", 0), FrameKey("still", 0)]
