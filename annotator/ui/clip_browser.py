@@ -138,6 +138,8 @@ class ClipBrowser(QWidget):
         self.setObjectName("clipBrowser")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._model = ClipModel(self)
+        # Before the tree forgets them, and only then: there may be thousands to ask about.
+        self._model.modelAboutToBeReset.connect(self._note_closed)
         self._proxy = QSortFilterProxyModel(self)
         self._proxy.setSourceModel(self._model)
         self._proxy.setFilterRole(FILTER_ROLE)
@@ -165,6 +167,7 @@ class ClipBrowser(QWidget):
         self._current = self._wanted = self._counts = ""
         # Patients that were closed before the filter, which opens all that it finds.
         self._closed: frozenset[str] = frozenset()
+        self._closed_at_reset: frozenset[str] = frozenset()
         self._views: tuple[str, ...] | None = None
 
     def _make_tree(self) -> QTreeView:
@@ -193,9 +196,8 @@ class ClipBrowser(QWidget):
         """Show these clips; selection, open patients and scroll position stay."""
         scroll = self._tree.verticalScrollBar().value()
         selected = self._selected_name()
-        closed = self._closed_patients()
         if self._model.set_rows(rows):
-            self._restore(selected, closed)
+            self._restore(selected, self._closed_at_reset)
             self._tree.verticalScrollBar().setValue(scroll)
         current = next((row.name for row in rows if row.is_current), "")
         if current != self._current:
@@ -217,6 +219,9 @@ class ClipBrowser(QWidget):
     def _closed_patients(self) -> frozenset[str]:
         return frozenset(str(i.data()) for i in self._patients() if not self._tree.isExpanded(i))
 
+    def _note_closed(self) -> None:
+        self._closed_at_reset = self._closed_patients()
+
     def _restore(self, selected: str, closed: frozenset[str]) -> None:
         self._tree.expandAll()
         for index in self._patients():
@@ -236,7 +241,11 @@ class ClipBrowser(QWidget):
         if not self._wanted:
             self._closed = self._closed_patients()
         self._wanted = wanted
+        # As one reset. Each run of rows that goes or comes would be told apart, and the tree goes through all that is
+        # open each time: a letter took seconds in thousands of clips.
+        self._proxy.setSourceModel(None)  # type: ignore[arg-type]
         self._proxy.setFilterFixedString(wanted)
+        self._proxy.setSourceModel(self._model)
         self._restore(self._current, frozenset() if wanted else self._closed)
         self._summarise()
 

@@ -27,6 +27,11 @@ def clip_words(row: ClipRow) -> str:
     return f"{row.name}: {row.labelled_frames} of {row.n_frames} frames labelled{drafts} ({facts})"
 
 
+def _place_of(row: ClipRow) -> tuple[str, str]:
+    """What says where a clip stands, beside the order."""
+    return row.patient, row.name
+
+
 def _draft_word(row: ClipRow) -> str:
     """What the filter finds clips with drafts by."""
     return "draft" if row.draft_frames else ""
@@ -37,6 +42,7 @@ class ClipModel(QAbstractItemModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._rows: tuple[ClipRow, ...] = ()
         self._groups: list[tuple[str, list[ClipRow]]] = []
         self._places: dict[str, tuple[int, int]] = {}
 
@@ -49,33 +55,32 @@ class ClipModel(QAbstractItemModel):
             Whether the model was reset, so that the view has to restore its selection; where the same clips
             stand in the same order only what changed is announced.
         """
+        before, self._rows = self._rows, rows
+        if [_place_of(row) for row in before] == [_place_of(row) for row in rows]:
+            self._update_in_place([new for old, new in zip(before, rows, strict=True) if old is not new and old != new])
+            return False
         groups: dict[str, list[ClipRow]] = {}
         for row in rows:
             groups.setdefault(row.patient, []).append(row)
-        new = list(groups.items())
-        if self._outline(new) == self._outline(self._groups):
-            self._update_in_place(new)
-            return False
         self.beginResetModel()
-        self._groups = new
-        self._places = {row.name: (g, c) for g, (_, clips) in enumerate(new) for c, row in enumerate(clips)}
+        self._groups = list(groups.items())
+        self._places = {row.name: (g, c) for g, (_, clips) in enumerate(self._groups) for c, row in enumerate(clips)}
         self.endResetModel()
         return True
 
-    @staticmethod
-    def _outline(groups: list[tuple[str, list[ClipRow]]]) -> list[tuple[str, list[str]]]:
-        return [(patient, [row.name for row in clips]) for patient, clips in groups]
-
-    def _update_in_place(self, new: list[tuple[str, list[ClipRow]]]) -> None:
-        old, self._groups = self._groups, new
-        for g, ((_, before), (_, after)) in enumerate(zip(old, new, strict=True)):
-            changed = [c for c, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
-            if not changed:
-                continue
-            group = self.index(g, 0)
-            self.dataChanged.emit(self.index(changed[0], 0, group), self.index(changed[-1], 0, group))
-            if any(replace(before[c], is_current=False) != replace(after[c], is_current=False) for c in changed):
-                self.dataChanged.emit(group, group)
+    def _update_in_place(self, changed: list[ClipRow]) -> None:
+        by_group: dict[int, dict[int, ClipRow]] = {}
+        for row in changed:
+            group, place = self._places[row.name]
+            by_group.setdefault(group, {})[place] = row
+        for group, rows in sorted(by_group.items()):
+            clips, patient = self._groups[group][1], self.index(group, 0)
+            news = [replace(clips[c], is_current=False) != replace(row, is_current=False) for c, row in rows.items()]
+            for c, row in rows.items():
+                clips[c] = row
+            self.dataChanged.emit(self.index(min(rows), 0, patient), self.index(max(rows), 0, patient))
+            if any(news):
+                self.dataChanged.emit(patient, patient)
 
     def clip_index(self, name: str) -> QModelIndex:
         """Index of a clip; an invalid index where there is no such clip."""

@@ -195,3 +195,19 @@ def test_it_counts_in_words(browser: ClipBrowser, clip_row: MakeRow) -> None:
     browser.grab()
     browser.show_state(())
     assert any("Import clips" in label.text() for label in browser.findChildren(QLabel))
+
+
+def test_a_filter_comes_as_one_change_however_many_runs_of_clips_go(browser: ClipBrowser, clip_row: MakeRow) -> None:
+    rows = tuple(clip_row(f"{'even' if i % 2 else 'odd'}{i}", patient=f"p{i // 5}") for i in range(100))
+    browser.show_state(rows)
+    model, (field,) = tree(browser).model(), browser.findChildren(QLineEdit)
+    told: list[str] = []
+    for name in ("rowsRemoved", "rowsInserted", "layoutChanged"):
+        getattr(model, name).connect(lambda *_, name=name: told.append(name))
+    tree(browser).collapse(model.index(3, 0))
+    for text, count in (("even", 50), ("odd1", 5), ("", 100)):
+        field.setText(text)
+        QTest.keyClick(field, Qt.Key.Key_Return)
+        assert sum(model.rowCount(model.index(i, 0)) for i in range(model.rowCount())) == count
+    assert told == []
+    assert [i for i in range(20) if not tree(browser).isExpanded(model.index(i, 0))] == [3]
