@@ -219,8 +219,10 @@ class ClipWriter(LabelImporter):
         with self._lock:
             whose = named_patient(self._state, self.pseudonymiser, patient)
             given = [given_to(whose, self.clip(name)) for name in dict.fromkeys(names)]
-            others = [c for c in self.clips() if c.header.patient == whose and c.name not in names]
-            wanted = [replace(c, split=strictest(o.split for o in others or given)) for c in given]
+            named = {clip.name for clip in given}
+            others = [c for c in self.clips() if c.header.patient == whose and c.name not in named]
+            split = strictest(clip.split for clip in others or given)
+            wanted = [replace(clip, split=split) for clip in given]
             commit = self._store_details(wanted, author, action="patient")
         return self._emitted(commit)
 
@@ -302,3 +304,4 @@ class ClipWriter(LabelImporter):
         with self._lock, self._session.database.read() as connection:
             self._state = load_state(connection)
             self._labels.clear()
+            self._sentences.clear()

@@ -123,6 +123,7 @@ class Project(ClipWriter):
                 return None
             self._state = news.state
             self._labels.clear()
+            self._sentences.clear()
         commit = Commit(
             revision=news.state.revision,
             kind="import",

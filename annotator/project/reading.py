@@ -48,6 +48,7 @@ class ProjectReader:
         self._is_closed = False
         self._lock = threading.RLock()
         self._labels: OrderedDict[FrameKey, PartialLabel] = OrderedDict()
+        self._sentences: dict[int, str] = {}
         with session.database.read() as connection:
             self._state: State = load_state(connection)
 
@@ -323,6 +324,13 @@ class ProjectReader:
         return self._operation_sentence(stack[-1]) if stack else None
 
     def _operation_sentence(self, revision: int) -> str:
+        """What an operation did; read once: it may have written thousands of labels, and is shown at every frame."""
+        known = self._sentences.get(revision)
+        if known is None:
+            known = self._sentences[revision] = self._read_sentence(revision)
+        return known
+
+    def _read_sentence(self, revision: int) -> str:
         labels, details, operations = schema.labels.c, schema.clip_details.c, schema.operations.c
         written = sa.select(labels.clip_id, labels.frame, labels.structure).where(labels.revision == revision)
         of_clips = sa.select(details.clip_id, details.header).where(details.revision == revision)

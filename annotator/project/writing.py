@@ -164,13 +164,17 @@ class LabelWriter(ProjectReader):
         It is that of the changed clips; where these were given to or taken from another patient, they may also follow
         the others, so that no test clip is learnt from because somebody changed his mind on whose it is.
         """
+        changed = {clip.name: clip for clip in self._clips_in(_written(connection, revision)[1])}
+        if not changed:
+            return
         operations = schema.operations.c
         action = connection.execute(sa.select(operations.action).where(operations.revision == target)).scalar()
-        changed = {clip.name: clip for clip in self._clips_in(_written(connection, revision)[1])}
-        now = {**self._state.clips, **changed}
+        owns: dict[str, list[Clip]] = {clip.header.patient: [] for clip in changed.values()}
+        for clip in {**self._state.clips, **changed}.values():
+            if clip.header.patient in owns:
+                owns[clip.header.patient].append(clip)
         moved: list[Clip] = []
-        for patient in {clip.header.patient for clip in changed.values()}:
-            own = [clip for clip in now.values() if clip.header.patient == patient]
+        for own in owns.values():
             split = strictest(clip.split for clip in own if action == "patient" or clip.name in changed)
             moved += [replace(clip, split=split) for clip in own if clip.split is not split]
         details = schema.clip_details.c
@@ -213,11 +217,15 @@ class LabelWriter(ProjectReader):
         ProjectError
             Where the disk refuses.
         """
-        clips, held, changed = self._state.clips, tainting.held_aside(connection), tuple(changed)
+        changed = tuple(changed)
+        if not changed:
+            return ""
+        clips, held = self._state.clips, tainting.held_aside(connection)
         apart = [clip for clip in changed if clip.is_set_apart_since(clips[clip.name], held=held)]
         known = {self._state.ids[name]: clip for name, clip in clips.items()}
         consequence = tainting.forget_clips(self._session, connection, apart, known)
-        moves = ((clips[c.name].header.patient, c.header.patient) for c in changed if c not in apart)
+        gone = {clip.name for clip in apart}
+        moves = ((clips[c.name].header.patient, c.header.patient) for c in changed if c.name not in gone)
         tainting.follow_moves(connection, moves)
         return consequence
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from annotator.core.edits import Assign
 from annotator.core.errors import ProjectError, UnknownName
-from annotator.core.identity import FrameKey, Split
+from annotator.core.identity import Clip, FrameKey, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus
 from annotator.project import HELD_FACT, TRAINED_FACT, Project
@@ -306,3 +306,21 @@ def test_a_patient_is_in_one_split_whatever_is_given_to_whom(
     with Project.open(path, read_only=True) as again:
         assert again.clips() == clips
     shutil.rmtree(path)
+
+
+def test_giving_many_clips_compares_each_with_itself_alone(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"c{i}" for i in range(30)]
+    for seed, name in enumerate(names, start=1):
+        project.add_clip(recording(project, name, patient=name, seed=seed), author="ann")
+    project.add_clip(recording(project, "held", patient="held", seed=99), author="ann", split=Split.VALIDATION)
+    compared: list[str] = []
+    plain = Clip.__eq__
+
+    def counted(clip: Clip, other: object) -> bool:
+        compared.append(clip.name)
+        return plain(clip, other)
+
+    monkeypatch.setattr(Clip, "__eq__", counted)
+    project.give_clips(names, "held", author="ann")
+    assert {project.clip(name).split for name in names} == {Split.VALIDATION}
+    assert len(compared) <= 2 * len(names)

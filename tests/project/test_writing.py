@@ -265,3 +265,23 @@ def test_threads_share_one_project(project: Project) -> None:
     assert failures == []
     assert len(project.statuses("long")) == 40
     assert project.check().is_sound
+
+
+def test_what_would_be_undone_is_read_once_however_often_it_is_shown(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = {FrameKey("clip", f): PartialLabel(SHAPE, {"one": outlined(box(2, 2))}) for f in range(3)}
+    project.import_labels(labels, author="ann")
+    said = project.undo_sentence
+    asked: list[None] = []
+    monkeypatch.setattr(project, "_read_sentence", lambda _revision: asked.append(None))
+    assert said == project.undo_sentence == "Imported Left chamber in 3 frames"
+    assert asked == []
+    monkeypatch.undo()
+    project.commit(KEY, [Paint("two", box(4, 4))], author="bob")
+    assert project.undo_sentence == "Drew Left chamber, Right chamber in frame 2 of 'clip'"
+    project.undo(author="bob")
+    assert (project.undo_sentence, project.redo_sentence) == (
+        said,
+        "Drew Left chamber, Right chamber in frame 2 of 'clip'",
+    )
