@@ -65,13 +65,13 @@ def test_a_change_of_one_clip_is_told_without_a_look_at_the_others(
 
     monkeypatch.setattr(frames, "_seen_of", counted)
     key = outline_square(project, names[3])
-    assert book.note_change([key], names[3:4]) == frozenset()
+    assert book.note_change([key], names[3:4]).clips == frozenset()
     assert not compared
     header = project.clip(names[3]).header
     project.update_clip(names[3], replace(header, ed_frames=(1,)), author="tester")
-    assert book.note_change([], names[3:4]) == frozenset()
+    assert book.note_change([], names[3:4]).clips == frozenset()
     project.update_clip(names[3], replace(header, view="a4c"), author="tester")
-    assert book.note_change([], names[3:4]) == {names[3]}
+    assert book.note_change([], names[3:4]).clips == {names[3]}
     assert len(compared) == 4
 
 

@@ -61,7 +61,7 @@ def test_knowledge_only_grows(ours: PartialLabel, theirs: PartialLabel) -> None:
 def test_a_draft_is_not_painted_over(mask: Mask, other: str) -> None:
     ours = PartialLabel(strategies.SHAPE, {"one": StructureLabel(LabelStatus.DRAFT, mask)})
     theirs = PartialLabel(strategies.SHAPE, {other: StructureLabel(LabelStatus.OUTLINED, mask.copy())})
-    with pytest.raises(Contradiction, match=f"^{counted(np.count_nonzero(mask), 'pixel')} of "):
+    with pytest.raises(Contradiction, match=f"^{counted(int(np.count_nonzero(mask)), 'pixel')} of "):
         merged(strategies.PROTOCOL, KEY, ours, theirs)
 
 
