@@ -63,8 +63,9 @@ def export_labels(
     refuse_project(out)
     writer = registry.writer(format_name)
     protocol = project.protocol
-    wanted = set(protocol.ids if derived is None else protocol.derived_structure(derived).members)
-    names = {key.clip for key, cells in project.all_statuses().items() if wanted & set(cells)}
+    wanted = set() if derived is None else set(protocol.derived_structure(derived).members)
+    # Of a frame without a structure only unsure pixels are said, which no derived structure has.
+    names = {key.clip for key, cells in project.all_statuses().items() if derived is None or wanted & set(cells)}
     clips = [clip for clip in project.clips() if clip.name in names]
     if not clips:
         what = "nothing" if derived is None else f"nothing of '{derived}'"

@@ -11,16 +11,18 @@ import pytest
 import tifffile
 
 from annotator import registry
+from annotator.core.edits import PaintUnsure
 from annotator.core.errors import CorruptProject
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels_document import LabelsDocument
 from annotator.core.plugin_types import Recording
+from annotator.core.protocols import UNSURE
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, import_paths
 from annotator.engine.jobs.progress import Silent
 from annotator.export import read_labels_json
 from annotator.project import Project
-from annotator.testing.sessions import PAIR, add_moving_square, outline_square
+from annotator.testing.sessions import PAIR, SIDE, add_moving_square, outline_square
 
 
 def add_twins(project: Project) -> None:
@@ -69,6 +71,21 @@ def test_an_export_of_one_s_own_from_any_time_brings_no_second_clip(
     for paths in exports:
         report = import_paths(project, paths, ImportOptions(), author="t", progress=Silent())
         assert (report.added, project.clips()) == (0, before)
+
+
+@pytest.mark.parametrize("form", ["hdf5", "png"])
+def test_a_clip_of_which_only_unsure_pixels_are_said_is_exported_too(
+    project: Project, tmp_path: Path, form: str
+) -> None:
+    key = FrameKey(add_moving_square(project, "one"), 2)
+    project.commit(key, [PaintUnsure(np.eye(SIDE, dtype=np.bool_))], author="ann")
+    files = export_labels(project, form, tmp_path / "out", progress=Silent()).files
+    with Project.create(tmp_path / "other", PAIR) as other:
+        if form == "png":
+            add_moving_square(other, "one")
+        import_paths(other, list(files), ImportOptions(), author="t", progress=Silent())
+        assert other.label(key) == project.label(key)
+        assert other.provenance(key)[UNSURE].author == "ann"
 
 
 @pytest.fixture
