@@ -38,28 +38,40 @@ def read_document(project: Project, path: Path) -> Document:
 
 
 def gathered(
-    project: Project, documents: Sequence[Document], coming: Sequence[Clip] = ()
+    project: Project,
+    documents: Sequence[Document],
+    coming: Sequence[Clip] = (),
+    *,
+    brought: Mapping[FrameKey, PartialLabel] | None = None,
 ) -> dict[Path, dict[FrameKey, DocumentFrame]]:
     """Frames of each document under the keys of a project's clips and of those about to come.
+
+    Parameters
+    ----------
+    project, documents
+        What speaks of whose clips.
+    coming
+        Clips about to come.
+    brought
+        Labels that come with these in the same import, as from a data set.
 
     Raises
     ------
     BadInput
-        Where a clip is not there, or two documents differ.
+        Where a clip is not there, or a document differs from another or from what is ``brought``.
     """
     clips = {clip.name: clip for clip in (*coming, *project.clips())}
-    found: dict[FrameKey, DocumentFrame] = {}
+    said = dict(brought or {})
     by_file: dict[Path, dict[FrameKey, DocumentFrame]] = {}
     for document in documents:
         try:
             frames = document.content.frames_for(tuple(clips.values()))
         except AnnotatorError as error:
             raise BadInput(document.path, *str(error).rstrip(".").split("; ", 1)) from None
-        for key in frames.keys() & found.keys():
-            if frames[key].label != found[key].label:
+        for key, frame in frames.items():
+            if said.setdefault(key, frame.label) != frame.label:
                 what = f"it says something else of {key.in_words} than another file"
                 raise BadInput(document.path, what, "import one file after the other")
-        found |= frames
         by_file[document.path] = frames
     return by_file
 

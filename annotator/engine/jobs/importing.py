@@ -97,8 +97,9 @@ class _Stream:
         parted = project.parted_patients()
 
         def accept(added: Sequence[Added]) -> None:
-            documents = gathered(project, self.documents, [found.clip for found in added])
-            refuse_contradictions(project, [(self.source, self._keyed(added)), *labels_in(documents)], self.joining)
+            keyed = self._keyed(added)
+            documents = gathered(project, self.documents, [found.clip for found in added], brought=keyed)
+            refuse_contradictions(project, [(self.source, keyed), *labels_in(documents)], self.joining)
 
         added = project.add_clips(
             recordings,

@@ -173,6 +173,29 @@ def test_twins_with_different_labels_are_refused(project: Project, tmp_path: Pat
     assert (project.clips(), files_of(project)) == ((), [])
 
 
+@pytest.mark.parametrize("replaces", [False, True])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_data_set_and_a_document_that_differ_are_refused_together(
+    project: Project, tmp_path: Path, is_known: bool, replaces: bool
+) -> None:
+    """The data set's clips came before the document was refused, or each took the other's place at every import."""
+    clip = add_moving_square(project, "one")
+    (data_set, document) = (tmp_path / "hdf5" / "dataset.h5", tmp_path / "png" / "labels.json")
+    for top, file in ((8, data_set), (12, document)):
+        outline_square(project, clip, top=top)
+        export_labels(project, file.parent.name, file.parent, progress=Silent())
+    with Project.create(tmp_path / "other", project.protocol) as other:
+        if is_known:
+            import_paths(other, [data_set], ImportOptions(), author="t", progress=Silent())
+        before = other.data_revision, other.clips(), files_of(other)
+        options = ImportOptions(replace_labels=replaces)
+        with pytest.raises(
+            BadInput, match=r"labels\.json: it says something else of frame 0 of 'one' than another file"
+        ):
+            import_paths(other, [data_set, document], options, author="t", progress=Silent())
+        assert (other.data_revision, other.clips(), files_of(other)) == before
+
+
 def test_what_is_said_of_a_clip_names_the_clip_where_several_come(project: Project, tmp_path: Path) -> None:
     """'Look whether they name the patient' was said once of a whole archive, and of no clip."""
     names = ("a.nii", "b.nii", "c.nii")
