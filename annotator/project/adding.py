@@ -29,7 +29,6 @@ from annotator.project.values import Cell
 
 __all__ = [
     "Incoming",
-    "discard_or_repair",
     "exported_twins",
     "former_patients",
     "insert_clips",
@@ -37,6 +36,7 @@ __all__ = [
     "new_clip",
     "prepare",
     "refuse_unfit_labels",
+    "repair",
 ]
 
 
@@ -144,8 +144,8 @@ def _packed(recording: Recording, author: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(row for change in changes for row in change.rows(0, utc_now()))
 
 
-def discard_or_repair(session: Session, known: Clip, staged: Staged) -> bool:
-    """Drop frames that the project has; where its own file is damaged, they take its place, and the answer is yes.
+def repair(session: Session, known: Clip, staged: Staged) -> bool:
+    """Give a clip of the project its frames back where its own file is damaged; whether it was.
 
     Raises
     ------
@@ -154,7 +154,6 @@ def discard_or_repair(session: Session, known: Clip, staged: Staged) -> bool:
     """
     path = session.clip_file(known.content_hash)
     if path.is_file() and verify(path) is None:
-        staged.part.unlink(missing_ok=True)
         return False
     session.frames.forget(known.content_hash)
     place(with_header(staged, known.header, header_text(known.header)), path)

@@ -124,14 +124,16 @@ class ClipWriter(LabelImporter):
         return tuple(added), new
 
     def _repaired(self, incoming: Sequence[adding.Incoming], added: Sequence[Added]) -> tuple[str, ...]:
-        """Give known clips their frames back where damaged, and drop all other known content; their names."""
-        arriving = {found.clip.name for found in added if found.is_new}
+        """Give every clip whose pixels come its frames back where damaged, and drop known content; their names."""
+        by_pixels: dict[str, list[Clip]] = {}
+        for clip in self.clips():
+            by_pixels.setdefault(clip.pixels, []).append(clip)
         repaired: set[str] = set()
         for one, found in zip(incoming, added, strict=True):
-            if not found.is_new and found.clip.name in arriving:
+            alike = by_pixels.get(one.pixels, ())
+            repaired |= {clip.name for clip in alike if adding.repair(self._session, clip, one.staged)}
+            if not found.is_new:
                 one.discard()
-            elif not found.is_new and adding.discard_or_repair(self._session, found.clip, one.staged):
-                repaired.add(found.clip.name)
         return tuple(sorted(repaired))
 
     def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:

@@ -153,12 +153,12 @@ def _sync(part: Path) -> None:
 
 
 def with_header(staged: Staged, header: ClipHeader, text: str) -> Staged:
-    """Staged frames under another header of the same size, as where a copy of a clip came under another name.
+    """Staged frames once more, under another header of the same size, as where a copy of a clip came by another name.
 
     Parameters
     ----------
     staged
-        Is gone afterwards.
+        Stays as it is.
     header, text
         As in :func:`stage_frames`.
 
@@ -167,11 +167,8 @@ def with_header(staged: Staged, header: ClipHeader, text: str) -> Staged:
     ProjectError
         Where the disk is full or refuses.
     """
-    try:
-        with storage_errors(staged.part.parent), h5py.File(staged.part, "r", locking=False) as file:
-            return stage_frames(staged.part.parent, header, iter(file["frames"]), text)
-    finally:
-        staged.part.unlink(missing_ok=True)
+    with storage_errors(staged.part.parent), h5py.File(staged.part, "r", locking=False) as file:
+        return stage_frames(staged.part.parent, header, iter(file["frames"]), text)
 
 
 def stage_copy(path: Path, header: ClipHeader, text: str) -> Staged:

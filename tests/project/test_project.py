@@ -90,6 +90,24 @@ def test_importing_again_repairs_a_damaged_clip(project: Project) -> None:
     assert project.check().is_sound
 
 
+@pytest.mark.parametrize("patient", ["P1", "P2", "P3"])
+def test_a_picture_that_comes_again_repairs_every_damaged_clip_of_it(project: Project, patient: str) -> None:
+    """The clip of which the import was told another's stayed damaged, whatever was imported."""
+    twin = (recording(project, "twin", patient="P2"), Split.TRAIN)
+    project.add_clips([twin], author="ann", patients_are_named=True)
+    before = project.clips()
+    for file in (project.path / "clips").iterdir():
+        file.write_bytes(file.read_bytes()[:500])
+    coming = [(recording(project, "again", patient=patient), Split.TRAIN)]
+    project.add_clips(coming, author="ann", patients_are_named=patient == "P3")
+    assert project.check().is_sound
+    assert project.clips()[:2] == before
+    assert all(
+        (project.read_frame(key) == project.read_frame(FrameKey("clip", key.frame))).all()
+        for key in before[1].frame_keys
+    )
+
+
 @pytest.mark.parametrize("fails", ["accept", "repair"])
 def test_an_import_that_fails_repairs_nothing_and_leaves_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch, fails: str
