@@ -143,11 +143,12 @@ class _Stream:
     def _report(
         self, project: Project, added: Sequence[Added], author: str, *, parted: Collection[str]
     ) -> ImportReport:
-        """Give clips that were there already the labels that the import brings, and count."""
+        """Give clips that were there already, or came before in the import, the labels that it brings, and count."""
         new = {found.clip.name: found.clip for found in added if found.is_new}
         keyed = self._keyed(added)
-        known = {key: label for key, label in keyed.items() if key.clip not in new}
         pairs = list(zip(added, self.taken, strict=True))
+        stored = {FrameKey(found.clip.name, frame) for found, one in pairs if found.is_new for frame in one.labels}
+        known = {key: label for key, label in keyed.items() if key not in stored}
         said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
         commit = project.import_labels(known, author=author, provenance=said, joining=self.joining)
         told = sentences_of(project, pairs, parted=parted, heard=self.heard)

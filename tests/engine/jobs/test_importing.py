@@ -173,6 +173,39 @@ def test_twins_with_different_labels_are_refused(project: Project, tmp_path: Pat
     assert (project.clips(), files_of(project)) == ((), [])
 
 
+@pytest.mark.parametrize("labelled", [("a", "b"), ("a",), ("b",)])
+def test_labels_of_any_of_equal_images_in_one_import_come(
+    project: Project, tmp_path: Path, labelled: tuple[str, ...]
+) -> None:
+    """Those of the second one were counted, and not stored."""
+    (path,) = stacks(tmp_path, 1)
+    for name in "ab":
+        shutil.copy(path, tmp_path / f"{name}.tif")
+    rows = [f"{name}.tif,p,{'ab'.index(name)},{'lv' if name in labelled else ''}" for name in "ab"]
+    (tmp_path / "rows.csv").write_text("\n".join(["image,patient,frame,absent", *rows]) + "\n")
+    for count in (len(labelled), 0):
+        report = import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+        assert report.labels == count
+        (clip,) = project.clips()
+        assert project.labelled_keys() == tuple(FrameKey(clip.name, "ab".index(name)) for name in labelled)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_data_set_s_labels_come_beside_its_recordings_in_either_order(
+    project: Project, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    paths = stacks(tmp_path, 1)
+    import_paths(project, paths, ImportOptions(), author="t", progress=Silent())
+    key = FrameKey("stack 0", 1)
+    project.commit(key, [Paint("lv", np.eye(8, 9, dtype=np.bool_))], author="ann")
+    export_labels(project, "hdf5", tmp_path / "out", progress=Silent())
+    both = [paths[0], tmp_path / "out" / "dataset.h5"]
+    with Project.create(tmp_path / "other", project.protocol) as other:
+        import_paths(other, [both[i] for i in order], ImportOptions(), author="t", progress=Silent())
+        assert other.label(key) == project.label(key)
+        assert other.provenance(key)["lv"].author == "ann"
+
+
 @pytest.mark.parametrize("replaces", [False, True])
 @pytest.mark.parametrize("is_known", [False, True])
 def test_a_data_set_and_a_document_that_differ_are_refused_together(
