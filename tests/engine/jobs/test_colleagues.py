@@ -135,12 +135,18 @@ class ColleaguesMachine(RuleBasedStateMachine):
             assert all(splits[key.clip] is empty.clip(key.clip).split for key in said_in(empty))
         return multiple(file)
 
-    @rule(files=st.lists(exports, min_size=1, max_size=2, unique=True), who=whose, replaces=st.booleans())
-    def bring(self, files: list[Path], who: int, replaces: bool) -> None:
+    @rule(
+        files=st.lists(exports, min_size=1, max_size=2, unique=True),
+        beside=st.booleans(),
+        who=whose,
+        replaces=st.booleans(),
+    )
+    def bring(self, files: list[Path], *, beside: bool, who: int, replaces: bool) -> None:
         project, options = self.projects[who], ImportOptions(replace_labels=replaces)
+        paths = [*self.recordings, *files] if beside else files
         before, refusal = all_of(project), ""
         try:
-            import_paths(project, files, options, author="t", progress=Silent())
+            import_paths(project, paths, options, author="t", progress=Silent())
         except AnnotatorError as error:
             refusal = str(error)
         if refusal:
@@ -148,7 +154,7 @@ class ColleaguesMachine(RuleBasedStateMachine):
             assert all_of(project) == before
             return
         after = all_of(project)
-        again = import_paths(project, files, options, author="t", progress=Silent())
+        again = import_paths(project, paths, options, author="t", progress=Silent())
         assert (again.added, again.replaced, all_of(project)) == (0, 0, after)
         if not replaces:
             for key, (label, _) in before[2].items():
