@@ -65,7 +65,7 @@ def _predicted(folder: Path) -> frozenset[str]:
 
 
 def refuse_masks_alone(where: Path, masks: Sequence[Path]) -> None:
-    """Refuse an import of nothing but masks of an export or a prediction.
+    """Refuse an import of nothing but masks.
 
     Raises
     ------
@@ -73,4 +73,4 @@ def refuse_masks_alone(where: Path, masks: Sequence[Path]) -> None:
         Where there are such masks.
     """
     if masks:
-        raise BadInput(where, "it holds masks that this program wrote and no recording", _REMEDY)
+        raise BadInput(where, "it holds masks and no recording", _REMEDY)

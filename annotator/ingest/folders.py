@@ -16,6 +16,7 @@ from annotator.core.export_list import EXPORT_LIST
 from annotator.core.plugin_types import Reader
 from annotator.core.predictions_table import PREDICTIONS_TABLE
 from annotator.core.words import counted
+from annotator.ingest.masks import MASK_ENDINGS, MaskFolders, bare, is_named_as_mask
 from annotator.ingest.readers import blamed, formats, is_readable, recognised, refuse_unreadable
 
 _BESIDE_MASKS: Final = (EXPORT_LIST, "labels.json", "legend.json", PREDICTIONS_TABLE)
@@ -24,9 +25,6 @@ _NAMELESS: Final = frozenset(
     (".avi", ".bmp", ".gz", ".jpeg", ".jpg", ".mha", ".mhd", ".mov", ".mp4", ".nii", ".png", ".tif", ".tiff")
 )
 """Suffixes of files in which no patient is named."""
-
-MASK_ENDINGS: Final = ("_gt", "_mask", "_masks", "_seg", "_label", "_labels")
-"""A file named like one beside it, with such an ending, is that one's mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,9 @@ class Folder:
     unknown
         Files of no known format.
     masks
-        Masks of files beside them.
+        Masks of files beside them, by their names.
+    kept_apart
+        Masks in a folder of their own, beside one with their images.
     exported
         Masks of an earlier export or prediction.
     locked
@@ -52,6 +52,7 @@ class Folder:
     found: Mapping[Path, Reader]
     unknown: Sequence[Path]
     masks: Sequence[Path]
+    kept_apart: Sequence[Path]
     exported: Sequence[Path]
     locked: Sequence[Path]
     linked: Sequence[Path]
@@ -96,12 +97,14 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
     exported = [file for file in known if file in exports]
     # What was left beside masks is no file that anybody misses.
     beside = {file.with_name(name) for file in exported for name in _BESIDE_MASKS}
-    bare = {_bare(file) for file in known if file not in exports}
-    masks = [file for file in known if file not in exports and _is_mask(file, bare)]
+    others = {file: reader for file, reader in known.items() if file not in exports}
+    names, mask_folders = {bare(file) for file in others}, MaskFolders(readers)
+    masks = dict.fromkeys(file for file in others if is_named_as_mask(file, names))
+    rest = {file: reader for file, reader in others.items() if file not in masks}
+    kept_apart = dict.fromkeys(file for file, reader in rest.items() if mask_folders.has(file, reader, within=folder))
+    found = {file: reader for file, reader in rest.items() if file not in kept_apart}
     unknown = [file for file in here if file not in known and not _is_data(file, known) and file not in beside]
-    left_out = {*masks, *exported}
-    found = {file: reader for file, reader in known.items() if file not in left_out}
-    return Folder(found, unknown, masks, exported, locked, linked)
+    return Folder(found, unknown, tuple(masks), tuple(kept_apart), exported, locked, linked)
 
 
 def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str]:
@@ -118,6 +121,11 @@ def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str
             "; a manifest imports labels.",
         ),
         *_sentence(
+            (p for f in folders for p in f.kept_apart),
+            "of masks, in a folder beside that of their images,",
+            "; a manifest (a CSV alone in the window, --manifest on the command line) brings them as labels.",
+        ),
+        *_sentence(
             (*exported, *(p for f in folders for p in f.exported)),
             "that an earlier export or prediction wrote as masks",
             "; a manifest brings them as labels, or an export's labels.json, named together with the recordings.",
@@ -132,19 +140,6 @@ def _sentence(paths: Iterable[Path], what: str, end: str, noun: str = "file") ->
         return []
     names = ", ".join(path.name for path in found[:3]) + (", ..." if len(found) > 3 else "")
     return [f"{counted(len(found), noun)} {what} passed over: {names}{end}"]
-
-
-def _bare(file: Path) -> Path:
-    """A path without its suffix; ``.nii.gz`` is one, whatever its case."""
-    bare = file.with_suffix("") if file.suffix.lower() == ".gz" else file
-    return bare.with_suffix("")
-
-
-def _is_mask(file: Path, others: Collection[Path]) -> bool:
-    """Whether a file is named as the mask of another, which may be of another format; ``others`` are bare."""
-    bare = _bare(file)
-    bases = (bare.name[: -len(ending)] for ending in MASK_ENDINGS if bare.name.lower().endswith(ending))
-    return any(base and bare.with_name(base) in others for base in bases)
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:

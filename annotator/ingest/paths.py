@@ -175,9 +175,9 @@ def read_paths(
 
     Folders are walked in sorted order, hidden files aside. A file that no reader recognises counts as damaged
     where it was named, and is passed over with a sentence where it was found in a folder; the same holds for
-    a DICOM file without image, and for what the user may not read. A mask beside its image is passed over
-    too (see :data:`~annotator.ingest.folders.MASK_ENDINGS`), and so are the masks of an earlier export or prediction:
-    they are no clips.
+    a DICOM file without image, and for what the user may not read. A mask beside its image, or in a folder beside
+    that of the images, is passed over too (see :mod:`~annotator.ingest.masks`), and so are the masks of an earlier
+    export or prediction: they are no clips.
 
     Parameters
     ----------
@@ -200,8 +200,7 @@ def read_paths(
     Raises
     ------
     BadInput
-        Where a path does not exist, a named file is of no known format, a folder holds none, or all are masks of
-        exports and predictions.
+        Where a path does not exist, a named file is of no known format, a folder holds none, or all are masks.
     """
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
@@ -223,7 +222,8 @@ def read_paths(
                     raise
                 refused[path] = error
     if not found:
-        refuse_masks_alone(paths[0], [*named, *(mask for folder in folders for mask in folder.exported)])
+        masks = (mask for folder in folders for mask in (*folder.exported, *folder.kept_apart))
+        refuse_masks_alone(paths[0], [*named, *masks])
     unique = {entry.path.resolve(): entry for entry in reversed(found)}
     ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
     sentences = [*told_of(readers), *passed_over(folders, named)]

@@ -294,7 +294,7 @@ def test_masks_of_an_export_are_no_pictures(tmp_path: Path, readers: Mapping[str
     assert [read.path.parent.name for read in named] == ["other"]
     assert "1 file that an earlier export or prediction wrote" in "".join(warnings_of(named))
     for alone in (tmp_path / "export", mask):
-        with pytest.raises(BadInput, match=r"masks that this program wrote and no recording; .*labels\.json"):
+        with pytest.raises(BadInput, match=r"masks and no recording; .*labels\.json"):
             read_paths([alone], readers, SALT)
     (tmp_path / "export" / "export.json").write_text('{"format": "another"}')
     assert len(read_paths([mask], readers, SALT)) == 1
@@ -302,7 +302,7 @@ def test_masks_of_an_export_are_no_pictures(tmp_path: Path, readers: Mapping[str
 
 def test_masks_of_a_prediction_are_no_pictures(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     """They came in as black pictures, each a clip to learn from; but a table that was copied to images hides none."""
-    masks, image = tmp_path / "masks", still(tmp_path / "images" / "a.png")
+    masks, image = tmp_path / "predicted", still(tmp_path / "images" / "a.png")
     masks.mkdir()
     for name in ("a.png", "b_00000.png", "drawn.png"):
         Image.fromarray(np.zeros((8, 9), dtype=np.uint8)).convert("P").save(masks / name)
@@ -315,7 +315,7 @@ def test_masks_of_a_prediction_are_no_pictures(tmp_path: Path, readers: Mapping[
     assert [s for s in warnings_of(reads) if "no known format" in s] == [
         "1 file of no known format passed over: predictions.csv."
     ]
-    with pytest.raises(BadInput, match="masks that this program wrote and no recording"):
+    with pytest.raises(BadInput, match="masks and no recording"):
         read_paths([masks / "a.png"], readers, SALT)
     (masks / "predictions.csv").write_text("image,lv,la\na,0.9,x\n")
     assert len(list(read_paths([masks], readers, SALT))) == 3, "another program's table says nothing"

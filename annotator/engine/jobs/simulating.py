@@ -1,4 +1,4 @@
-"""Simulated clips as open files: multi-page TIFF, MetaImage truth and a manifest that imports them."""
+"""Simulated clips as open files: multi-page TIFF, the truth likewise, and a manifest that imports them."""
 
 from __future__ import annotations
 

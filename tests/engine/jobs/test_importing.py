@@ -692,11 +692,7 @@ def test_corrected_labels_come_back_in_the_place_of_those_here(project: Project,
 @pytest.mark.parametrize("form", ["png", "nifti", "metaimage", "hdf5"])
 def test_masks_of_a_derived_structure_do_not_come_in_as_pictures(tmp_path: Path, form: str) -> None:
     protocol = registry.protocol("apical")
-    said = (
-        "dataset.h5: it labels lv-epi"
-        if form == "hdf5"
-        else "out: it holds masks that this program wrote and no recording"
-    )
+    said = "dataset.h5: it labels lv-epi" if form == "hdf5" else "out: it holds masks and no recording"
     with Project.create(tmp_path / "p", protocol) as project, Project.create(tmp_path / "other", protocol) as other:
         key = outline_square(project, add_moving_square(project, "one"))
         project.commit(key, [Assign("myo", StructureLabel(LabelStatus.ABSENT))], author="t")

@@ -158,7 +158,7 @@ def test_masks_beside_their_images_are_no_images(taught: Project, tmp_path: Path
         assert any("notes.txt" in sentence for sentence in report.warnings)
         assert [path.name for path in (folder / out).glob("*.png")] == ["still.png"]
     (folder / "still.bmp").unlink()
-    with pytest.raises(BadInput, match="masks that this program wrote and no recording"):
+    with pytest.raises(BadInput, match="masks and no recording"):
         predict_files([folder], folder / out, weights=snapshot.file, progress=Silent())
     assert (folder / out / "still.png").exists()
 

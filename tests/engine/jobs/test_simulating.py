@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from annotator import registry
+from annotator import ingest, registry
 from annotator.core.errors import BadInput, Cancelled, UnknownName
+from annotator.core.identity import Pseudonymiser
 from annotator.core.plugin_types import Recording
 from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.simulating import COLUMNS, simulate_clips
@@ -38,6 +39,9 @@ def test_patients_go_round_the_domains_with_their_truth(tmp_path: Path) -> None:
         assert images.shape[:3] == masks.shape
         assert len(masks) == 2
         assert set(np.unique(masks)) <= {0, *report.values.values()}
+    reads = list(ingest.read_paths([tmp_path], registry.readers(), Pseudonymiser(b"salt")))
+    assert [read.path.parent.name for read in reads] == ["images"] * 3, "the truth is no clip to learn from"
+    assert any(sentence.startswith("3 files of masks") for sentence in reads[0].warnings)
 
 
 def test_a_cancelled_simulation_leaves_nothing(tmp_path: Path) -> None:
