@@ -264,7 +264,7 @@ def _alike(clips: Sequence[_ClipRows], pseudonymiser: Pseudonymiser) -> list[tup
     first: dict[str, str] = {}
     found: dict[str, tuple[str, str]] = {}
     for patient in (clip.patient for clip in clips):
-        one = first.setdefault(plain_spelling(patient) or patient, patient)
+        one = first.setdefault(plain_spelling(patient), patient)
         if pseudonymiser.key(one) != pseudonymiser.key(patient):
             found.setdefault(pseudonymiser.key(patient), (one, patient))
     return list(found.values())
