@@ -223,7 +223,7 @@ def test_a_data_set_and_a_document_that_differ_are_refused_together(
         before = other.data_revision, other.clips(), files_of(other)
         options = ImportOptions(replace_labels=replaces)
         with pytest.raises(
-            BadInput, match=r"labels\.json: it says something else of frame 0 of 'one' than another file"
+            BadInput, match=r"labels\.json: it says something else of the 1st frame of 'one' than another file"
         ):
             import_paths(other, [data_set, document], options, author="t", progress=Silent())
         assert (other.data_revision, other.clips(), files_of(other)) == before
