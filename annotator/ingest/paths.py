@@ -204,10 +204,8 @@ def read_paths(
     """
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
-    found: list[_Found] = []
-    refused: dict[Path, BadInput] = {}
-    folders: list[Folder] = []
-    exports, named = ExportedMasks(), list[Path]()
+    found, folders, exports = list[_Found](), list[Folder](), ExportedMasks()
+    named, refused = list[Path](), dict[Path, BadInput]()
     for path in map(Path, paths):
         if path.is_dir() and recognised(path, readers) is None:
             folders.append(search(path, readers, exports))
@@ -222,11 +220,13 @@ def read_paths(
                     raise
                 refused[path] = error
     if not found:
-        masks = (mask for folder in folders for mask in (*folder.exported, *folder.kept_apart))
-        refuse_masks_alone(paths[0], [*named, *masks])
-    unique = {entry.path.resolve(): entry for entry in reversed(found)}
-    ordered = [entry for entry in found if unique[entry.path.resolve()] is entry]
-    sentences = [*told_of(readers), *passed_over(folders, named)]
-    return Reading(
-        ordered, sentences, pseudonymiser, overrides or Overrides(), refused=refused, skip_damaged=skip_damaged
-    )
+        in_folders = (mask for folder in folders for mask in (*folder.exported, *folder.kept_apart))
+        refuse_masks_alone(paths[0], [*named, *in_folders])
+    sentences, by_user = [*told_of(readers), *passed_over(folders, named)], overrides or Overrides()
+    return Reading(_once(found), sentences, pseudonymiser, by_user, refused=refused, skip_damaged=skip_damaged)
+
+
+def _once(found: Sequence[_Found]) -> list[_Found]:
+    """Each file once, however often it is named."""
+    first = {entry.path.resolve(): entry for entry in reversed(found)}
+    return [entry for entry in found if first[entry.path.resolve()] is entry]

@@ -89,14 +89,16 @@ class ClipWriter(LabelImporter):
                 for one in incoming:
                     one.discard()
                 raise
-            if new:
-                commit = self._store_clips(new, author)
-                commit = replace(commit, clips=tuple(sorted({*commit.clips, *repaired})))
-            else:
-                text = f"Restored the frames of {', '.join(repr(name) for name in repaired)}"
-                commit = Commit(self.data_revision, "import", (), (), repaired, text)
+            commit = self._store_added(new, repaired, author)
         self._emitted(commit)
         return tuple(replace(one, revision=commit.revision) if one.is_new else one for one in added)
+
+    def _store_added(self, new: list[tuple[Clip, adding.Incoming]], repaired: tuple[str, ...], author: str) -> Commit:
+        if new:
+            commit = self._store_clips(new, author)
+            return replace(commit, clips=tuple(sorted({*commit.clips, *repaired})))
+        text = f"Restored the frames of {', '.join(repr(name) for name in repaired)}"
+        return Commit(self.data_revision, "import", (), (), repaired, text)
 
     def _told_apart(
         self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool, unnamed: Collection[str]

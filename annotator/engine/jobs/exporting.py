@@ -63,13 +63,7 @@ def export_labels(
     refuse_project(out)
     writer = registry.writer(format_name)
     protocol = project.protocol
-    wanted = set() if derived is None else set(protocol.derived_structure(derived).members)
-    # Of a frame without a structure only unsure pixels are said, which no derived structure has.
-    names = {key.clip for key, cells in project.all_statuses().items() if derived is None or wanted & set(cells)}
-    clips = [clip for clip in project.clips() if clip.name in names]
-    if not clips:
-        what = "nothing" if derived is None else f"nothing of '{derived}'"
-        raise BadInput(project.path, f"{what} is labelled yet", "label a frame before exporting")
+    clips = _clips_with_labels(project, derived)
     # Keyed with the project's secret, the name of the file tells nothing, and is the same at every export.
     source = project.pseudonymiser.key(EXPORT_LIST)
 
@@ -88,6 +82,17 @@ def export_labels(
     sound = SoundFrames(project, skip_damaged=True)
     report = written(_clips(project, clips, progress, sound))
     return replace(report, dropped=(*report.dropped, *sound.left_out(), _LABELS_STAY))
+
+
+def _clips_with_labels(project: Project, derived: str | None) -> list[Clip]:
+    wanted = set() if derived is None else set(project.protocol.derived_structure(derived).members)
+    # Of a frame without a structure only unsure pixels are said, which no derived structure has.
+    names = {key.clip for key, cells in project.all_statuses().items() if derived is None or wanted & set(cells)}
+    clips = [clip for clip in project.clips() if clip.name in names]
+    if not clips:
+        what = "nothing" if derived is None else f"nothing of '{derived}'"
+        raise BadInput(project.path, f"{what} is labelled yet", "label a frame before exporting")
+    return clips
 
 
 def _clips(

@@ -189,36 +189,7 @@ def import_paths(
     documents = [read_document(project, path) for path in files]
     report = ImportReport()
     if images:
-        overrides = ingest.Overrides(_view(options, project), options.domain, options.patient_from)
-        listening = ListeningPseudonymiser(project.pseudonymiser.salt)
-        reading = ingest.read_paths(
-            images,
-            registry.readers(),
-            listening,
-            overrides=overrides,
-            skip_damaged=options.skip_damaged,
-        )
-        returning = Returning(
-            documents,
-            project.pseudonymiser,
-            patient_from=options.patient_from,
-            domain=options.domain,
-            view=options.view,
-        )
-        splits = {**returning.survey(reading, progress), **_splits(project)}
-        stream = _Stream(
-            paths[0],
-            project.protocol,
-            splits,
-            project.patient_now,
-            documents,
-            replaces=options.replace_labels,
-            skip_damaged=options.skip_damaged,
-            heard=listening.heard,
-        )
-        strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
-        stream.warnings += [strange] if strange else []
-        report = stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
+        report = _import_images(project, images, documents, options, author=author, progress=progress)
     by_file = gathered(project, documents)
     joining = Joining(replaces=options.replace_labels)
     refuse_contradictions(project, labels_in(by_file), joining)
@@ -234,6 +205,48 @@ def import_paths(
         replaced=report.replaced + len(commit.replaced),
         warnings=(*report.warnings, *elsewhere, *draft_sentences(commit.left_out)),
     )
+
+
+def _import_images(
+    project: Project,
+    images: Sequence[Path],
+    documents: Sequence[Document],
+    options: ImportOptions,
+    *,
+    author: str,
+    progress: Progress,
+) -> ImportReport:
+    """Import recordings, with what the documents say of them."""
+    overrides = ingest.Overrides(_view(options, project), options.domain, options.patient_from)
+    listening = ListeningPseudonymiser(project.pseudonymiser.salt)
+    reading = ingest.read_paths(
+        images,
+        registry.readers(),
+        listening,
+        overrides=overrides,
+        skip_damaged=options.skip_damaged,
+    )
+    returning = Returning(
+        documents,
+        project.pseudonymiser,
+        patient_from=options.patient_from,
+        domain=options.domain,
+        view=options.view,
+    )
+    splits = {**returning.survey(reading, progress), **_splits(project)}
+    stream = _Stream(
+        images[0],
+        project.protocol,
+        splits,
+        project.patient_now,
+        documents,
+        replaces=options.replace_labels,
+        skip_damaged=options.skip_damaged,
+        heard=listening.heard,
+    )
+    strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
+    stream.warnings += [strange] if strange else []
+    return stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
 
 
 def _splits_said(project: Project, documents: Sequence[Document]) -> Iterator[tuple[Clip, Split]]:
