@@ -175,9 +175,8 @@ def read_paths(
 
     Folders are walked in sorted order, hidden files aside. A file that no reader recognises counts as damaged
     where it was named, and is passed over with a sentence where it was found in a folder; the same holds for
-    a DICOM file without image, and for what the user may not read. A mask beside its image, or in a folder beside
-    that of the images, is passed over too (see :mod:`~annotator.ingest.masks`), and so are the masks of an earlier
-    export or prediction: they are no clips.
+    a DICOM file without image, and for what the user may not read. Masks are no clips and are passed over too: beside
+    an image, in a folder beside that of the images (:mod:`~annotator.ingest.masks`), of an export or prediction.
 
     Parameters
     ----------
