@@ -79,47 +79,6 @@ def forget_clips(session: Session, connection: Connection, apart: Collection[Cli
     Returns
     -------
     str
-        As of :func:`set_apart`.
-
-    Raises
-    ------
-    ProjectError
-        Where the disk refuses.
-    """
-    tested = {clip.pixels for clip in apart if clip.split is Split.TEST}
-    seen = [clip_id for clip_id, clip in known.items() if clip.pixels in tested]
-    if seen:
-        return set_apart(session, connection, seen, Split.TEST)
-    names, pictures = {clip.name for clip in apart}, {clip.pixels for clip in apart}
-    patients = {
-        clip_id: clip.header.patient
-        for clip_id, clip in known.items()
-        if clip.name in names or (clip.pixels in pictures and clip.split is Split.TRAIN)
-    }
-    ids = sorted(with_labels(connection, _of(patients.items(), trained_on(connection, patients.values()))))
-    return set_apart(session, connection, ids, Split.VALIDATION) if ids else ""
-
-
-def _of(clips: Iterable[tuple[int, str]], patients: Collection[str]) -> set[int]:
-    """Those of some clips, with their patients, that are of certain patients."""
-    return {clip_id for clip_id, patient in clips if patient in patients}
-
-
-def set_apart(session: Session, connection: Connection, ids: Collection[int], split: Split) -> str:
-    """Let nothing that may have learnt from clips serve or be trained on, since they are not for training any more.
-
-    Parameters
-    ----------
-    session, connection
-        The project, and the transaction that changes the clips.
-    ids
-        The clips.
-    split
-        What they become: test clips, or validation clips.
-
-    Returns
-    -------
-    str
         What that means, as the end of a sentence; empty where nothing may have learnt from them.
 
     Raises
@@ -127,16 +86,35 @@ def set_apart(session: Session, connection: Connection, ids: Collection[int], sp
     ProjectError
         Where the disk refuses; a checkpoint that is gone while the rest fails costs time only.
     """
+    tested = {clip.pixels for clip in apart if clip.split is Split.TEST}
+    seen = {clip_id for clip_id, clip in known.items() if clip.pixels in tested}
+    aside = [clip for clip in apart if clip.split is not Split.TEST]
+    names, pictures = {clip.name for clip in aside}, {clip.pixels for clip in aside}
+    patients = {
+        clip_id: clip.header.patient
+        for clip_id, clip in known.items()
+        if clip.name in names or (clip.pixels in pictures and clip.split is Split.TRAIN)
+    }
+    taught = with_labels(connection, _of(patients.items(), trained_on(connection, patients.values())))
+    return _forget(session, connection, seen, taught) if seen or taught else ""
+
+
+def _of(clips: Iterable[tuple[int, str]], patients: Collection[str]) -> set[int]:
+    """Those of some clips, with their patients, that are of certain patients."""
+    return {clip_id for clip_id, patient in clips if patient in patients}
+
+
+def _forget(session: Session, connection: Connection, seen: Collection[int], taught: Collection[int]) -> str:
+    """Mark what may have seen some clips, or learnt from labels of others, and drop the state of training."""
     table = schema.snapshots.c
     before = set(connection.execute(sa.select(table.id).where(table.is_tainted.is_(True))).scalars())
-    mark = mark_snapshots if split is Split.TEST else mark_taught
-    marked = set(mark(connection, ids)) - before
+    marked = {*mark_snapshots(connection, seen), *mark_taught(connection, taught)} - before
     checkpoint = session.path / CHECKPOINT
     parts = ["the state of training"] if checkpoint.is_file() else []
     parts += [counted(len(marked), "model")] if marked else []
     with storage_errors(session.path):
         delete(checkpoint)
-    whom = "it" if len(ids) == 1 else "them"
+    whom = "it" if len({*seen, *taught}) == 1 else "them"
     return f"; {' and '.join(parts)} that may have learnt from {whom} will not be used any more" if parts else ""
 
 

@@ -433,6 +433,20 @@ def test_a_validation_picture_taints_what_the_labels_of_its_twin_taught(
     assert not project.has_set_apart_since(project.data_revision)
 
 
+def test_a_test_picture_hides_no_validation_picture_that_comes_with_it(project: Project) -> None:
+    """A model that learnt from the labels of the one served on, since the other had come after it."""
+    project.add_clip(recording(project, "a", seed=1, patient="a"), author="ann")
+    project.commit(FrameKey("a", 0), [ABSENT], author="ann")
+    learnt = project.data_revision
+    project.add_snapshot(b"1", step=1, data_revision=learnt, recipe="", metrics={}, is_validated=False)
+    project.add_clip(recording(project, "c", seed=2, patient="c"), author="ann")
+    parts = [("b", 1, Split.VALIDATION), ("d", 2, Split.TEST)]
+    twins = [(recording(project, name, seed=seed, patient=name), split) for name, seed, split in parts]
+    project.add_clips(twins, author="ann", patients_are_named=True)
+    assert project.latest_snapshot() is None
+    assert project.has_set_apart_since(learnt)
+
+
 @pytest.mark.parametrize("learner_said", [True, False])
 def test_models_that_labels_taught_are_not_validated_on_them(project: Project, learner_said: bool) -> None:
     def snapshot(revision: int) -> int:
