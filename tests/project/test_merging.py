@@ -250,3 +250,13 @@ def test_what_a_mask_does_not_know_is_no_background_where_it_replaces() -> None:
     mask = PartialLabel(strategies.SHAPE, theirs.structures, unsure)
     joined = replacing(strategies.PROTOCOL, KEY, ours, mask, is_mask=True)
     assert (joined.label, joined.replaced) == (mask, ("one",))
+
+
+def test_what_a_draft_took_is_not_given_back_to_a_structure_that_is_said_not_to_be_there() -> None:
+    ours = strokes(LabelStatus.OUTLINED, 0, 1)
+    first, last = (strokes(LabelStatus.OUTLINED, row)["one"].inside for row in (0, 2))
+    corrected = StructureLabel(LabelStatus.PARTIAL, last, first)
+    theirs = PartialLabel(strategies.SHAPE, {"one": corrected, "two": strokes(LabelStatus.DRAFT, 0)["one"]})
+    joined = replacing(strategies.PROTOCOL, KEY, ours, theirs)
+    assert (joined.replaced, joined.left_out) == (("one",), ())
+    assert joined.label == theirs
