@@ -5,6 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from itertools import count
+from typing import Final
+
+LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+"""Files that a system leaves in a folder that somebody looked at: it is as good as empty."""
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -18,10 +18,10 @@ from typing import Final
 from annotator.core.disk_errors import aside_of, delete, patiently, write_aside, write_failure
 from annotator.core.errors import AnnotatorError, BadInput
 from annotator.core.export_list import EXPORT_FORMAT, EXPORT_LIST, listed_files
-from annotator.core.names import passing_name
+from annotator.core.names import LITTER, passing_name
 
 _ASIDE: Final = ".exporting-"
-_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", aside_of(Path(EXPORT_LIST)).name})
+_NOBODYS: Final = LITTER | {aside_of(Path(EXPORT_LIST)).name}
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def _refuse_foreign(out: Path) -> None:
         raise BadInput(out, "it is a file, not a folder", "choose a folder to export to")
     if not out.is_dir() or (out / EXPORT_LIST).is_file():
         return
-    foreign = sorted(p.name for p in out.iterdir() if p.name not in _LITTER and not p.name.startswith(_ASIDE))
+    foreign = sorted(p.name for p in out.iterdir() if p.name not in _NOBODYS and not p.name.startswith(_ASIDE))
     if foreign:
         what = f"the folder holds files that no export left there, such as {foreign[0]}"
         raise BadInput(out, what, "choose an empty folder")

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from annotator.core.errors import BadInput
+from annotator.core.names import LITTER
 from annotator.core.predictions_table import PREDICTIONS_TABLE, listed_predictions
 from annotator.engine.jobs.staging import ASIDE
 from annotator.ingest import is_indexed_png
 
 _SIMULATED: Final = re.compile(r"simulated \d+")
 _SIMULATED_FILE: Final = re.compile(r"(images|labels)/[^/\\]+\.tif")
-_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _REMEDY: Final = "choose an empty folder"
 
 
@@ -62,7 +62,7 @@ def earlier_simulation(out: Path, manifest: str, columns: Sequence[str]) -> set[
     """
     if not out.is_dir():
         return set()
-    held = sorted(p.name for p in out.iterdir() if p.name not in _LITTER and not p.name.startswith(ASIDE))
+    held = sorted(p.name for p in out.iterdir() if p.name not in LITTER and not p.name.startswith(ASIDE))
     if not held:
         return set()
     header, *rows = _rows(out / manifest) or [[]]
