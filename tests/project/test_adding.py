@@ -143,7 +143,18 @@ def test_equal_pixels_of_two_named_patients_are_two_clips(project: Project) -> N
     assert [found.is_new for found in again] == [False, False]
     assert [found.clip for found in again] == [one.clip, two.clip]
     assert not project.add_clip(recording(project, "c", seed=1, patient="P3"), author="ada").is_new
+    of_nobody = project.add_clip(recording(project, "b", seed=1, patient="P3"), author="ada", split=Split.TEST)
+    assert of_nobody.clip == two.clip, "the name tells pictures apart that are alike"
     assert project.check().is_sound
     project.remove_patient("P2")
     assert np.array_equal(project.read_frame(one.clip.frame_keys[0]), next(iter(recording(project, seed=1).frames)))
     assert project.check().is_sound
+
+
+def test_pictures_that_are_alike_are_told_apart_by_their_names_where_patients_changed(project: Project) -> None:
+    twins = [(recording(project, name, seed=1, patient=patient), Split.TRAIN) for name, patient in ("aP", "bQ")]
+    project.add_clips(twins, author="ada", patients_are_named=True)
+    project.give_clips(["b"], "P", author="ada")
+    project.give_clips(["a"], None, author="ada")
+    for name in ("a", "b"):
+        assert project.add_clip(recording(project, name, seed=1, patient="P"), author="ada").clip.name == name
