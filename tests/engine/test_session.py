@@ -91,6 +91,14 @@ def outline_two_patients(project: Project) -> str:
     return first
 
 
+def taught_by_two(project: Project) -> tuple[Driver, FakeWorkshop, str]:
+    """A learner with a first model of two patients, and the first one's clip."""
+    first = outline_two_patients(project)
+    driver, workshop = driven(project)
+    driver.run(lambda: has(driver, SnapshotPublished))
+    return driver, workshop, first
+
+
 def test_it_waits_for_the_first_finished_label_and_a_draft_is_none(project: Project) -> None:
     clip = add_moving_square(project, "one")
     driver, workshop = driven(project)
@@ -617,9 +625,7 @@ def test_a_removed_patient_leaves_the_trainer_and_an_empty_project_idles(project
 
 
 def test_what_a_removed_patient_taught_is_forgotten(project: Project) -> None:
-    gone = outline_two_patients(project)
-    driver, workshop = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
+    driver, workshop, gone = taught_by_two(project)
     assert driver.session.status().snapshot is not None
     project.remove_patient("p1")
     driver.session.handle(DataChanged((), (gone,)))
@@ -633,9 +639,7 @@ def test_what_a_removed_patient_taught_is_forgotten(project: Project) -> None:
 def test_what_a_patient_taught_is_forgotten_once_it_is_set_apart(
     project: Project, state: RunState, split: Split
 ) -> None:
-    tested = outline_two_patients(project)
-    driver, workshop = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
+    driver, workshop, tested = taught_by_two(project)
     if state is RunState.SLEEPING:
         driver.session._learning.plateau = lambda: "it is enough"  # type: ignore[method-assign]
         check_soon(driver)
@@ -676,9 +680,7 @@ def test_what_taught_is_forgotten_where_its_label_was_taken_back_or_the_change_u
 def test_what_taught_is_forgotten_where_it_is_set_apart_while_the_session_reads_of_another_change(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tested = outline_two_patients(project)
-    driver, workshop = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
+    driver, workshop, tested = taught_by_two(project)
     ask = project.has_set_apart_since
 
     def answer_too_early(revision: int) -> bool:
@@ -698,9 +700,7 @@ def test_what_taught_is_forgotten_where_it_is_set_apart_while_the_session_reads_
 def test_a_checkpoint_that_a_virus_scanner_has_open_is_deleted_a_moment_later(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tested = outline_two_patients(project)
-    driver, _ = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
+    driver, _, tested = taught_by_two(project)
     project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
     driver.session._learning.save()
     left = scan(monkeypatch, lambda path: path == project.checkpoint_path, times=2)
@@ -734,9 +734,7 @@ def test_a_clip_without_labels_takes_no_training_along_when_a_patient_held_aside
 def test_a_checkpoint_that_knows_a_test_patient_is_passed_over_where_the_program_ended_before_it_was_dropped(
     project: Project,
 ) -> None:
-    tested = outline_two_patients(project)
-    driver, _ = driven(project)
-    driver.run(lambda: has(driver, SnapshotPublished))
+    driver, _, tested = taught_by_two(project)
     project.update_clip(tested, project.clip(tested).header, author="tester", split=Split.TEST)
     driver.session._learning.save()
     step = driver.session.step
