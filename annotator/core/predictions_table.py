@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Final
 
@@ -12,6 +13,8 @@ PREDICTIONS_TABLE: Final = "predictions.csv"
 """Name of the table."""
 
 _CONFIDENCE: Final = re.compile(r"[01]\.\d{4}|nan")
+_SAVED_AGAIN: Final = re.compile(r"[01]([.,]\d{1,4})?|nan", re.IGNORECASE)
+"""A confidence after a spreadsheet program, which drops zeros at the end and may write a decimal comma."""
 
 
 def listed_predictions(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -29,6 +32,39 @@ def listed_predictions(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
     if header[:1] != ["image"] or not all(_is_prediction(row, len(header) - 1) for row in rows):
         raise ValueError("not the table of a prediction")
     return tuple(header[1:]), frozenset(row[0] for row in rows)
+
+
+def predicted_stems(text: str) -> frozenset[str]:
+    """Stems of the masks that a table lists, which a spreadsheet program may have saved again.
+
+    Such a program separates cells otherwise, quotes them and leaves empty ones; people sort and add columns and rows.
+    A name of digits alone loses the zeros before it.
+
+    Parameters
+    ----------
+    text
+        Of the file.
+
+    Returns
+    -------
+    frozenset of str
+        None where the text is no such table, which has a column ``image`` and one of confidences.
+    """
+    for sign in ",;\t":
+        with suppress(csv.Error):
+            header, *rows = list(csv.reader(text.splitlines(), delimiter=sign)) or [[]]
+            columns = [cell.strip() for cell in header]
+            if "image" in columns:
+                cells = [dict(zip(columns, map(str.strip, row), strict=False)) for row in rows if any(row)]
+                return _stems(cells, columns)
+    return frozenset()
+
+
+def _stems(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> frozenset[str]:
+    """What stands under ``image``, where some column has nothing but confidences."""
+    others = (column for column in columns if column != "image")
+    tells = any(all(_SAVED_AGAIN.fullmatch(row.get(column, "")) for row in rows) for column in others)
+    return frozenset(row["image"] for row in rows) - {""} if tells else frozenset()
 
 
 def _is_prediction(row: Sequence[str], structures: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from annotator.core.errors import BadInput
 from annotator.core.export_list import EXPORT_LIST, listed_masks
-from annotator.core.predictions_table import PREDICTIONS_TABLE, listed_predictions
+from annotator.core.predictions_table import PREDICTIONS_TABLE, predicted_stems
 
 _REMEDY: Final = (
     "name the labels.json of a PNG + JSON export together with the recordings, or name masks and recordings in a "
@@ -36,7 +36,7 @@ class ExportedMasks:
             self._of_folder[folder] = _masks(folder), _predicted(folder)
         exported, predicted = self._of_folder[folder]
         # A prediction's masks are called like their images, to which somebody may have copied its table.
-        is_predicted = file.stem in predicted and file.suffix.lower() == ".png" and is_indexed_png(file)
+        is_predicted = _is_listed(file.stem, predicted) and file.suffix.lower() == ".png" and is_indexed_png(file)
         return file.name in exported or is_predicted
 
 
@@ -59,9 +59,19 @@ def _masks(folder: Path) -> frozenset[str]:
 
 def _predicted(folder: Path) -> frozenset[str]:
     try:
-        return listed_predictions((folder / PREDICTIONS_TABLE).read_text(encoding="utf-8"))[1]
-    except (OSError, ValueError):
+        written = (folder / PREDICTIONS_TABLE).read_bytes()
+    except OSError:
         return frozenset()
+    try:
+        return predicted_stems(written.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        # Spreadsheet programs of western Windows save so.
+        return predicted_stems(written.decode("cp1252", errors="replace"))
+
+
+def _is_listed(stem: str, stems: frozenset[str]) -> bool:
+    """Whether a table lists a mask, whose name a spreadsheet program may have taken for a number."""
+    return stem in stems or (stem.isdecimal() and str(int(stem)) in stems)
 
 
 def refuse_masks_alone(where: Path, masks: Sequence[Path]) -> None:

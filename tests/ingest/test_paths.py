@@ -317,5 +317,19 @@ def test_masks_of_a_prediction_are_no_pictures(tmp_path: Path, readers: Mapping[
     ]
     with pytest.raises(BadInput, match="masks and no recording"):
         read_paths([masks / "a.png"], readers, SALT)
-    (masks / "predictions.csv").write_text("image,lv,la\na,0.9,x\n")
+    (masks / "predictions.csv").write_text("image,lv,la\na,yes,x\n")
     assert len(list(read_paths([masks], readers, SALT))) == 3, "another program's table says nothing"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+def test_masks_of_a_prediction_are_known_by_a_table_that_was_saved_again(
+    tmp_path: Path, readers: Mapping[str, Reader], encoding: str
+) -> None:
+    """A spreadsheet program had saved it, and the masks came in as pictures to learn from."""
+    for name in ("0012.png", "äb.png", "drawn.png"):
+        Image.fromarray(np.zeros((8, 9), dtype=np.uint8)).convert("P").save(tmp_path / name)
+    table = "image;lv;Bemerkung;\r\n12;0,9;gut;\r\näb;1;;\r\n;;;\r\n"
+    (tmp_path / "predictions.csv").write_bytes(table.encode(encoding))
+    reads = list(read_paths([tmp_path], readers, SALT))
+    assert [read.path.name for read in reads] == ["drawn.png"]
+    assert not [s for s in warnings_of(reads) if "no known format" in s]
