@@ -17,14 +17,10 @@ from annotator.core.plugin_types import Reader
 from annotator.core.predictions_table import PREDICTIONS_TABLE
 from annotator.core.words import counted
 from annotator.ingest.masks import MASK_ENDINGS, MaskFolders, bare, is_named_as_mask
-from annotator.ingest.readers import blamed, formats, is_readable, recognised, refuse_unreadable
+from annotator.ingest.readers import NAMELESS, blamed, formats, is_readable, recognised, refuse_unreadable
 
 _BESIDE_MASKS: Final = (EXPORT_LIST, "labels.json", "legend.json", PREDICTIONS_TABLE)
 _GLANCE: Final = 200
-_NAMELESS: Final = frozenset(
-    (".avi", ".bmp", ".gz", ".jpeg", ".jpg", ".mha", ".mhd", ".mov", ".mp4", ".nii", ".png", ".tif", ".tiff")
-)
-"""Suffixes of files in which no patient is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ def shared_folder(paths: Sequence[Path]) -> Path | None:
         with suppress(OSError):
             for file in islice(path.iterdir(), _GLANCE) if path.is_dir() else (path,):
                 is_mask = file.name.lower().split(".")[0].endswith(MASK_ENDINGS)
-                folders[file.parent] += file.suffix.lower() in _NAMELESS and not is_mask
+                folders[file.parent] += file.suffix.lower() in NAMELESS and not is_mask
     return next((folder for folder, count in folders.items() if count > 1), None)
 
 
@@ -101,7 +97,7 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
     names, mask_folders = {bare(file) for file in others}, MaskFolders(readers)
     masks = dict.fromkeys(file for file in others if is_named_as_mask(file, names))
     rest = {file: reader for file, reader in others.items() if file not in masks}
-    kept_apart = dict.fromkeys(file for file, reader in rest.items() if mask_folders.has(file, reader, within=folder))
+    kept_apart = dict.fromkeys(file for file in rest if mask_folders.has(file, within=folder))
     found = {file: reader for file, reader in rest.items() if file not in kept_apart}
     unknown = [file for file in here if file not in known and not _is_data(file, known) and file not in beside]
     return Folder(found, unknown, tuple(masks), tuple(kept_apart), exported, locked, linked)
@@ -123,7 +119,8 @@ def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str
         *_sentence(
             (p for f in folders for p in f.kept_apart),
             "of masks, in a folder beside that of their images,",
-            "; a manifest (a CSV alone in the window, --manifest on the command line) brings them as labels.",
+            "; a manifest (a CSV alone in the window, --manifest on the command line) brings them as labels. One that "
+            "is a recording comes in where the file itself is named.",
         ),
         *_sentence(
             (*exported, *(p for f in folders for p in f.exported)),

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from annotator.core.errors import BadInput
 from annotator.core.identity import safe_stem
 from annotator.core.plugin_types import Reader
 from annotator.core.unusable import UnusableReader, unusable
+
+NAMELESS: Final = frozenset(
+    (".avi", ".bmp", ".gz", ".jpeg", ".jpg", ".mha", ".mhd", ".mov", ".mp4", ".nii", ".png", ".tif", ".tiff")
+)
+"""Suffixes of files in which no patient is named."""
 
 
 def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
