@@ -16,6 +16,7 @@ from annotator.core.export_list import EXPORT_LIST
 from annotator.core.plugin_types import Reader
 from annotator.core.predictions_table import PREDICTIONS_TABLE
 from annotator.core.words import counted
+from annotator.ingest.manifest_rows import MANIFEST_REMEDY, is_manifest, refuse_manifest
 from annotator.ingest.masks import MASK_ENDINGS, MaskFolders, bare, is_named_as_mask
 from annotator.ingest.readers import NAMELESS, blamed, formats, is_readable, recognised, refuse_unreadable
 
@@ -33,6 +34,8 @@ class Folder:
         Files to read, with their readers, in sorted order.
     unknown
         Files of no known format.
+    manifests
+        Manifests, which are imported by themselves.
     masks
         Masks of files beside them, by their names.
     kept_apart
@@ -47,6 +50,7 @@ class Folder:
 
     found: Mapping[Path, Reader]
     unknown: Sequence[Path]
+    manifests: Sequence[Path]
     masks: Sequence[Path]
     kept_apart: Sequence[Path]
     exported: Sequence[Path]
@@ -82,9 +86,12 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
     files, locked, linked = _files(folder)
     here = {file: recognised(file, readers) for file in files}
     known = {file: reader for file, reader in here.items() if reader is not None}
+    manifests = [file for file in here if file not in known and is_manifest(file)]
     if not known:
         if locked:
             refuse_unreadable(locked[0])
+        if manifests:
+            refuse_manifest(manifests[0])
         if not here and not linked:
             raise BadInput(folder, "it is empty", f"name a folder with {formats(readers)} files")
         why, remedy = blamed(readers)
@@ -99,8 +106,9 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
     rest = {file: reader for file, reader in others.items() if file not in masks}
     kept_apart = dict.fromkeys(file for file in rest if mask_folders.has(file, within=folder))
     found = {file: reader for file, reader in rest.items() if file not in kept_apart}
-    unknown = [file for file in here if file not in known and not _is_data(file, known) and file not in beside]
-    return Folder(found, unknown, tuple(masks), tuple(kept_apart), exported, locked, linked)
+    told = {*known, *manifests, *beside}
+    unknown = [file for file in here if file not in told and not _is_data(file, known)]
+    return Folder(found, unknown, manifests, tuple(masks), tuple(kept_apart), exported, locked, linked)
 
 
 def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str]:
@@ -111,6 +119,7 @@ def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str
         ),
         *_sentence((p for f in folders for p in f.linked), "to a folder", "; name the folder too.", "link"),
         *_sentence((p for f in folders for p in f.unknown), "of no known format", "."),
+        *_sentence((p for f in folders for p in f.manifests), "that is a manifest", f"; {MANIFEST_REMEDY}.", "file"),
         *_sentence(
             (p for f in folders for p in f.masks),
             "named as the mask of a file beside it",

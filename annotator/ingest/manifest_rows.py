@@ -7,7 +7,7 @@ import io
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,12 @@ COLUMNS: Final = (
     "split",
 )
 """Every column that a manifest may have."""
+
+MANIFEST_REMEDY: Final = "import it by itself: a CSV alone in the window, --manifest on the command line"
+"""What to do with a manifest that came among recordings."""
+
+_LONGEST_HEAD: Final = 10_000
+"""Characters of a first line that are looked at, since a file may have no second one."""
 
 _REMEDY: Final = "correct the manifest"
 _BETWEEN_NAMES: Final = re.compile(r"[\s,;]+")
@@ -137,6 +143,33 @@ def read_rows(csv_path: Path, protocol: LabelProtocol, *, starred: tuple[str, ..
     return rows
 
 
+def is_manifest(path: Path) -> bool:
+    """Whether a file begins as a manifest does: with its columns, and no other."""
+    # Whoever opens a pipe waits for what comes.
+    if not path.is_file():
+        return False
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            head = file.readline(_LONGEST_HEAD)
+        columns = _columns(csv.reader([head], delimiter=_delimiter(head), strict=True))
+        _check_columns(path, columns)
+    except (OSError, UnicodeDecodeError, csv.Error, BadInput):
+        return False
+    return True
+
+
+def refuse_manifest(path: Path) -> None:
+    """Refuse a manifest among recordings.
+
+    Raises
+    ------
+    BadInput
+        Where it is one.
+    """
+    if is_manifest(path):
+        raise BadInput(path, "it is a manifest, and no recording", MANIFEST_REMEDY)
+
+
 def _cells(csv_path: Path) -> list[_Cells]:
     try:
         text = csv_path.read_text(encoding="utf-8-sig")
@@ -144,15 +177,10 @@ def _cells(csv_path: Path) -> list[_Cells]:
         raise BadInput(csv_path, "it is not UTF-8 text", "save it as CSV in UTF-8") from None
     except OSError as error:
         raise BadInput(csv_path, f"it cannot be read ({error.strerror})", "check the path") from None
-    head = text.split("\n", 1)[0]
-    delimiter = ";" if ";" in head and "," not in head else ","
     # Strict, since a quote that is not closed would take all further rows into its cell.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.split("\n", 1)[0]), strict=True)
     try:
-        columns = [cell.strip() for cell in next(reader, [])]
-        # A spreadsheet keeps empty columns that once were used.
-        while columns and not columns[-1]:
-            columns.pop()
+        columns = _columns(reader)
         _check_columns(csv_path, columns)
         found = []
         for cells in reader:
@@ -167,6 +195,18 @@ def _cells(csv_path: Path) -> list[_Cells]:
         what = "a quote is not closed" if str(error) == "unexpected end of data" else str(error)
         raise BadInput(csv_path, f"line {reader.line_num}: {what}", _REMEDY) from None
     return found
+
+
+def _delimiter(head: str) -> str:
+    return ";" if ";" in head and "," not in head else ","
+
+
+def _columns(lines: Iterator[list[str]]) -> list[str]:
+    columns = [cell.strip() for cell in next(lines, [])]
+    # A spreadsheet keeps empty columns that once were used.
+    while columns and not columns[-1]:
+        columns.pop()
+    return columns
 
 
 def _check_columns(csv_path: Path, columns: list[str]) -> None:

@@ -13,6 +13,7 @@ from annotator.core.plugin_types import Reader, Recording
 from annotator.core.views import view_in_stem
 from annotator.ingest.exported import ExportedMasks, refuse_masks_alone
 from annotator.ingest.folders import Folder, passed_over, search
+from annotator.ingest.manifest_rows import refuse_manifest
 from annotator.ingest.readers import reader_of, recognised, stem_of, told_of
 
 STEM_SENTENCE = "Clips that keep their file's name are named by it; make sure that no file is named after a patient."
@@ -199,7 +200,8 @@ def read_paths(
     Raises
     ------
     BadInput
-        Where a path does not exist, a named file is of no known format, a folder holds none, or all are masks.
+        Where a path does not exist, a named file is a manifest or of no known format, a folder holds none, or all are
+        masks.
     """
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
@@ -213,6 +215,7 @@ def read_paths(
             named.append(path)
         else:
             try:
+                refuse_manifest(path)
                 found.append(_Found(path, reader_of(path, readers), is_explicit=True))
             except BadInput as error:
                 if not (skip_damaged and path.exists()):

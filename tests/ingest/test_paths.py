@@ -173,6 +173,24 @@ def test_a_mask_may_be_of_another_format_than_its_image(tmp_path: Path, readers:
     ]
 
 
+def test_a_manifest_among_recordings_is_told_apart(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    """It was of no known format, and nothing said how it is imported."""
+    still(tmp_path / "a.png")
+    for name, text in (("rows.csv", "image;known;\na.png;lv;\n"), ("notes.csv", "image,comment\na.png,good\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    passed_over = [s for s in warnings_of(list(read_paths([tmp_path], readers, SALT))) if "passed over" in s]
+    assert passed_over == [
+        "1 file of no known format passed over: notes.csv.",
+        "1 file that is a manifest passed over: rows.csv; import it by itself: a CSV alone in the window, --manifest "
+        "on the command line.",
+    ]
+    with pytest.raises(BadInput, match=r"rows\.csv: it is a manifest, and no recording; import it by itself: .*"):
+        read_paths([tmp_path / "a.png", tmp_path / "rows.csv"], readers, SALT)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(BadInput, match=r"rows\.csv: it is a manifest, and no recording; import it by itself: .*"):
+        read_paths([tmp_path], readers, SALT)
+
+
 def test_a_named_file_that_no_reader_knows_is_refused(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     path = tmp_path / "text.dcm"
     path.write_text("Dear colleague")
