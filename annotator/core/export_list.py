@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 EXPORT_LIST: Final = "export.json"
 """Name of the list."""
 
 EXPORT_FORMAT: Final = "echo-annotator export"
-
-MASK_FORMATS: Final = frozenset({"png", "nifti", "metaimage"})
-"""Formats whose files hold masks alone, which look like pictures to whoever reads them as such."""
 
 
 def listed_files(text: str) -> tuple[Mapping[str, tuple[str, ...]], str | None]:
@@ -33,10 +30,19 @@ def listed_files(text: str) -> tuple[Mapping[str, tuple[str, ...]], str | None]:
         raise ValueError(f"not the list of an export: {error}") from None
 
 
-def listed_masks(text: str) -> frozenset[str]:
-    """Names of the files of a list that are masks; none where it is no such list."""
+def listed_masks(text: str, picture_formats: Collection[str]) -> frozenset[str]:
+    """Names of the files of a list that look like pictures and are masks; none where it is no such list.
+
+    Parameters
+    ----------
+    text
+        Of the list.
+    picture_formats
+        Formats whose files hold pictures too; those of every other one are masks alone.
+    """
     try:
         files, _ = listed_files(text)
     except ValueError:
         return frozenset()
-    return frozenset(name for kind, names in files.items() if kind.partition(":")[0] in MASK_FORMATS for name in names)
+    masks = (names for kind, names in files.items() if kind.partition(":")[0] not in picture_formats)
+    return frozenset(name for names in masks for name in names)

@@ -157,6 +157,16 @@ class Writer(Protocol):
 
 
 @runtime_checkable
+class PictureWriter(Writer, Protocol):
+    """Optional: a writer that says whether its files hold the frames too, so that an import of them brings clips.
+
+    Files of one that does not say it are masks alone, which an import of recordings passes over.
+    """
+
+    holds_pictures: bool
+
+
+@runtime_checkable
 class SegmentationNetwork(Protocol):
     """A ``torch.nn.Module`` that declares its parts, since the learner needs each.
 

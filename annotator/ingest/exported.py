@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,16 @@ _PALETTE: Final = 3
 
 
 class ExportedMasks:
-    """Tells the masks of exports and predictions from pictures, by the list beside them; each list is read once."""
+    """Tells the masks of exports and predictions from pictures, by the list beside them; each list is read once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    picture_formats
+        Formats of exports whose files hold pictures too.
+    """
+
+    def __init__(self, picture_formats: Collection[str] = ()) -> None:
+        self._picture_formats = frozenset(picture_formats)
         self._of_folder: dict[Path, tuple[frozenset[str], frozenset[str]]] = {}
 
     def __contains__(self, file: object) -> bool:
@@ -33,11 +40,17 @@ class ExportedMasks:
             return False
         folder = file.parent
         if folder not in self._of_folder:
-            self._of_folder[folder] = _masks(folder), _predicted(folder)
+            self._of_folder[folder] = self._masks(folder), _predicted(folder)
         exported, predicted = self._of_folder[folder]
         # A prediction's masks are called like their images, to which somebody may have copied its table.
         is_predicted = _is_listed(file.stem, predicted) and file.suffix.lower() == ".png" and is_indexed_png(file)
         return file.name in exported or is_predicted
+
+    def _masks(self, folder: Path) -> frozenset[str]:
+        try:
+            return listed_masks((folder / EXPORT_LIST).read_text(encoding="utf-8"), self._picture_formats)
+        except (OSError, ValueError):
+            return frozenset()
 
 
 def is_indexed_png(file: Path) -> bool:
@@ -48,13 +61,6 @@ def is_indexed_png(file: Path) -> bool:
     except OSError:
         return False
     return start.startswith(_PNG_START) and start[_COLOUR_TYPE:] == bytes([_PALETTE])
-
-
-def _masks(folder: Path) -> frozenset[str]:
-    try:
-        return listed_masks((folder / EXPORT_LIST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return frozenset()
 
 
 def _predicted(folder: Path) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,7 @@ def read_paths(
     *,
     overrides: Overrides | None = None,
     skip_damaged: bool = False,
+    picture_formats: Collection[str] = (),
 ) -> Reading:
     """Find the files to read; nothing is decoded before the result is iterated.
 
@@ -191,6 +192,8 @@ def read_paths(
         What the user says of all files.
     skip_damaged
         Leave out files that cannot be read, unless none can.
+    picture_formats
+        Formats of exports whose files hold pictures; what else an export lists are masks.
 
     Returns
     -------
@@ -205,7 +208,7 @@ def read_paths(
     """
     if not paths:
         raise BadInput("import", "no file or folder was named", "name at least one")
-    found, folders, exports = list[_Found](), list[Folder](), ExportedMasks()
+    found, folders, exports = list[_Found](), list[Folder](), ExportedMasks(picture_formats)
     named, refused = list[Path](), dict[Path, BadInput]()
     for path in map(Path, paths):
         if path.is_dir() and recognised(path, readers) is None:

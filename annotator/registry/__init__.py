@@ -1,6 +1,15 @@
 """Plugins by entry point, protocols from TOML, and the application's own resources."""
 
-from annotator.registry.plugins import measurements, network, networks, readers, simulator, writer, writers
+from annotator.registry.plugins import (
+    measurements,
+    network,
+    networks,
+    picture_formats,
+    readers,
+    simulator,
+    writer,
+    writers,
+)
 from annotator.registry.protocols import protocol, protocols, read_protocol
 from annotator.registry.resources import resource
 
@@ -8,6 +17,7 @@ __all__ = [
     "measurements",
     "network",
     "networks",
+    "picture_formats",
     "protocol",
     "protocols",
     "read_protocol",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from annotator.core.blame import blame
 from annotator.core.errors import BrokenPlugin, UnknownName
-from annotator.core.plugin_types import Measurement, NetworkFactory, Reader, Simulator, Writer
+from annotator.core.plugin_types import Measurement, NetworkFactory, PictureWriter, Reader, Simulator, Writer
 from annotator.core.unusable import UnusableReader
 from annotator.registry.guards import GuardedReader, GuardedSimulator
 
@@ -98,6 +98,12 @@ def writers() -> dict[str, Writer]:
         except BrokenPlugin:
             continue
     return found
+
+
+def picture_formats() -> frozenset[str]:
+    """Formats whose files hold the frames beside the labels, as their writers say."""
+    told = ((name, made) for name, made in writers().items() if isinstance(made, PictureWriter))
+    return frozenset(name for name, made in told if made.holds_pictures)
 
 
 def writer(name: str) -> Writer:

@@ -41,6 +41,7 @@ class Hdf5Writer:
 
     name = "hdf5"
     is_lossless = True
+    holds_pictures = True
 
     def write(self, clips: Iterable[LabelledClip], context: ExportContext, out: Path) -> WriteReport:
         """Write all clips into one file.

@@ -318,6 +318,18 @@ def test_masks_of_an_export_are_no_pictures(tmp_path: Path, readers: Mapping[str
     assert len(read_paths([mask], readers, SALT)) == 1
 
 
+def test_files_of_any_format_of_an_export_are_masks_unless_it_holds_pictures(
+    tmp_path: Path, readers: Mapping[str, Reader]
+) -> None:
+    """Those of a plugin's format came in as pictures to learn from."""
+    file = still(tmp_path / "a.png")
+    listed = {"format": "echo-annotator export", "files": {"slices:apical": ["a.png"]}}
+    (tmp_path / "export.json").write_text(json.dumps(listed))
+    with pytest.raises(BadInput, match="masks and no recording"):
+        read_paths([tmp_path], readers, SALT)
+    assert [read.path for read in read_paths([tmp_path], readers, SALT, picture_formats={"slices"})] == [file]
+
+
 def test_masks_of_a_prediction_are_no_pictures(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     """They came in as black pictures, each a clip to learn from; but a table that was copied to images hides none."""
     masks, image = tmp_path / "predicted", still(tmp_path / "images" / "a.png")

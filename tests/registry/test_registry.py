@@ -35,6 +35,10 @@ def test_resources_are_found_and_missing_ones_told() -> None:
         registry.resource("no such file")
 
 
+def test_the_formats_that_hold_pictures_say_so() -> None:
+    assert registry.picture_formats() == {"hdf5"}
+
+
 def test_unknown_plugins_are_told_with_what_exists() -> None:
     with pytest.raises(UnknownName, match="choose one of"):
         registry.writer("fax")

@@ -184,7 +184,7 @@ def import_paths(
     files = [p for p in given if p.suffix.lower() == ".json" and p.is_file()]
     images = [p for p in given if p not in files]
     # Whoever names everything in an export's folder names its masks too, and means the labels.
-    masks = ingest.ExportedMasks()
+    masks = ingest.ExportedMasks(registry.picture_formats())
     images = [] if files and all(p in masks for p in images) else images
     documents = [read_document(project, path) for path in files]
     report = ImportReport()
@@ -225,6 +225,7 @@ def _import_images(
         listening,
         overrides=overrides,
         skip_damaged=options.skip_damaged,
+        picture_formats=registry.picture_formats(),
     )
     returning = Returning(
         documents,

@@ -129,7 +129,11 @@ def predict_files(
     passed_over: list[str] = []
     # Masks are called like their files; a pseudonym in a name could be tried out by whoever knows the salt.
     reading = ingest.read_paths(
-        paths, registry.readers(), Pseudonymiser(secrets.token_bytes(32)), skip_damaged=skip_damaged
+        paths,
+        registry.readers(),
+        Pseudonymiser(secrets.token_bytes(32)),
+        skip_damaged=skip_damaged,
+        picture_formats=registry.picture_formats(),
     )
     items = _read_files(reading, passed_over, skip_damaged=skip_damaged)
     report = _write(items, model, out, values=model.predictor.values, total=0, progress=progress)
