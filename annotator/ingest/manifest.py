@@ -221,12 +221,7 @@ def read_manifest(
         if row.labels is not None:
             reader_of(row.labels, readers)
     source = LabelSource(csv_path, readers, complete, frozenset(values or protocol.ids))
-    alike = [f"'{one}' and '{other}'" for one, other in _alike(clips, pseudonymiser)]
-    spelled = (
-        [f"Patients that look like one count as two: {', '.join(alike)}; spell one patient alike."] if alike else []
-    )
-    warnings = (*told_of(readers), *_warnings(rows, clips, protocol), *spelled)
-    return Manifest(clips, source, pseudonymiser, warnings)
+    return Manifest(clips, source, pseudonymiser, (*told_of(readers), *_warnings(rows, clips, protocol)))
 
 
 def _grouped(rows: Sequence[Row], csv_path: Path) -> list[_ClipRows]:

@@ -347,8 +347,9 @@ def import_manifest(
         Where the project cannot be written.
     """
     said = project.values if values is None else values
+    listening = ListeningPseudonymiser(project.pseudonymiser.salt)
     read = ingest.read_manifest(
-        manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=project.pseudonymiser
+        manifest, project.protocol, values=said, readers=registry.readers(), pseudonymiser=listening
     )
     read.check(lambda done, total: progress.update(done, total, "Checking the manifest"))
     stream = _Stream(
@@ -359,6 +360,7 @@ def import_manifest(
         is_manifest=True,
         replaces=replace_labels,
         unnamed=read.unnamed,
+        heard=listening.heard,
     )
 
     def recordings() -> Iterator[tuple[Recording, Split]]:

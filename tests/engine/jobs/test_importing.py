@@ -114,6 +114,24 @@ def test_patients_whom_files_spell_almost_alike_are_told_of_and_not_merged(proje
     assert come("R 3") == []
 
 
+def test_patients_whom_a_manifest_spells_almost_alike_are_told_of(project: Project, tmp_path: Path) -> None:
+    """A manifest's patients were compared with each other alone, and not with those that were here."""
+    images = stacks(tmp_path, 5)
+
+    def come(rows: dict[int, str]) -> list[str]:
+        lines = [f"{images[number].name},{patient}" for number, patient in rows.items()]
+        (tmp_path / "rows.csv").write_text("\n".join(["image,patient", *lines]))
+        report = import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+        return [sentence for sentence in report.warnings if "count as different patients" in sentence]
+
+    key = project.pseudonymiser.key
+    assert come({0: "P 1"}) == []
+    (later,) = come({0: "P 1", 1: "p_1", 2: "P 11"})
+    assert later.startswith(f"{' and '.join(sorted((key('P 1'), key('p_1'))))} count as different patients, ")
+    (together,) = come({3: "Q 1", 4: "Q-1"})
+    assert all(key(name) in together for name in ("Q 1", "Q-1"))
+
+
 def test_a_view_that_the_protocol_lacks_is_told_of(tmp_path: Path) -> None:
     with Project.create(tmp_path / "apical", registry.protocol("apical")) as apical:
         report = import_paths(apical, stacks(tmp_path, 1), ImportOptions(view="a4ch"), author="t", progress=Silent())
