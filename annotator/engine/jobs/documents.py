@@ -10,6 +10,7 @@ from annotator.core.errors import AnnotatorError, BadInput, ContradictingLabels
 from annotator.core.identity import Clip, FrameKey
 from annotator.core.labels import PartialLabel
 from annotator.core.labels_document import DocumentFrame, LabelsDocument
+from annotator.core.status import Provenance
 from annotator.export import read_labels_json
 from annotator.project import Joining, Project
 
@@ -82,6 +83,14 @@ def labels_in(
     """What :func:`gathered` documents say, without who said it."""
     for path, frames in by_file.items():
         yield path, {key: frame.label for key, frame in frames.items()}
+
+
+def joined(
+    by_file: Mapping[Path, Mapping[FrameKey, DocumentFrame]],
+) -> tuple[dict[FrameKey, PartialLabel], dict[FrameKey, Mapping[str, Provenance]]]:
+    """What :func:`gathered` documents say of each frame, and who said it."""
+    frames = {key: frame for of_file in by_file.values() for key, frame in of_file.items()}
+    return {key: frame.label for key, frame in frames.items()}, {key: frame.provenance for key, frame in frames.items()}
 
 
 def refuse_contradictions(

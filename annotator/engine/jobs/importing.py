@@ -14,7 +14,7 @@ from annotator.core.labels import PartialLabel
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
 from annotator.core.views import strange_view_sentence, view_id
-from annotator.engine.jobs.documents import Document, gathered, labels_in, read_document, refuse_contradictions
+from annotator.engine.jobs.documents import Document, gathered, joined, labels_in, read_document, refuse_contradictions
 from annotator.engine.jobs.import_notes import Taken, draft_sentences, sentences_of, split_sentences
 from annotator.engine.jobs.progress import Progress
 from annotator.engine.jobs.returning import Returning
@@ -143,21 +143,25 @@ class _Stream:
     def _report(
         self, project: Project, added: Sequence[Added], author: str, *, parted: Collection[str]
     ) -> ImportReport:
-        """Give clips that were there already, or came before in the import, the labels that it brings, and count."""
+        """Give clips that were there already, or came before in the import, the labels that it brings, and count.
+
+        What documents say of all clips comes with these, as one step for undo.
+        """
         new = {found.clip.name: found.clip for found in added if found.is_new}
         keyed = self._keyed(added)
+        labels, said = joined(gathered(project, self.documents))
         pairs = list(zip(added, self.taken, strict=True))
         stored = {FrameKey(found.clip.name, frame) for found, one in pairs if found.is_new for frame in one.labels}
-        known = {key: label for key, label in keyed.items() if key not in stored}
-        said = {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
-        commit = project.import_labels(known, author=author, provenance=said, joining=self.joining)
+        labels |= {key: label for key, label in keyed.items() if key not in stored}
+        said |= {FrameKey(found.clip.name, n): by for found, one in pairs for n, by in one.provenance.items()}
+        commit = project.import_labels(labels, author=author, provenance=said, joining=self.joining)
         told = sentences_of(project, pairs, parted=parted, heard=self.heard)
         sentences = [*self.warnings, *told, *draft_sentences(commit.left_out)]
         return ImportReport(
             added=len(new),
             known=len(added) - len(new),
             frames=sum(clip.header.n_frames for clip in new.values()),
-            labels=_finished(keyed, {*commit.keys, *(key for key in keyed if key.clip in new)}),
+            labels=_finished({**labels, **keyed}, {*commit.keys, *(key for key in keyed if key.clip in new)}),
             replaced=len(commit.replaced),
             clips=tuple(new),
             warnings=tuple(dict.fromkeys(sentences)),
@@ -187,23 +191,18 @@ def import_paths(
     masks = ingest.ExportedMasks(registry.picture_formats())
     images = [] if files and all(p in masks for p in images) else images
     documents = [read_document(project, path) for path in files]
-    report = ImportReport()
     if images:
-        report = _import_images(project, images, documents, options, author=author, progress=progress)
+        return _import_images(project, images, documents, options, author=author, progress=progress)
     by_file = gathered(project, documents)
     joining = Joining(replaces=options.replace_labels)
     refuse_contradictions(project, labels_in(by_file), joining)
-    found = {key: frame for frames in by_file.values() for key, frame in frames.items()}
-    labels = {key: frame.label for key, frame in found.items()}
-    said = {key: frame.provenance for key, frame in found.items()}
+    labels, said = joined(by_file)
     commit = project.import_labels(labels, author=author, provenance=said, joining=joining)
     # Images that come along go where the document says; those that came before stay where they are.
-    elsewhere = () if images else split_sentences(_splits_said(project, documents))
-    return replace(
-        report,
-        labels=report.labels + _finished(labels, commit.keys),
-        replaced=report.replaced + len(commit.replaced),
-        warnings=(*report.warnings, *elsewhere, *draft_sentences(commit.left_out)),
+    return ImportReport(
+        labels=_finished(labels, commit.keys),
+        replaced=len(commit.replaced),
+        warnings=(*split_sentences(_splits_said(project, documents)), *draft_sentences(commit.left_out)),
     )
 
 

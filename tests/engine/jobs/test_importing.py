@@ -224,6 +224,23 @@ def test_a_data_set_s_labels_come_beside_its_recordings_in_either_order(
         assert other.provenance(key)["lv"].author == "ann"
 
 
+def test_a_data_set_and_a_document_of_one_import_are_one_step_for_undo(project: Project, tmp_path: Path) -> None:
+    """They were two: the first undo left half of the import."""
+    clips = [add_moving_square(project, name) for name in ("one", "two")]
+    (data_set, document) = (tmp_path / "hdf5" / "dataset.h5", tmp_path / "png" / "labels.json")
+    for clip, file in zip(clips, (data_set, document), strict=True):
+        outline_square(project, clip)
+        export_labels(project, file.parent.name, file.parent, progress=Silent())
+    with Project.create(tmp_path / "other", project.protocol) as other:
+        for name in ("one", "two"):
+            add_moving_square(other, name)
+        report = import_paths(other, [data_set, document], ImportOptions(), author="t", progress=Silent())
+        assert (report.known, report.labels, len(other.all_statuses())) == (1, 2, 2)
+        other.undo(author="t")
+        assert not any(other.all_statuses().values()), "nothing of it is left"
+        assert other.undo_sentence is None
+
+
 @pytest.mark.parametrize("replaces", [False, True])
 @pytest.mark.parametrize("is_known", [False, True])
 def test_a_data_set_and_a_document_that_differ_are_refused_together(
