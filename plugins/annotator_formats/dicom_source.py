@@ -176,10 +176,12 @@ def open_source(path: Path) -> DicomSource:
 
 
 def _declared_syntax(stream: _Clipped, path: Path, *, has_preamble: bool) -> UID | None:
-    """Transfer syntax of the file meta; a deflated body is measured before it is inflated for real."""
-    if not has_preamble:
+    """Transfer syntax of the file meta, if any; a deflated body is measured before it is inflated for real."""
+    start = 132 if has_preamble else 0
+    stream.seek(start)
+    if stream.read(2) != b"\x02\x00":
         return None
-    stream.seek(132)
+    stream.seek(start)
     meta = pydicom.filereader.read_dataset(
         stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, _vr, _length: tag.group != 2
     )
@@ -204,7 +206,7 @@ def _guessed_syntax(dataset: pydicom.Dataset) -> UID:
 
 def _deflated(path: Path, header: pydicom.Dataset, syntax: UID) -> DicomSource:
     with _Clipped(path) as stream:
-        whole = pydicom.dcmread(stream)
+        whole = pydicom.dcmread(stream, force=True)
     data = whole.get("PixelData")
     if not data:
         raise BadInput(path, "it holds no pixel data", REMEDY)

@@ -411,3 +411,12 @@ def test_a_file_without_preamble(tmp_path: Path) -> None:
     assert DicomReader().recognises(body)
     assert np.array_equal(read(body)[1], SMOOTH)
     assert dcmread(body, force=True).Rows == 40
+
+
+@pytest.mark.parametrize("name", ["examples_ybr_color.dcm", "image_dfl.dcm", "SC_rgb_rle.dcm"])
+def test_a_compressed_file_without_preamble(tmp_path: Path, name: str) -> None:
+    """Its transfer syntax, which stands right at its start, was not looked for."""
+    whole = Path(str(get_testdata_file(name, download=False)))
+    bare = tmp_path / "a"
+    bare.write_bytes(whole.read_bytes()[132:])
+    assert np.array_equal(read(bare)[1], read(whole)[1])
