@@ -289,7 +289,8 @@ def _spacing(cells: _Cells) -> Spacing | None:
     sizes = []
     for column, text in texts.items():
         try:
-            size = float(text)
+            # No pixel is so large that the comma could stand between thousands.
+            size = float(text.replace(",", "."))
         except ValueError:
             size = math.nan
         if not (math.isfinite(size) and size > 0):

@@ -199,6 +199,15 @@ def test_several_rows_of_one_clip(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("size", ["0.31", "0,31"])
+def test_a_pixel_size_may_have_a_decimal_comma(tmp_path: Path, size: str) -> None:
+    """Spreadsheet programs of half of Europe write one."""
+    still(tmp_path / "a.png")
+    (tmp_path / "m.csv").write_text(f"image;spacing_y_mm;spacing_x_mm\na.png;{size};0,5\n")
+    ((recording, _),) = manifest(tmp_path / "m.csv")
+    assert recording.header.spacing == Spacing(0.31, 0.5)
+
+
 def test_semicolons_byte_order_marks_and_empty_lines(tmp_path: Path) -> None:
     still(tmp_path / "a.png")
     (tmp_path / "m.csv").write_bytes("\ufeffimage;patient\r\na.png;Ärztin\r\n;\r\n".encode())
@@ -300,7 +309,7 @@ def test_an_ignored_value_is_nothing_of_this_protocol(tmp_path: Path, ignore: st
         ({"image": "a.png", "frame": "1"}, "no frame 1"),
         ({"image": "a.png", "spacing_y_mm": "0.3"}, "spacing_x_mm"),
         ({"image": "a.png", "spacing_y_mm": "0.3", "spacing_x_mm": "nan"}, "nan"),
-        ({"image": "a.png", "spacing_y_mm": "0,3", "spacing_x_mm": "0.3"}, "0,3"),
+        ({"image": "a.png", "spacing_y_mm": "0,3,1", "spacing_x_mm": "0.3"}, "0,3,1"),
         ({"image": "a.png", "spacing_y_mm": "500", "spacing_x_mm": "500"}, "500 mm"),
         ({"image": "a.png", "spacing_y_mm": "0.3", "spacing_x_mm": "1e-30"}, "1e-30 mm"),
         ({"image": "a.png", "known": "lv liver"}, "liver"),
