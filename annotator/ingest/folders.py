@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from annotator.core.errors import BadInput
-from annotator.core.export_list import EXPORT_LIST
+from annotator.core.export_list import EXPORT_LIST, listed_files
 from annotator.core.plugin_types import Reader
 from annotator.core.predictions_table import PREDICTIONS_TABLE
 from annotator.core.words import counted
@@ -106,7 +106,8 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
     rest = {file: reader for file, reader in others.items() if file not in masks}
     kept_apart = dict.fromkeys(file for file in rest if mask_folders.has(file, within=folder))
     found = {file: reader for file, reader in rest.items() if file not in kept_apart}
-    told = {*known, *manifests, *beside}
+    lists = [file for file in here if file.name == EXPORT_LIST and _is_export_list(file)]
+    told = {*known, *manifests, *beside, *lists}
     unknown = [file for file in here if file not in told and not _is_data(file, known)]
     return Folder(found, unknown, manifests, tuple(masks), tuple(kept_apart), exported, locked, linked)
 
@@ -176,6 +177,13 @@ def _files(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
         elif path.is_symlink():
             linked.append(path)
     return files, locked, linked
+
+
+def _is_export_list(file: Path) -> bool:
+    try:
+        return bool(listed_files(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return False
 
 
 def _is_data(file: Path, headers: Collection[Path]) -> bool:

@@ -330,6 +330,15 @@ def test_files_of_any_format_of_an_export_are_masks_unless_it_holds_pictures(
     assert [read.path for read in read_paths([tmp_path], readers, SALT, picture_formats={"slices"})] == [file]
 
 
+def test_the_list_of_an_export_of_pictures_is_no_strange_file(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    still(tmp_path / "a.png")
+    listed = {"format": "echo-annotator export", "files": {"slices:apical": ["a.png"]}}
+    for text, is_told in ((json.dumps(listed), False), ("{}", True)):
+        (tmp_path / "export.json").write_text(text)
+        told = warnings_of(list(read_paths([tmp_path], readers, SALT, picture_formats={"slices"})))
+        assert any("export.json" in sentence for sentence in told) is is_told
+
+
 def test_masks_of_a_prediction_are_no_pictures(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     """They came in as black pictures, each a clip to learn from; but a table that was copied to images hides none."""
     masks, image = tmp_path / "predicted", still(tmp_path / "images" / "a.png")
