@@ -18,7 +18,17 @@ from annotator.core.predictions_table import PREDICTIONS_TABLE
 from annotator.core.words import counted
 from annotator.ingest.manifest_rows import MANIFEST_REMEDY, is_manifest, refuse_manifest
 from annotator.ingest.masks import MASK_ENDINGS, MaskFolders, bare, is_named_as_mask
-from annotator.ingest.readers import NAMELESS, blamed, formats, is_readable, recognised, refuse_unreadable
+from annotator.ingest.readers import (
+    NAMELESS,
+    PACKED_REMEDY,
+    blamed,
+    formats,
+    is_packed,
+    is_readable,
+    recognised,
+    refuse_packed,
+    refuse_unreadable,
+)
 
 _BESIDE_MASKS: Final = (EXPORT_LIST, "labels.json", "legend.json", PREDICTIONS_TABLE)
 _GLANCE: Final = 200
@@ -92,6 +102,8 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
             refuse_unreadable(locked[0])
         if manifests:
             refuse_manifest(manifests[0])
+        for file in here:
+            refuse_packed(file)
         if not here and not linked:
             raise BadInput(folder, "it is empty", f"name a folder with {formats(readers)} files")
         why, remedy = blamed(readers)
@@ -119,8 +131,9 @@ def passed_over(folders: Sequence[Folder], exported: Sequence[Path]) -> list[str
             (p for f in folders for p in f.locked), "that may not be read", "; ask for permission to read.", "item"
         ),
         *_sentence((p for f in folders for p in f.linked), "to a folder", "; name the folder too.", "link"),
-        *_sentence((p for f in folders for p in f.unknown), "of no known format", "."),
-        *_sentence((p for f in folders for p in f.manifests), "that is a manifest", f"; {MANIFEST_REMEDY}.", "file"),
+        *_sentence((p for f in folders for p in f.unknown if not is_packed(p)), "of no known format", "."),
+        *_sentence((p for f in folders for p in f.unknown if is_packed(p)), "that packs others", f"; {PACKED_REMEDY}."),
+        *_sentence((p for f in folders for p in f.manifests), "that is a manifest", f"; {MANIFEST_REMEDY}."),
         *_sentence(
             (p for f in folders for p in f.masks),
             "named as the mask of a file beside it",

@@ -17,6 +17,10 @@ NAMELESS: Final = frozenset(
 )
 """Suffixes of files in which no patient is named."""
 
+_PACKED: Final = (".7z", ".rar", ".tar", ".tar.bz2", ".tar.gz", ".tar.xz", ".tgz", ".zip")
+PACKED_REMEDY: Final = "unpack it, and import the folder"
+"""What to do with a file that packs others."""
+
 
 def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
     """The first reader that recognises a file (or folder).
@@ -24,7 +28,7 @@ def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
     Raises
     ------
     BadInput
-        Where the path does not exist or no reader recognises it; the message lists the formats.
+        Where the path does not exist or no reader recognises it; the message lists the formats, or says to unpack it.
     """
     if not path.exists():
         raise BadInput(path, "there is no such file or folder", "check the path")
@@ -33,6 +37,7 @@ def reader_of(path: Path, readers: Mapping[str, Reader]) -> Reader:
     refuse_unreadable(path)
     found = recognised(path, readers)
     if found is None:
+        refuse_packed(path)
         why, remedy = blamed(readers)
         raise BadInput(path, f"its content is of no known format{why}", f"use one of {formats(readers)}{remedy}")
     return found
@@ -55,6 +60,23 @@ def told_of(readers: Mapping[str, Reader]) -> tuple[str, ...]:
     return tuple(
         f"{error} Until then its files are passed over, or read as another format." for error in unusable(readers)
     )
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is named as one that packs others."""
+    return path.name.lower().endswith(_PACKED)
+
+
+def refuse_packed(path: Path) -> None:
+    """Refuse a file that packs others.
+
+    Raises
+    ------
+    BadInput
+        Where it is named as one.
+    """
+    if is_packed(path):
+        raise BadInput(path, "it packs other files, which are not looked for in it", PACKED_REMEDY)
 
 
 def refuse_unreadable(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -189,6 +190,21 @@ def test_a_manifest_among_recordings_is_told_apart(tmp_path: Path, readers: Mapp
     (tmp_path / "a.png").unlink()
     with pytest.raises(BadInput, match=r"rows\.csv: it is a manifest, and no recording; import it by itself: .*"):
         read_paths([tmp_path], readers, SALT)
+
+
+@pytest.mark.parametrize("name", ["study.zip", "Study.TAR.GZ"])
+def test_a_file_that_packs_others_is_to_be_unpacked(tmp_path: Path, readers: Mapping[str, Reader], name: str) -> None:
+    """It was one of many of no known format, and nobody missed the recordings in it."""
+    image, packed = still(tmp_path / "a.png"), tmp_path / name
+    with zipfile.ZipFile(packed, "w") as file:
+        file.write(image)
+    assert [s for s in warnings_of(list(read_paths([tmp_path], readers, SALT))) if "passed over" in s] == [
+        f"1 file that packs others passed over: {name}; unpack it, and import the folder."
+    ]
+    image.unlink()
+    for path in (tmp_path, packed):
+        with pytest.raises(BadInput, match=rf"{name}: it packs other files, .*; unpack it, and import the folder"):
+            read_paths([path], readers, SALT)
 
 
 def test_a_named_file_that_no_reader_knows_is_refused(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
