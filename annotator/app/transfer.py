@@ -14,8 +14,9 @@ from annotator import registry
 from annotator.app.background import BackgroundJob
 from annotator.core.errors import AnnotatorError, Cancelled, ContradictingLabels
 from annotator.core.words import counted
+from annotator.engine.jobs.arrivals import ImportReport
 from annotator.engine.jobs.exporting import export_labels
-from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
+from annotator.engine.jobs.importing import ImportOptions, import_manifest, import_paths
 from annotator.project import Project
 from annotator.ui.dialogs import (
     AskReplaceDialog,

@@ -26,8 +26,9 @@ from annotator.core.identity import PatientFrom, Split
 from annotator.core.indexed import read_values
 from annotator.core.protocols import LabelProtocol
 from annotator.core.words import counted
+from annotator.engine.jobs.arrivals import ImportReport
 from annotator.engine.jobs.exporting import export_labels
-from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_manifest, import_paths
+from annotator.engine.jobs.importing import ImportOptions, import_manifest, import_paths
 from annotator.engine.jobs.simulating import simulate_clips
 from annotator.engine.jobs.staging import refuse_project
 from annotator.project import Project

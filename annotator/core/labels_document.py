@@ -65,7 +65,7 @@ class LabelsDocument:
         found: dict[FrameKey, DocumentFrame] = {}
         for entry in self.clips:
             named = None if entry.clip.pixels else by_name.get(entry.clip.name)
-            match = max(by_pixels.get(entry.clip.pixels, ()), key=_likeness(entry.clip), default=named)
+            match = max(by_pixels.get(entry.clip.pixels, ()), key=likeness(entry.clip), default=named)
             if match is None or _extent(match.header) != _extent(entry.clip.header):
                 n_frames, height, width = _extent(entry.clip.header)
                 raise AnnotatorError(
@@ -142,7 +142,7 @@ def document_from_text(text: str) -> LabelsDocument:
         raise AnnotatorError(f"The labels.json is damaged ({error}); export it again.") from None
 
 
-def _likeness(clip: Clip) -> Callable[[Clip], tuple[bool, bool, bool]]:
+def likeness(clip: Clip) -> Callable[[Clip], tuple[bool, bool, bool]]:
     """How surely another clip of the same pixels is this one, to compare."""
     patient, name, content = clip.header.patient, clip.name, clip.content_hash
     return lambda other: (other.header.patient == patient, other.name == name, other.content_hash == content)

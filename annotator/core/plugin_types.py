@@ -27,6 +27,22 @@ Frame = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Which frames of a longer clip a recording has.
+
+    Parameters
+    ----------
+    whole
+        The clip as the export that left frames out describes it, with the hash of all of its pixels.
+    frames
+        For each frame of the recording, its number in that clip, from 0.
+    """
+
+    whole: Clip
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One clip as a reader found it.
 
@@ -47,6 +63,9 @@ class Recording:
     provenance
         Frame index to structure to who said it, for those of ``labels`` that have it: an export that comes back keeps
         authors and origins. What is not named here counts as imported by whoever imports it.
+    part
+        Where the file is an export that left frames of the clip out: a project that has the whole clip takes the labels
+        for that one.
     """
 
     header: ClipHeader
@@ -55,6 +74,7 @@ class Recording:
     labels: Mapping[int, PartialLabel] = field(default_factory=dict)
     split: Split | None = None
     provenance: Mapping[int, Mapping[str, Provenance]] = field(default_factory=dict)
+    part: Part | None = None
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ from annotator.plugin import (
     Frame,
     LabelStatus,
     Origin,
+    Part,
     PartialLabel,
     Provenance,
     Recording,
@@ -64,7 +65,8 @@ class StoredClip:
         said: dict[int, dict[str, Provenance]] = {}
         for (frame, structure), made in self.provenance().items():
             said.setdefault(self.frame_index.index(frame), {})[structure] = made
-        return Recording(self.header, self.frames(), warnings, StoredLabels(self), self.clip.split, said)
+        part = None if is_whole else Part(self.clip, self.frame_index)
+        return Recording(self.header, self.frames(), warnings, StoredLabels(self), self.clip.split, said, part)
 
     def frames(self) -> Iterator[Frame]:
         """Stored frames in order.

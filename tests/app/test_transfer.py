@@ -18,7 +18,8 @@ from annotator.core.errors import Cancelled
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus
-from annotator.engine.jobs.importing import ImportReport, import_manifest
+from annotator.engine.jobs.arrivals import ImportReport
+from annotator.engine.jobs.importing import import_manifest
 from annotator.engine.jobs.progress import Silent
 from annotator.project import Project
 from annotator.ui.dialogs import AskReplaceDialog, ExportKind, ExportRequest, ImportRequest, ReplaceQuestion

@@ -15,8 +15,9 @@ from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage, gene
 
 from annotator.core.errors import BadInput
 from annotator.core.identity import FrameKey
+from annotator.engine.jobs.arrivals import ImportReport
 from annotator.engine.jobs.exporting import export_labels
-from annotator.engine.jobs.importing import ImportOptions, ImportReport, import_paths
+from annotator.engine.jobs.importing import ImportOptions, import_paths
 from annotator.engine.jobs.progress import Silent
 from annotator.project import Project
 from annotator.testing.sessions import PAIR, SIDE, add_moving_square, outline_square

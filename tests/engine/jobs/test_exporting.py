@@ -15,7 +15,7 @@ from annotator.core.edits import PaintUnsure
 from annotator.core.errors import CorruptProject
 from annotator.core.identity import FrameKey, Split
 from annotator.core.labels_document import LabelsDocument
-from annotator.core.plugin_types import Recording
+from annotator.core.plugin_types import Frame, Recording
 from annotator.core.protocols import UNSURE
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, import_paths
@@ -125,6 +125,33 @@ def test_pictures_that_are_damaged_are_left_out_of_a_data_set_and_named(damaged:
         import_paths(other, [out / "dataset.h5"], ImportOptions(), author="t", progress=Silent())
         assert [clip.name for clip in other.clips()] == ["one"]
         assert other.label(FrameKey("one", 0)) == damaged.label(FrameKey("one", 0))
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_labels_of_a_data_set_that_lacks_damaged_frames_come_to_the_whole_clip(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_own: bool
+) -> None:
+    """They came with a second clip of the frames that were left, and each of its frames was learnt from twice."""
+    name = add_moving_square(project, "one")
+    labels = {key: project.label(key) for key in (outline_square(project, name, frame) for frame in (1, 3, 4))}
+    read = project.read_frame
+
+    def read_frame(key: FrameKey) -> Frame:
+        if key.frame == 3:
+            raise CorruptProject("Clip 'one' is damaged.")
+        return read(key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(project, "read_frame", read_frame)
+        export_labels(project, "hdf5", tmp_path / "out", progress=Silent(), skip_damaged=True)
+    with Project.create(tmp_path / "other", PAIR) as other:
+        add_moving_square(other, "one")
+        target = project if is_own else other
+        report = import_paths(target, [tmp_path / "out" / "dataset.h5"], ImportOptions(), author="t", progress=Silent())
+        assert (report.added, report.known, report.labels) == (0, 1, 0 if is_own else 2)
+        assert len(target.clips()) == 1
+        assert all(target.label(key) == label for key, label in labels.items() if is_own or key.frame != 3)
+        assert not any("of the 5 frames" in sentence for sentence in report.warnings)
 
 
 def test_a_data_set_without_one_sound_picture_is_none(damaged: Project, tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ def test_a_part_of_a_clip_comes_back_as_a_shorter_one_and_says_so(tmp_path: Path
     assert recording.header.frame_times_ms == (0.0, 67.0, 134.0)
     assert (recording.header.ed_frames, recording.header.es_frames) == ((), (2,))
     assert "3 of the 6 frames" in recording.warnings[0]
+    assert recording.part is not None
+    assert (recording.part.whole, recording.part.frames) == (entry.clip, (1, 3, 5))
     assert all(recording.labels[i] == kept[i].label for i in recording.labels)
     assert recording.provenance == {i: frame.provenance for i, frame in enumerate(kept) if frame.provenance}
 
