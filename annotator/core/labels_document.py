@@ -49,8 +49,9 @@ class LabelsDocument:
     def frames_for(self, clips: Sequence[Clip]) -> dict[FrameKey, DocumentFrame]:
         """The document's frames under the keys of other clips, such as those of a project.
 
-        A clip is found by its pixels, among several of the same by its patient, else its name. One that the document
-        says no pixels of is found by its name, where frames and size agree.
+        A clip is found by its pixels, among several of the same by its patient, else its name; where all that the
+        document has of the same pixels are among ``clips`` by their content hashes, by these, since patients may have
+        been put right. One that the document says no pixels of is found by its name, where frames and size agree.
 
         Raises
         ------
@@ -62,10 +63,12 @@ class LabelsDocument:
             if clip.pixels:
                 by_pixels.setdefault(clip.pixels, []).append(clip)
         by_name = {clip.name: clip for clip in clips}
+        same = self._twins_among(clips)
         found: dict[FrameKey, DocumentFrame] = {}
         for entry in self.clips:
             named = None if entry.clip.pixels else by_name.get(entry.clip.name)
-            match = max(by_pixels.get(entry.clip.pixels, ()), key=likeness(entry.clip), default=named)
+            alike = max(by_pixels.get(entry.clip.pixels, ()), key=likeness(entry.clip), default=named)
+            match = same.get(entry.clip.content_hash, alike)
             if match is None or _extent(match.header) != _extent(entry.clip.header):
                 n_frames, height, width = _extent(entry.clip.header)
                 raise AnnotatorError(
@@ -80,6 +83,18 @@ class LabelsDocument:
                         f"clips are the picture of '{key.clip}' here; import the images of '{entry.clip.name}' too."
                     )
         return found
+
+    def _twins_among(self, clips: Sequence[Clip]) -> dict[str, Clip]:
+        """Clips whose pictures several of the document's have, by content hash, where all of those are there.
+
+        The hash of the second of two such clips names its first patient, so that no other project has both by chance.
+        """
+        by_content = {clip.content_hash: clip for clip in clips}
+        twins: dict[str, list[str]] = {}
+        for entry in self.clips:
+            twins.setdefault(entry.clip.pixels, []).append(entry.clip.content_hash)
+        whole = (hashes for hashes in twins.values() if len(set(hashes)) > 1 and by_content.keys() >= set(hashes))
+        return {content: by_content[content] for hashes in whole for content in hashes}
 
     def clip_like(self, header: ClipHeader, pixels: str) -> Clip | None:
         """The document's clip of that size and those pixels, of several the one of that stem; ``None`` without one.

@@ -11,9 +11,10 @@ import pytest
 import tifffile
 
 from annotator import registry
-from annotator.core.edits import PaintUnsure
+from annotator.core.edits import Assign, PaintUnsure
 from annotator.core.errors import CorruptProject
 from annotator.core.identity import FrameKey, Split
+from annotator.core.labels import UNKNOWN_LABEL
 from annotator.core.labels_document import LabelsDocument
 from annotator.core.plugin_types import Frame, Recording
 from annotator.core.protocols import UNSURE
@@ -71,6 +72,24 @@ def test_an_export_of_one_s_own_from_any_time_brings_no_second_clip(
     for paths in exports:
         report = import_paths(project, paths, ImportOptions(), author="t", progress=Silent())
         assert (report.added, project.clips()) == (0, before)
+
+
+def test_labels_of_equal_pictures_find_their_clips_after_their_patients_were_swapped(
+    project: Project, tmp_path: Path
+) -> None:
+    """They contradicted each other's clip, and took each other's place where they were let."""
+    add_twins(project)
+    for name, patient in (("three", "P1"), ("four", "P2")):
+        add_moving_square(project, name, patient=patient)
+    export_labels(project, "png", tmp_path / "out", progress=Silent())
+    for name, patient in (("two", "P1"), ("one", "P2")):
+        project.give_clips([name], patient, author="t")
+    assert project.clip("one").header.patient == project.pseudonymiser.key("P2")
+    labels = {key: project.label(key) for key in (FrameKey("one", 0), FrameKey("two", 0))}
+    for key in labels:
+        project.commit(key, [Assign("lv", UNKNOWN_LABEL)], author="t")
+    import_paths(project, [tmp_path / "out" / "labels.json"], ImportOptions(), author="t", progress=Silent())
+    assert {key: project.label(key) for key in labels} == labels
 
 
 @pytest.mark.parametrize("form", ["hdf5", "png"])
