@@ -47,6 +47,12 @@ SPELLED_SENTENCE = (
     "edit PROJECT CLIP --patient P --whole-patient'."
 )
 
+TWICE_SENTENCE = (
+    "All that is here of patient {patient}, {clips}, came a second time, since the import names the patients "
+    "otherwise. Where a folder's name stood for them, 'annotator remove PROJECT --patient {patient}' erases what was "
+    "here first, with its labels."
+)
+
 MILLIMETRES_SENTENCE = (
     "{clips}: the pixel size is not to be trusted, so millimetres stay unset until you confirm one in the window."
 )
@@ -108,6 +114,7 @@ def sentences_of(
     yield from _spelling_sentences(project, pairs, here, heard)
     yield from _spacing_sentences(new.values())
     yield from _twin_sentences(project, new)
+    yield from _twice_sentences(project, new)
 
 
 def _clip_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
@@ -221,3 +228,15 @@ def _twin_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
         of_each = "of each, " if len(named) > 1 else ""
         leak = f"; {of_each}the one that is not a {aside} clip stays out of training" if aside else ""
         yield f"{named[0]} are the same picture under two patients{also}{leak}."
+
+
+def _twice_sentences(project: Project, new: Mapping[str, Clip]) -> Iterator[str]:
+    """Which patients' clips all came anew under others, as where a manifest follows an import of its folder."""
+    before: dict[str, list[Clip]] = defaultdict(list)
+    for clip in project.clips():
+        if clip.name not in new:
+            before[clip.header.patient].append(clip)
+    came = {clip.pixels for clip in new.values()}
+    for patient, clips in sorted(before.items()):
+        if all(clip.pixels in came for clip in clips):
+            yield TWICE_SENTENCE.format(patient=patient, clips=counted(len(clips), "clip"))

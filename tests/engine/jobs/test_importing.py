@@ -132,6 +132,30 @@ def test_patients_whom_a_manifest_spells_almost_alike_are_told_of(project: Proje
     assert all(key(name) in together for name in ("Q 1", "Q-1"))
 
 
+def test_a_manifest_after_its_folder_says_what_is_there_twice(project: Project, tmp_path: Path) -> None:
+    """Every recording was there twice, the first time of one patient, and nothing said what to do."""
+    images = stacks(tmp_path, 3)
+    (tmp_path / "other").mkdir()
+    (other,) = stacks(tmp_path / "other", 1)
+    tifffile.imwrite(other, np.zeros((2, 8, 9), dtype=np.uint8), photometric="minisblack")
+    import_paths(project, [*images, other], ImportOptions(), author="t", progress=Silent())
+    lines = [f"{image.name},P{number}" for number, image in enumerate(images)]
+
+    def come(count: int) -> list[str]:
+        (tmp_path / "rows.csv").write_text("\n".join(["image,patient", *lines[:count]]))
+        report = import_manifest(project, tmp_path / "rows.csv", values=None, author="t", progress=Silent())
+        return [sentence for sentence in report.warnings if "a second time" in sentence]
+
+    assert come(1) == [], "what else the folder's patient has would go too"
+    project.remove_patient("P0")
+    (sentence,) = come(3)
+    patient = project.pseudonymiser.key(tmp_path.name)
+    assert sentence.startswith(f"All that is here of patient {patient}, 3 clips, came a second time, ")
+    assert f"--patient {patient}'" in sentence
+    project.remove_patient(patient)
+    assert (len(project.clips()), come(3), project.check().is_sound) == (4, [], True)
+
+
 def test_a_view_that_the_protocol_lacks_is_told_of(tmp_path: Path) -> None:
     with Project.create(tmp_path / "apical", registry.protocol("apical")) as apical:
         report = import_paths(apical, stacks(tmp_path, 1), ImportOptions(view="a4ch"), author="t", progress=Silent())
