@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ def sentences(path: Path, remedy: str) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise BadInput(path, "there is no such file", "check the path") from None
+    except (struct.error, EOFError):
+        raise BadInput(path, "it ends too early", remedy) from None
     except RecursionError:
         raise BadInput(path, "its elements are nested without end", remedy) from None
     except MemoryError:

@@ -129,6 +129,16 @@ def test_an_image_in_several_fragments_is_one(tmp_path: Path) -> None:
     read_all(save(tmp_path / "a.dcm", made))
 
 
+def test_a_file_that_becomes_shorter_while_it_is_read(tmp_path: Path) -> None:
+    """As one that is copied anew meanwhile; the sentence was of bytes in a buffer."""
+    path, whole = tmp_path / "a.dcm", bundled("examples_ybr_color.dcm")
+    path.write_bytes(whole)
+    (recording,) = DicomReader().read(path, SALT)
+    path.write_bytes(whole[:9000])
+    with pytest.raises(BadInput, match=r"a\.dcm: it ends too early; export it again"):
+        list(recording.frames)
+
+
 def test_no_pixel_data(tmp_path: Path) -> None:
     made = data_set()
     del made.PixelData
