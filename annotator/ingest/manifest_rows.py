@@ -264,7 +264,8 @@ def _is_count(text: str) -> bool:
 
 
 def _frame(cells: _Cells) -> int | None:
-    text = cells["frame"]
+    # A column of whole numbers with an empty cell leaves many programs as decimal ones.
+    text = cells["frame"].removesuffix(".0")
     if not text:
         return None
     if not _is_count(text):

@@ -199,6 +199,14 @@ def test_several_rows_of_one_clip(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("number", ["0", "0.0"])
+def test_a_frame_s_number_may_be_written_as_a_decimal_one(tmp_path: Path, number: str) -> None:
+    """A table of frames and whole clips, of which some cells are empty, is saved so by many programs."""
+    still(tmp_path / "a.png")
+    ((recording, _),) = manifest(write(tmp_path, {"image": "a.png", "frame": number, "absent": "lv"}))
+    assert statuses(recording.labels[0]) == {"lv": "absent"}
+
+
 @pytest.mark.parametrize("size", ["0.31", "0,31"])
 def test_a_pixel_size_may_have_a_decimal_comma(tmp_path: Path, size: str) -> None:
     """Spreadsheet programs of half of Europe write one."""
