@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,22 +68,25 @@ def hold_aside(
     if len(labelled) < FEWEST_PATIENTS:
         return tuple(sorted(chosen))
     wanted = max(1, math.floor(HELD_SHARE * len(labelled) + 0.5))
-    while len(chosen & set(labelled)) < wanted:
-        free = [p for p in labelled if p not in chosen and p not in trained and _others_remain(p, labelled, chosen)]
+    n_here = sum(p in labelled for p in chosen)
+    covered = Counter(s for p in chosen if p in labelled for s in labelled[p])
+    training = Counter(s for p, structures in labelled.items() if p not in chosen for s in structures)
+    free = [p for p in labelled if p not in chosen and p not in trained]
+    for _ in range(wanted - n_here):
+        # Whose structures all keep another patient; since fewer are left each time, nobody comes back.
+        free = [p for p in free if all(training[s] > 1 for s in labelled[p])]
         if not free:
             break
-        covered = {s: sum(s in labelled[p] for p in chosen if p in labelled) for p in labelled for s in labelled[p]}
-        chosen.add(max(free, key=lambda p: _need(labelled[p], covered)))
+        best = max(free, key=lambda p: _need(labelled[p], covered))
+        free.remove(best)
+        chosen.add(best)
+        covered.update(labelled[best])
+        training.subtract(labelled[best])
     return tuple(sorted(chosen))
 
 
 def _need(structures: Collection[str], covered: Mapping[str, int]) -> float:
     return sum(1.0 / (1 + covered[s]) ** 2 for s in structures)
-
-
-def _others_remain(patient: str, labelled: Mapping[str, Collection[str]], held: Collection[str]) -> bool:
-    training = [set(s) for p, s in labelled.items() if p != patient and p not in held]
-    return all(any(s in of for of in training) for s in labelled[patient])
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,19 @@ def test_the_next_patient_is_held_where_all_before_were_trained_on() -> None:
     assert hold_aside(patients, trained="abcd") == ("e",)
 
 
+def test_patients_are_not_compared_with_each_other_which_hundreds_would_wait_for() -> None:
+    class Asked(frozenset[str]):
+        times = 0
+
+        def __contains__(self, item: object) -> bool:
+            Asked.times += 1
+            return super().__contains__(item)
+
+    patients = {f"p{i:03d}": Asked({"lv", "myo", "la"} if i % 3 else {"lv"}) for i in range(300)}
+    assert len(hold_aside(patients)) == 60
+    assert Asked.times <= len(patients)
+
+
 def test_about_one_in_five_and_every_structure_where_possible() -> None:
     patients = {f"p{i:02d}": {"lv" if i < 10 else "myo" if i < 20 else "la"} for i in range(30)}
     held = hold_aside(patients)
