@@ -243,8 +243,8 @@ def check(
     if salvage is not None:
         _salvage(project, salvage, as_json=json)
         return
-    with Project.open(project, read_only=True) as opened:
-        report = opened.check()
+    with Project.open(project, read_only=True) as opened, progress_bar() as progress:
+        report = opened.check(lambda done, total: progress.update(done, total, "Checking clips"))
     tell(_unnamed_sentences(report.unnamed))
     result = {"sound": report.is_sound, "problems": list(report.problems)}
     show(result, as_json=json, lines=["Everything is sound."] if report.is_sound else list(report.problems))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,17 @@ from annotator.project.state import State
 from annotator.project.values import CheckReport, Snapshot
 
 
-def check(session: Session, clips: Sequence[Clip], state: State) -> CheckReport:
-    """Compare every file with its hash, unpack every mask, and ask the database for its own check."""
+def check(session: Session, clips: Sequence[Clip], state: State, told: Callable[[int, int], None]) -> CheckReport:
+    """Compare every file with its hash, unpack every mask, and ask the database for its own check.
+
+    ``told`` hears how many of all clips' files were read.
+    """
     problems: list[str] = []
-    sound_clips = [clip for clip in clips if _is_clip_sound(session, clip, problems)]
+    sound_clips = []
+    for done, clip in enumerate(clips):
+        told(done, len(clips))
+        sound_clips += [clip] if _is_clip_sound(session, clip, problems) else []
+    told(len(clips), len(clips))
     labels = 0
     try:
         _check_database(session, problems)

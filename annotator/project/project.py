@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -161,6 +161,12 @@ class Project(ClipWriter):
         with self._lock:
             return store_snapshot(self._session, data, Lineage(step, data_revision, recipe, metrics, is_validated))
 
-    def check(self) -> CheckReport:
-        """Read every file and row and compare them with their hashes and with each other."""
-        return checking.check(self._session, self.clips(), self._state)
+    def check(self, told: Callable[[int, int], None] = lambda done, total: None) -> CheckReport:
+        """Read every file and row and compare them with their hashes and with each other.
+
+        Parameters
+        ----------
+        told
+            Called with how many clips were read, and how many there are; what it raises ends the check.
+        """
+        return checking.check(self._session, self.clips(), self._state, told)

@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 import pytest
 
 from annotator.core.edits import Assign
-from annotator.core.errors import CorruptProject
+from annotator.core.errors import Cancelled, CorruptProject
 from annotator.core.identity import FrameKey
 from annotator.core.packing import pack
 from annotator.project import Project
@@ -21,6 +21,18 @@ def test_a_sound_project_has_no_problem(project: Project) -> None:
     report = project.check()
     assert (report.is_sound, report.problems) == (True, ())
     assert (report.clips, report.frames, report.labels, report.snapshots) == (1, 3, 1, 1)
+
+
+def test_a_check_tells_how_far_it_is_and_can_be_ended(project: Project) -> None:
+    told: list[tuple[int, int]] = []
+    project.check(lambda done, total: told.append((done, total)))
+    assert told == [(0, 1), (1, 1)]
+
+    def ended(done: int, total: int) -> None:
+        raise Cancelled("The check")
+
+    with pytest.raises(Cancelled):
+        project.check(ended)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ def train(project: Project, options: TrainOptions, budget: TrainBudget, *, progr
     """
     if project.is_read_only:
         raise ReadOnlyProject(" ".join(project.notes) or f"{project.path} is open for reading only.")
+    progress.update(0, 0, "Starting the learner")
     session = _session(project, options, is_reproducible=budget.steps is not None)
     return _Run(session, progress, budget).to_the_end(project)
 
@@ -186,5 +187,8 @@ class _Run:
                     self._published = event
                 case Trouble(sentence=sentence):
                     self._sentences.append(sentence)
+                case TrainingStatus(state=RunState.LOADING) as status:
+                    loaded = status.labelled_frames + status.unlabelled_frames
+                    self._progress.update(loaded, 0, status.sentence.rstrip("."))
                 case TrainingStatus() | _:
                     pass

@@ -21,6 +21,16 @@ from annotator.testing.sessions import PAIR, SIDE, add_moving_square, outline_sq
 TINY = TrainOptions(overrides={"data.image_size": "32", "network.options.width": "8"}, device="cpu", seed=3)
 
 
+class Heard:
+    """Progress that notes what it is told, each sentence once."""
+
+    def __init__(self) -> None:
+        self.sentences: dict[str, None] = {}
+
+    def update(self, done: int, total: int, sentence: str) -> None:
+        self.sentences[sentence] = None
+
+
 def labelled(project: Project, *, patients: int = 1) -> None:
     for i in range(patients):
         outline_square(project, add_moving_square(project, f"clip {i}", patient=f"p{i}"))
@@ -45,6 +55,13 @@ def test_another_width_of_one_recipe_is_another_network_and_begins_anew(project:
     assert (report.step, project.snapshots()[-1].metrics["lineage"]["start"]) == (1, {})
     (said,) = report.sentences
     assert "another network than the training before, so training begins anew" in said
+
+
+def test_what_comes_before_the_first_step_is_told_too(project: Project) -> None:
+    labelled(project, patients=3)
+    train(project, TINY, TrainBudget(steps=2), progress=(heard := Heard()))
+    before = ["Starting the learner", "Loading 3 labelled frames"]
+    assert list(heard.sentences) == [*before, "Training, step 0", "Training, step 1", "Training, step 2"]
 
 
 @pytest.mark.parametrize("figures", [{}, {"steps": 1, "minutes": 1.0}, {"minutes": math.inf}, {"steps": 0}])
