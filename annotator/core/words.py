@@ -1,6 +1,8 @@
-"""Numbers in sentences."""
+"""Numbers and names in sentences."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(count: int, what: str) -> str:
@@ -13,3 +15,12 @@ def ordinal(index: int) -> str:
     number = index + 1
     teens = number % 100 in (11, 12, 13)
     return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``"the left atrium, the LV cavity and the aorta"`` of the names of at least one structure.
+
+    A name loses its capital, unless it begins with an abbreviation such as LV.
+    """
+    spoken = [f"the {name[0].lower() + name[1:] if name[1:2].islower() else name}" for name in names]
+    return " and ".join(part for part in (", ".join(spoken[:-1]), spoken[-1]) if part)

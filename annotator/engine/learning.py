@@ -364,6 +364,7 @@ class Learning:
             Id of the snapshot that serves.
         """
         trainer = self._trainer
+        known = () if trainer is None else trainer.active_structures
         return TrainingStatus(
             state=state,
             sentence=sentence,
@@ -377,6 +378,7 @@ class Learning:
             dice_by_domain=self._dice_by_domain,
             validation_patients=self._book.plan.held,
             measured_on_accepted=self._measured_on_accepted,
+            unmeasured=tuple(s for s in known if s in self._book.plan.unmeasured),
             labelled_frames=self._book.loaded_labelled,
             unlabelled_frames=self._book.loaded_unlabelled,
             snapshot=snapshot,

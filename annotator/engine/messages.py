@@ -181,6 +181,8 @@ class TrainingStatus:
         Pseudonyms held aside; empty below four labelled patients.
     measured_on_accepted
         Structures whose Dice is against accepted suggestions alone, which flatters the model that made them.
+    unmeasured
+        Structures that it learns and nothing measures, since no patient held aside has a label of them.
     labelled_frames, unlabelled_frames
         Frames that it trains on.
     snapshot
@@ -207,6 +209,7 @@ class TrainingStatus:
     dice_by_domain: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     validation_patients: tuple[str, ...] = ()
     measured_on_accepted: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
     labelled_frames: int = 0
     unlabelled_frames: int = 0
     snapshot: int | None = None

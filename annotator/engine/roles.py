@@ -40,6 +40,8 @@ class Plan:
     kept_apart
         Why finished labels are not learnt from: they are of test clips, of clips that are held aside for validation, or
         (``TRAIN``) of copies of such clips under another patient.
+    unmeasured
+        Structures that are learnt, and of which no patient who is held aside has a label; none where nobody is.
     """
 
     labelled: tuple[FrameKey, ...] = ()
@@ -47,6 +49,7 @@ class Plan:
     unlabelled: tuple[FrameKey, ...] = ()
     held: tuple[str, ...] = ()
     kept_apart: frozenset[Split] = frozenset()
+    unmeasured: frozenset[str] = frozenset()
 
     def without(self, gone: Collection[FrameKey]) -> Plan:
         """The plan without some frames; the patients that are held aside stay."""
@@ -108,7 +111,7 @@ def must_unlearn(
 
 def plan_frames(
     clips: Sequence[Clip],
-    finished: Collection[FrameKey],
+    finished: Mapping[FrameKey, Collection[str]],
     *,
     held: Collection[str],
     reach: int = 0,
@@ -121,7 +124,7 @@ def plan_frames(
     clips
         All clips of the project.
     finished
-        Frames with at least one finished label.
+        Frames with at least one finished label, and the structures that they have one of.
     held
         Patients whose frames are only validated on.
     reach
@@ -142,12 +145,16 @@ def plan_frames(
         for c in clips
         if c.name in said - train
     )
+    labelled = tuple(key for key in done if key.clip in train)
+    validation = spread([key for key in done if key.clip in checked], MAX_VALIDATION)
+    learnt, measured = ({s for key in part for s in finished[key]} for part in (labelled, validation))
     return Plan(
-        labelled=tuple(key for key in done if key.clip in train),
-        validation=spread([key for key in done if key.clip in checked], MAX_VALIDATION),
+        labelled=labelled,
+        validation=validation,
         unlabelled=_unlabelled([c for c in clips if c.name in train], taken, reach, most),
         held=tuple(held),
         kept_apart=apart,
+        unmeasured=frozenset(learnt - measured) if aside else frozenset(),
     )
 
 

@@ -10,9 +10,10 @@ from typing import Final
 from annotator.core.errors import AnnotatorError
 from annotator.core.identity import Split
 from annotator.core.memory_errors import is_out_of_memory
-from annotator.core.words import counted
+from annotator.core.protocols import LabelProtocol
+from annotator.core.words import counted, listed
 from annotator.engine.log import LOG_NAME
-from annotator.engine.messages import RunState
+from annotator.engine.messages import RunState, TrainingStatus
 from annotator.engine.priority import waited_s
 from annotator.engine.roles import Plan
 
@@ -142,6 +143,18 @@ def sentence_for(
     if is_crowded and state is RunState.TRAINING:
         told.append(CROWDED_SENTENCE)
     return " ".join(told)
+
+
+def unmeasured_sentence(status: TrainingStatus, protocol: LabelProtocol) -> str:
+    """Which structures are learnt and measured on nobody, and what would measure them; empty where none are."""
+    names = [protocol.structure(structure).name for structure in status.unmeasured]
+    if not names:
+        return ""
+    them = "it" if len(names) == 1 else "them"
+    return (
+        f"Nothing measures {listed(names)}, since no patient held aside has a label of {them}; label {them} in a frame "
+        f"of such a patient ({status.validation_patients[0]}) too."
+    )
 
 
 def _told(state: RunState, plan: Plan, reason: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from annotator.core.words import listed
+
 FEWEST_FRAMES: Final = 4
 """Frames of a domain without which its median says nothing."""
 
@@ -83,22 +85,16 @@ def sentences(alarms: Sequence[Erasure], names: Mapping[str, str]) -> tuple[str,
 
 def _sentence(domain: str, alarms: Sequence[Erasure], names: Mapping[str, str]) -> str:
     """What and the cure come first, since the panel has room for little more; how large it is, at the end."""
-    spoken = [f"the {_in_a_sentence(names[a.structure])}" for a in alarms]
+    together = listed([names[a.structure] for a in alarms])
     areas = [
         f"{names[a.structure]}: {_percent(a.share)} of the picture, {_percent(a.reference)} where it is labelled"
         for a in alarms
     ]
-    together = " and ".join(part for part in (", ".join(spoken[:-1]), spoken[-1]) if part)
     have, them = ("has", "it") if len(alarms) == 1 else ("have", "them")
     return (
         f"In '{domain}' {together} {have} nearly vanished from the suggestions. Label {them} in two or three frames of "
         f"'{domain}', or mark as absent what is not in the picture. ({'; '.join(areas)}.)"
     )
-
-
-def _in_a_sentence(name: str) -> str:
-    """A name without its capital, unless it begins with an abbreviation such as LV."""
-    return name[0].lower() + name[1:] if name[1:2].islower() else name
 
 
 def erasures(

@@ -20,15 +20,16 @@ _FEWEST_PIXELS: Final = 20
 """A bin with fewer is neither drawn nor read aloud."""
 
 
-def held_sentence(patients: tuple[str, ...]) -> str:
-    """Who is held aside, by pseudonym, or from when on somebody is."""
+def held_sentence(patients: tuple[str, ...], *, unmeasured: str = "") -> str:
+    """Who is held aside, by pseudonym, or from when on somebody is; and, as a sentence, what they do not measure."""
     if not patients:
         return (
             "No patient is held aside yet. From the fourth labelled patient on, some are kept out of training, "
             "and the model is measured on them."
         )
     who = "Patient" if len(patients) == 1 else f"{len(patients)} patients"
-    return f"{who} held aside, never trained on: {', '.join(patients)}."
+    told = f"{who} held aside, never trained on: {', '.join(patients)}."
+    return f"{told} {unmeasured}".rstrip()
 
 
 def caveat_sentence(status: TrainingStatus, protocol: LabelProtocol) -> str:

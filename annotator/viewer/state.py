@@ -168,7 +168,8 @@ class TrainingView:
     recipe, recipe_summary
         Its name, and what it does; no name before the learner speaks.
     held, held_patients
-        Which patients are held aside, or from when on: one plain sentence, and their pseudonyms.
+        Which patients are held aside, or from when on, and what they do not measure, in plain sentences; and their
+        pseudonyms.
     caveat
         Which Dice flatters the model, in a plain sentence; empty where none does.
     reliability, confidence

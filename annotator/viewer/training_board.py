@@ -8,6 +8,7 @@ from typing import Final
 
 from annotator.core.protocols import LabelProtocol
 from annotator.engine.messages import QueueItem, RunState, TrainingStatus
+from annotator.engine.status import unmeasured_sentence
 from annotator.project import Snapshot
 from annotator.viewer.confidence import caveat_sentence, confidence_sentence, held_sentence, reliability_rows
 from annotator.viewer.rows import queue_rows
@@ -94,7 +95,7 @@ class TrainingBoard:
             warnings=status.warnings,
             recipe=status.recipe,
             recipe_summary=status.recipe_summary,
-            held=held_sentence(status.validation_patients),
+            held=held_sentence(status.validation_patients, unmeasured=unmeasured_sentence(status, self._protocol)),
             held_patients=status.validation_patients,
             caveat=caveat_sentence(status, self._protocol),
             reliability=reliability_rows(status.reliability, self._protocol),

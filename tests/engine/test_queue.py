@@ -265,7 +265,7 @@ def test_a_picture_that_is_also_a_test_clip_s_is_not_asked_for() -> None:
 
 def test_a_picture_that_is_also_a_held_patient_s_is_not_asked_for_since_it_teaches_nothing() -> None:
     held, twin, other = (replace(c, content_hash=x * 64) for c, x in zip(_clips(3, 2), "aab", strict=True))
-    plan = plan_frames([held, twin, other], {FrameKey(twin.name, 0)}, held=(held.header.patient,))
+    plan = plan_frames([held, twin, other], {FrameKey(twin.name, 0): {"lv"}}, held=(held.header.patient,))
     assert not plan.labelled
     asked = {key.clip for key in sample_frames([held, twin, other], held=(held.header.patient,))}
     assert asked == {other.name}

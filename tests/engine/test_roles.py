@@ -98,9 +98,10 @@ def test_unlabelled_frames_are_bounded_and_spread_over_clips() -> None:
 @pytest.mark.parametrize("reach", [0, 2])
 def test_a_label_in_one_more_of_many_clips_leaves_the_other_unlabelled_frames_as_they_are(reach: int) -> None:
     clips = [clip(f"c{i}", str(i), Split.TRAIN, 30) for i in range(2 * MAX_UNLABELLED)]
-    few = [FrameKey(f"c{i}", 7) for i in range(0, 200, 10)]
+    few = {FrameKey(f"c{i}", 7): {"lv"} for i in range(0, 200, 10)}
     before, after = (
-        plan_frames(clips, finished, held=(), reach=reach).unlabelled for finished in (few, [*few, FrameKey("c5", 7)])
+        plan_frames(clips, finished, held=(), reach=reach).unlabelled
+        for finished in (few, {**few, FrameKey("c5", 7): {"lv"}})
     )
     assert all(MAX_UNLABELLED - MAX_UNLABELLED_PER_CLIP <= len(part) <= MAX_UNLABELLED for part in (before, after))
     assert len(set(before) - set(after)) <= MAX_UNLABELLED_PER_CLIP
@@ -108,7 +109,7 @@ def test_a_label_in_one_more_of_many_clips_leaves_the_other_unlabelled_frames_as
 
 def test_neighbours_of_labelled_frames_are_kept_where_training_wants_them() -> None:
     clips = [clip(f"c{i:03}", str(i), Split.TRAIN, 200) for i in range(100)] + [clip("still", "s", Split.TRAIN, 1)]
-    finished = [FrameKey("c000", 101), FrameKey("c007", 0), FrameKey("still", 0)]
+    finished = dict.fromkeys([FrameKey("c000", 101), FrameKey("c007", 0), FrameKey("still", 0)], ("lv",))
     plain, near = (plan_frames(clips, finished, held=(), reach=reach).unlabelled for reach in (0, 2))
     wanted = {FrameKey("c000", 101 + d) for d in (-4, -3, -2, -1, 1, 2, 3, 4)} | {
         FrameKey("c007", d) for d in range(1, 5)
@@ -133,6 +134,15 @@ def test_neighbours_change_no_other_part_and_stay_unlabelled(
     assert {key.clip for key in near.unlabelled} == {key.clip for key in plain.unlabelled}
     stills = [c for c in clips if c.header.n_frames == 1]
     assert plan_frames(stills, finished, held=held, reach=reach) == plan_frames(stills, finished, held=held)
+
+
+def test_what_is_learnt_and_labelled_in_no_patient_who_is_held_aside_is_unmeasured() -> None:
+    clips = [clip(name, name, Split.TRAIN, 2) for name in "abh"]
+    finished = {FrameKey("a", 0): {"lv", "la"}, FrameKey("b", 1): {"myo"}, FrameKey("h", 0): {"lv", "rv"}}
+    held = (clips[2].header.patient,)
+    assert plan_frames(clips, finished, held=held).unmeasured == {"la", "myo"}
+    assert plan_frames(clips, {**finished, FrameKey("h", 1): {"la"}}, held=held).unmeasured == {"myo"}
+    assert not plan_frames(clips, finished, held=()).unmeasured, "nobody is held aside, which is said elsewhere"
 
 
 @given(st.integers(0, 50), st.integers(0, 60))
@@ -166,7 +176,7 @@ def test_a_picture_that_is_also_a_test_clips_has_no_part() -> None:
     tested = replace(clip("t", "p1", Split.TEST, 2), content_hash="a" * 64)
     twin = replace(clip("a", "p2", Split.TRAIN, 2), content_hash=twin_hash("a" * 64, "p" + "0" * 12))
     other = replace(clip("b", "p3", Split.TRAIN, 2), content_hash="b" * 64)
-    plan = plan_frames([tested, twin, other], [FrameKey("a", 0), FrameKey("b", 0)], held=())
+    plan = plan_frames([tested, twin, other], {FrameKey("a", 0): {"lv"}, FrameKey("b", 0): {"lv"}}, held=())
     assert {key.clip for key in (*plan.labelled, *plan.unlabelled, *plan.validation)} == {"b"}
 
 
@@ -175,7 +185,7 @@ def test_a_picture_of_a_held_patient_trains_under_no_other(split: Split) -> None
     held = replace(clip("h", "p1", split, 2), content_hash="a" * 64)
     twin = replace(clip("a", "p2", Split.TRAIN, 2), content_hash=twin_hash("a" * 64, "p" + "0" * 12))
     other = replace(clip("b", "p3", Split.TRAIN, 2), content_hash="b" * 64)
-    finished = [FrameKey(name, 0) for name in "hab"]
+    finished = {FrameKey(name, 0): {"lv"} for name in "hab"}
     plan = plan_frames([held, twin, other], finished, held=(held.header.patient,))
     assert {key.clip for key in (*plan.labelled, *plan.unlabelled)} == {"b"}
     assert {key.clip for key in plan.validation} == {"h"}

@@ -21,6 +21,15 @@ def test_held_patients_are_named_and_their_absence_is_explained() -> None:
     assert board.view.held_patients == ("p1", "p2")
 
 
+def test_what_nobody_held_aside_measures_is_said_beside_who_is() -> None:
+    board = TrainingBoard(SAMPLE_PROTOCOL)
+    board.take_status(replace(STATUS, validation_patients=("p1", "p2"), unmeasured=("two",)))
+    assert board.view.held.endswith(
+        "p1, p2. Nothing measures the second, since no patient held aside has a label of it; label it in a frame of "
+        "such a patient (p1) too."
+    )
+
+
 def test_dice_against_accepted_suggestions_is_said_to_flatter() -> None:
     board = TrainingBoard(SAMPLE_PROTOCOL)
     measured = replace(STATUS, dice={"one": 0.98, "two": 0.9})

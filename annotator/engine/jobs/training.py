@@ -14,7 +14,7 @@ from annotator.engine.messages import Event, RunState, SnapshotPublished, Traini
 from annotator.engine.options import SessionOptions
 from annotator.engine.recipes import find_recipe, remembered_recipe
 from annotator.engine.session import TrainingSession
-from annotator.engine.status import SAYS_NOTHING_SENTENCE
+from annotator.engine.status import SAYS_NOTHING_SENTENCE, unmeasured_sentence
 from annotator.engine.thread import open_session
 from annotator.project import Project
 
@@ -60,7 +60,8 @@ class TrainReport:
     ``step`` counts since the project began, ``steps`` and ``seconds`` this run from its first step on;
     ``snapshot`` is the project's newest, and ``is_new`` where this run published it. ``dice`` is the published
     snapshot's on validation patients, empty where it is not validated; ``kept_back`` says why what was learnt at the
-    end is none, and is empty where it is one; ``warnings`` say what to know of its suggestions before believing them.
+    end is none, and is empty where it is one; ``warnings`` say what to know of its suggestions, or of its figures,
+    before believing them.
     """
 
     step: int
@@ -139,7 +140,8 @@ class _Run:
             # A run that learnt nothing leaves the former checkpoint as it is.
             if self._began is not None and self._session.step > self._first_step:
                 self._take(self._session.finish())
-        latest = project.latest_snapshot()
+        latest, status = project.latest_snapshot(), self._session.status()
+        unmeasured = unmeasured_sentence(status, project.protocol)
         return TrainReport(
             step=self._session.step,
             steps=self._session.step - self._first_step,
@@ -149,8 +151,8 @@ class _Run:
             is_validated=latest.is_validated if latest else False,
             dice=self._published.dice if self._published else {},
             sentences=tuple(dict.fromkeys(self._sentences)),
-            kept_back=self._session.status().kept_back,
-            warnings=self._session.warnings,
+            kept_back=status.kept_back,
+            warnings=(*status.warnings, *filter(None, [unmeasured])),
         )
 
     def _tick_until(self, is_spent: Callable[[], bool], project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from annotator.core.errors import BadInput, ReadOnlyProject, TrainingFailed
 from annotator.core.identity import Split
 from annotator.engine.jobs.progress import Silent
 from annotator.engine.jobs.training import TrainBudget, TrainOptions, train
-from annotator.project import Project
+from annotator.project import HELD_FACT, Project
 from annotator.testing.sessions import PAIR, SIDE, add_moving_square, outline_square
 
 TINY = TrainOptions(overrides={"data.image_size": "32", "network.options.width": "8"}, device="cpu", seed=3)
@@ -84,6 +85,17 @@ def test_four_patients_are_validated_and_one_is_not(project: Project) -> None:
     report = train(project, TINY, TrainBudget(steps=1), progress=Silent())
     assert report.is_validated
     assert set(report.dice) == {"lv"}
+
+
+def test_a_structure_that_nothing_measures_is_said(project: Project) -> None:
+    labelled(project, patients=5)
+    assert train(project, TINY, TrainBudget(steps=1), progress=Silent()).warnings == ()
+    (held,) = json.loads(project.read_fact(HELD_FACT) or "")
+    other = next(clip for clip in project.clips() if clip.header.patient != held)
+    outline_square(project, other.name, 2, structure="la")
+    (said,) = train(project, TINY, TrainBudget(steps=1), progress=Silent()).warnings
+    assert said.startswith("Nothing measures the LA,")
+    assert f"label it in a frame of such a patient ({held}) too" in said
 
 
 def test_what_was_kept_back_is_said_and_not_taken_for_the_snapshot_before(project: Project) -> None:
