@@ -45,6 +45,14 @@ class LabelsDocument:
     values: Mapping[str, int]
     data_revision: int
     clips: tuple[DocumentClip, ...]
+    _clips_of: dict[tuple[int, int, int], dict[tuple[str, str], list[Clip]]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        found: dict[tuple[int, int, int], dict[tuple[str, str], list[Clip]]] = {}
+        for clip in (entry.clip for entry in self.clips):
+            told_by = (clip.pixels, "" if clip.pixels else clip.name)
+            found.setdefault(_extent(clip.header), {}).setdefault(told_by, []).append(clip)
+        object.__setattr__(self, "_clips_of", found)
 
     def frames_for(self, clips: Sequence[Clip]) -> dict[FrameKey, DocumentFrame]:
         """The document's frames under the keys of other clips, such as those of a project.
@@ -101,13 +109,13 @@ class LabelsDocument:
 
         A clip that the document says no pixels of is found by its stem.
         """
-        alike = (entry.clip for entry in self.clips if _extent(entry.clip.header) == _extent(header))
-        same = [c for c in alike if c.pixels == pixels or (not c.pixels and c.name == header.stem)]
+        alike = self._clips_of.get(_extent(header), {})
+        same = [*alike.get((pixels, ""), ()), *alike.get(("", header.stem), ())]
         return max(same, key=lambda clip: clip.name == header.stem, default=None)
 
     def has_extent_of(self, header: ClipHeader) -> bool:
         """Whether a clip of the document has that many frames of that size."""
-        return any(_extent(entry.clip.header) == _extent(header) for entry in self.clips)
+        return _extent(header) in self._clips_of
 
 
 def document_text(clips: Iterable[DocumentClip], context: ExportContext) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from annotator.core.errors import AnnotatorError, BadInput, ProjectError
-from annotator.core.identity import PIXEL_DIGITS, Clip, ClipHeader, FrameKey, Split, twin_hash
+from annotator.core.identity import PIXEL_DIGITS, Clip, ClipHeader, FrameKey, Split
 from annotator.core.labels import PartialLabel
-from annotator.core.names import numbered_names
 from annotator.core.plugin_types import Recording
 from annotator.core.protocols import LabelProtocol
 from annotator.core.status import LabelStatus, Origin
 from annotator.project import schema
 from annotator.project.frames import Staged, place, stage_frames, verify, with_header
-from annotator.project.headers import header_text, parse_header
+from annotator.project.headers import header_text
 from annotator.project.history import add_operation
 from annotator.project.rows import NOTHING_SAID, plan_import, utc_now
 from annotator.project.session import Session
@@ -29,11 +28,7 @@ from annotator.project.values import Cell
 
 __all__ = [
     "Incoming",
-    "exported_twins",
-    "former_patients",
     "insert_clips",
-    "known_clip",
-    "new_clip",
     "prepare",
     "refuse_unfit_labels",
     "repair",
@@ -158,82 +153,6 @@ def repair(session: Session, known: Clip, staged: Staged) -> bool:
     session.frames.forget(known.content_hash)
     place(with_header(staged, known.header, header_text(known.header)), path)
     return True
-
-
-def exported_twins(incoming: Iterable[Incoming]) -> Mapping[str, set[str]]:
-    """Pixels that come under several patients, as an export names them, and these patients."""
-    patients: dict[str, set[str]] = {}
-    for one in incoming:
-        if one.is_exported:
-            patients.setdefault(one.pixels, set()).add(one.header.patient)
-    return {pixels: named for pixels, named in patients.items() if len(named) > 1}
-
-
-def former_patients(session: Session, ids: Mapping[str, int]) -> Mapping[str, set[str]]:
-    """Everybody whose some clips, by name, ever were."""
-    names, details = {clip_id: name for name, clip_id in ids.items()}, schema.clip_details.c
-    found: dict[str, set[str]] = {name: set() for name in ids}
-    with session.database.read() as connection:
-        rows = connection.execute(sa.select(details.clip_id, details.header).where(details.clip_id.in_(names)))
-        for clip_id, header in rows:
-            found[names[clip_id]].add(parse_header(header).patient)
-    return found
-
-
-def known_clip(
-    clips: Iterable[Clip],
-    incoming: Incoming,
-    *,
-    came_as: Mapping[str, str],
-    former: Mapping[str, Collection[str]],
-    of_same_patient: bool,
-) -> Clip | None:
-    """The clip that has the recording's pixels already, of the same patient first; where asked, no other.
-
-    Parameters
-    ----------
-    clips
-        Of the project, and those that came so far.
-    incoming
-        The recording.
-    came_as
-        The patients that clips were imported for, who may be others now.
-    former
-        Everybody whose clips ever were, where that counts too: an export may be of a time between two moves.
-    of_same_patient
-        Whether another patient's clip of these pixels is another one.
-    """
-    patient, stem = incoming.header.patient, incoming.header.stem
-    # Pictures that are alike may all have been a patient's; then their names tell them apart, if anything does.
-    same = sorted((clip for clip in clips if clip.pixels == incoming.pixels), key=lambda clip: clip.header.stem != stem)
-    now = [clip for clip in same if clip.header.patient == patient]
-    first = [clip for clip in same if came_as.get(clip.name) == patient]
-    once = [clip for clip in same if patient in former.get(clip.name, ())]
-    own = sorted((*now, *first, *once), key=lambda clip: clip.header.stem != stem)
-    return next(iter(own if of_same_patient else own + same), None)
-
-
-def new_clip(clips: Mapping[str, Clip], incoming: Incoming) -> Clip:
-    """A clip with a name of its own beside those that there are.
-
-    Raises
-    ------
-    BadInput
-        Where the patient's other clips are in another split.
-    """
-    header, split = incoming.header, incoming.split
-    of_patient = next((c for c in clips.values() if c.header.patient == header.patient), None)
-    if of_patient is not None and of_patient.split is not split:
-        raise BadInput(
-            header.stem,
-            f"patient {header.patient} is already in '{of_patient.split}' and cannot be in '{split}' too",
-            f"import it with split '{of_patient.split}'",
-        )
-    content_hash = incoming.staged.content_hash
-    if any(clip.content_hash == content_hash for clip in clips.values()):
-        content_hash = twin_hash(content_hash, header.patient)
-    name = next(one for one in numbered_names(header.stem) if one not in clips)
-    return Clip(name, header, split, content_hash)
 
 
 def insert_clips(

@@ -16,6 +16,7 @@ from annotator.project.label_importing import LabelImporter
 from annotator.project.patients import given_to, named_patient
 from annotator.project.rows import utc_now
 from annotator.project.state import load_state
+from annotator.project.telling_apart import Register, exported_twins, former_patients, known_clip
 from annotator.project.values import Added, Cell, Commit, Removed
 
 
@@ -42,6 +43,7 @@ class ClipWriter(LabelImporter):
         *,
         author: str,
         accept: Callable[[Sequence[Added]], None] | None = None,
+        told: Callable[[int, int], None] = lambda done, total: None,
         patients_are_named: bool = False,
         unnamed: Collection[str] = (),
         leave_out: Callable[[Recording, BadInput], None] | None = None,
@@ -56,6 +58,9 @@ class ClipWriter(LabelImporter):
             Whose labels they are, where a recording does not say it.
         accept
             Called with what would be added before any of it is stored; where it raises, nothing is.
+        told
+            Called with how many of all recordings were compared with what is here, which reads the files of those that
+            are; where it raises, nothing is stored.
         patients_are_named
             Whether the patients are known for sure, as from a manifest: equal pixels of two patients are then
             two clips, as they are where an export comes back that has both. Otherwise they are one, since a copied
@@ -84,7 +89,7 @@ class ClipWriter(LabelImporter):
                 added, new = self._told_apart(incoming, patients_are_named=patients_are_named, unnamed=unnamed)
                 if accept is not None:
                     accept(added)
-                repaired = self._repaired(incoming, added)
+                repaired = self._repaired(incoming, added, told)
             except BaseException:
                 for one in incoming:
                     one.discard()
@@ -104,34 +109,35 @@ class ClipWriter(LabelImporter):
         self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool, unnamed: Collection[str]
     ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]]]:
         """Tell new content from known; new clips get their names."""
-        clips = {c.name: c for c in self.clips()}
-        twins = adding.exported_twins(incoming)
-        copies = {name: self._state.ids[name] for name, clip in clips.items() if clip.pixels in twins}
-        former = adding.former_patients(self._session, copies) if copies else {}
+        register, patients = Register(self.clips()), {c.name: c.header.patient for c in self.clips()}
+        twins = exported_twins(incoming)
+        copies = {c.name: self._state.ids[c.name] for c in self.clips() if c.pixels in twins}
+        former = former_patients(self._session, copies) if copies else {}
         added: list[Added] = []
         new: list[tuple[Clip, adding.Incoming]] = []
         for one in incoming:
             is_named = (patients_are_named and one.header.patient not in unnamed) or one.pixels in twins
             # Whoever comes beside it under a patient's own name is no former one of that patient.
             named = twins.get(one.pixels, ())
-            free = {name: who for name, who in former.items() if clips[name].header.patient not in named}
-            known = adding.known_clip(
-                clips.values(), one, came_as=self._state.came_as, former=free, of_same_patient=is_named
-            )
-            clip = known or adding.new_clip(clips, one)
+            free = {name: who for name, who in former.items() if patients[name] not in named}
+            alike = register.alike(one.pixels)
+            known = known_clip(alike, one, came_as=self._state.came_as, former=free, of_same_patient=is_named)
+            clip = known or register.new_clip(one)
             added.append(Added(clip, is_new=known is None, revision=self.data_revision))
             if known is None:
                 new.append((clip, one))
-                clips[clip.name] = clip
         return tuple(added), new
 
-    def _repaired(self, incoming: Sequence[adding.Incoming], added: Sequence[Added]) -> tuple[str, ...]:
+    def _repaired(
+        self, incoming: Sequence[adding.Incoming], added: Sequence[Added], told: Callable[[int, int], None]
+    ) -> tuple[str, ...]:
         """Give every clip whose pixels come its frames back where damaged, and drop known content; their names."""
         by_pixels: dict[str, list[Clip]] = {}
         for clip in self.clips():
             by_pixels.setdefault(clip.pixels, []).append(clip)
         repaired: set[str] = set()
-        for one, found in zip(incoming, added, strict=True):
+        for done, (one, found) in enumerate(zip(incoming, added, strict=True)):
+            told(done, len(incoming))
             alike = by_pixels.get(one.pixels, ())
             repaired |= {clip.name for clip in alike if adding.repair(self._session, clip, one.staged)}
             if not found.is_new:

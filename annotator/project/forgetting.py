@@ -99,6 +99,7 @@ def _forget_history(connection: Connection, patients: AbstractSet[str], erased: 
     of_clips = defaultdict(list)
     for row in (row for row in rows if row.clip_id not in erased):
         of_clips[row.clip_id].append((row.revision, parse_header(row.header)))
+    came = set(connection.execute(sa.select(clips.id).where(clips.patient.in_(patients))).scalars())
     touched, last = [], 0
     for clip_id, history in of_clips.items():
         owner = history[-1][1].patient
@@ -107,9 +108,9 @@ def _forget_history(connection: Connection, patients: AbstractSet[str], erased: 
             same = (details.clip_id == clip_id, details.revision == revision)
             text = header_text(replace(header, patient=owner))
             connection.execute(sa.update(schema.clip_details).where(*same).values(header=text))
-        came = (clips.id == clip_id, clips.patient.in_(patients))
-        has_come = connection.execute(sa.update(schema.clips).where(*came).values(patient=owner)).rowcount > 0
-        if former or has_come:
+        if clip_id in came:
+            connection.execute(sa.update(schema.clips).where(clips.id == clip_id).values(patient=owner))
+        if former or clip_id in came:
             touched.append(clip_id)
         if former:
             last = max(last, history[former[-1] + 1][0])

@@ -6,10 +6,13 @@ import json
 import shutil
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from annotator.core.edits import Assign
 from annotator.core.errors import ProjectError, UnknownName
@@ -173,6 +176,27 @@ def test_a_clip_that_was_given_away_is_known_where_a_manifest_brings_it_again(th
     again = [(recording(three, "a", seed=1), Split.TRAIN)]
     added = three.add_clips(again, author="ann", patients_are_named=True)
     assert [(one.clip.name, one.is_new) for one in added] == [("a", False)]
+
+
+def test_a_removal_writes_as_often_in_a_large_project_as_in_a_small_one(tmp_path: Path) -> None:
+    def updates(n_others: int) -> int:
+        said: list[str] = []
+        with Project.create(tmp_path / str(n_others), PROTOCOL) as made:
+            made.add_clips(
+                [(recording(made, patient=f"P{i}", seed=i), Split.TRAIN) for i in range(n_others + 1)], author="ann"
+            )
+
+            def listen(*call: Any) -> None:
+                said.append(call[2])
+
+            event.listen(Engine, "before_cursor_execute", listen)
+            try:
+                made.remove_patient("P0")
+            finally:
+                event.remove(Engine, "before_cursor_execute", listen)
+        return sum(statement.startswith("UPDATE") for statement in said)
+
+    assert updates(12) == updates(2) > 0
 
 
 def test_a_removed_patient_leaves_no_trace_in_clips_that_were_given_to_another(three: Project) -> None:

@@ -14,6 +14,7 @@ from annotator.core.protocols import LabelProtocol
 from annotator.engine.jobs.documents import Document, gathered, joined, labels_in, refuse_contradictions
 from annotator.engine.jobs.import_notes import Taken, draft_sentences, sentences_of
 from annotator.engine.jobs.parts import as_whole, whole_clip
+from annotator.engine.jobs.progress import Progress
 from annotator.project import Added, Joining, Project
 
 
@@ -98,7 +99,9 @@ class Arrivals:
         self.parts.append((whole, taken))
         return True
 
-    def into(self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str) -> ImportReport:
+    def into(
+        self, project: Project, recordings: Iterable[tuple[Recording, Split]], author: str, *, progress: Progress
+    ) -> ImportReport:
         """Add everything, or nothing where a label contradicts the project."""
         parted = project.parted_patients()
 
@@ -111,6 +114,7 @@ class Arrivals:
             recordings,
             author=author,
             accept=accept,
+            told=lambda done, total: progress.update(done, total, "Comparing with the clips here"),
             patients_are_named=self.is_manifest,
             unnamed=self.unnamed,
             leave_out=self._leave_out if self.skip_damaged else None,

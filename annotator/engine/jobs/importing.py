@@ -85,6 +85,7 @@ def _import_images(
 ) -> ImportReport:
     """Import recordings, with what the documents say of them."""
     overrides = ingest.Overrides(_view(options, project), options.domain, options.patient_from)
+    progress.update(0, 0, f"Looking through {images[0].name or images[0]}")
     listening = ListeningPseudonymiser(project.pseudonymiser.salt)
     reading = ingest.read_paths(
         images,
@@ -115,7 +116,8 @@ def _import_images(
     )
     strange = overrides.view and strange_view_sentence(overrides.view, project.protocol)
     stream.warnings += [strange] if strange else []
-    return stream.into(project, _recordings(reading, stream, options, returning, progress=progress), author)
+    recordings = _recordings(reading, stream, options, returning, progress=progress)
+    return stream.into(project, recordings, author, progress=progress)
 
 
 def _splits_said(project: Project, documents: Sequence[Document]) -> Iterator[tuple[Clip, Split]]:
@@ -229,7 +231,7 @@ def import_manifest(
             progress.update(done, len(read), f"Importing {recording.header.stem}")
             yield stream.take(recording, recording.split)
 
-    report = stream.into(project, recordings(), author)
+    report = stream.into(project, recordings(), author, progress=progress)
     report = replace(report, warnings=tuple(dict.fromkeys([*report.warnings, *read.warnings])))
     if values is not None:
         project.set_values(read.values)

@@ -61,6 +61,32 @@ def test_a_cancelled_import_adds_nothing(project: Project, tmp_path: Path, piece
     assert (project.clips(), files_of(project), project.data_revision) == ((), [], 0)
 
 
+def test_an_import_tells_what_it_does_before_and_after_it_reads_files(project: Project, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    class Heard(Silent):
+        def update(self, done: int, total: int, sentence: str) -> None:
+            said.append(sentence)
+
+    import_paths(project, stacks(tmp_path, 2), ImportOptions(), author="t", progress=Heard())
+    importing = ["Importing stack 0.tif", "Importing stack 1.tif"]
+    assert said == ["Looking through stack 0.tif", *importing, *["Comparing with the clips here"] * 2]
+
+
+@pytest.mark.parametrize("piece", ["Looking", "Comparing"])
+def test_an_import_that_is_cancelled_while_no_file_is_read_adds_nothing(
+    project: Project, tmp_path: Path, piece: str
+) -> None:
+    class Cancels(Silent):
+        def update(self, done: int, total: int, sentence: str) -> None:
+            if sentence.startswith(piece):
+                raise Cancelled("The import")
+
+    with pytest.raises(Cancelled):
+        import_paths(project, stacks(tmp_path, 3), ImportOptions(), author="t", progress=Cancels())
+    assert (project.clips(), files_of(project), project.data_revision) == ((), [], 0)
+
+
 def test_a_damaged_file_keeps_the_sound_ones_out(project: Project, tmp_path: Path) -> None:
     paths = stacks(tmp_path, 3)
     paths[2].write_bytes(paths[2].read_bytes()[:120])
