@@ -139,11 +139,11 @@ def plan_frames(
     train = {c.name for c in usable if c.split is Split.TRAIN and c.name not in checked and c.pixels not in seen}
     done = sorted(finished, key=attrgetter("clip", "frame"))
     taken = set(done)
-    said = {key.clip for key in done}
+    unlearnt = {key.clip for key in done} - train
     apart = frozenset(
         Split.VALIDATION if c.header.patient in held and c.split is Split.TRAIN else c.split
         for c in clips
-        if c.name in said - train
+        if c.name in unlearnt
     )
     labelled = tuple(key for key in done if key.clip in train)
     validation = spread([key for key in done if key.clip in checked], MAX_VALIDATION)
