@@ -50,7 +50,7 @@ class WorkPage(QWidget):
         # Two in one, so that what the learner says, of any length, has its room from the list below it: the buttons of
         # the structures stay under the hand.
         learner = _column(self.training, self.next_up, stretch=(2, 2))
-        learner.setSizes([241, 130])
+        learner.setSizes([262, 109])
         right = _column(self.structures, learner, stretch=(1, 4))
         right.setSizes([326, 371])
         for widget, stretch in ((left, 0), (self._centre(), 1), (right, 0)):

@@ -24,6 +24,10 @@ _NAMED: Final = 2
 _LABEL_ROOM: Final = 0.14
 """Of the height of the Dice curves, above and below them."""
 
+_MOST: Final = 250
+"""Height in pixels beyond which facts and Dice in words are left to the learner's window, so that all panels are on a
+screen of 1366 x 768 with letters 1.5 times as large."""
+
 _LEAST_PLOT: Final = 64
 """Height below which a plot says nothing, in pixels."""
 _DASHES: Final = (
@@ -126,6 +130,9 @@ class TrainingPanel(QWidget):
         self._view: TrainingView | None = None
         self._headline = label("The model has not started yet.", is_wrapped=True)
         self._warnings = WarningList()
+        self._warnings.more.connect(self.details)
+        self._is_told = False
+        self._given_way: tuple[QLabel, ...] = ()
         self._facts = label(role="quiet", is_wrapped=True)
         self._loss = CurvePlot("Training loss over steps")
         self._loss_text = label("Loss", role="quiet")
@@ -144,7 +151,7 @@ class TrainingPanel(QWidget):
         self._details.clicked.connect(self.details)
         self._lay_out()
         self._pause.setEnabled(False)
-        for hidden in (self._resume, self._retry, self._loss, self._dice):
+        for hidden in (self._resume, self._retry, self._facts, self._dice_text, self._loss, self._dice):
             hidden.hide()
 
     def _lay_out(self) -> None:
@@ -175,41 +182,71 @@ class TrainingPanel(QWidget):
         self._view = view
         _set(self._headline, view.headline)
         self._warnings.show_warnings(view.warnings)
-        _set(self._facts, " · ".join((f"Recipe: {view.recipe}", *view.facts)))
+        _set(self._facts, facts_words(view))
         self._facts.setToolTip(view.recipe_summary)
         self._pause.setEnabled(view.can_pause)
         self._pause.setVisible(not view.can_resume)
         self._resume.setVisible(view.can_resume)
         self._retry.setVisible(view.can_retry)
-        for words in (self._facts, self._dice_text):
-            words.setVisible(bool(view.recipe))
-        self._choose_plots()
-        self.updateGeometry()
-        self._loss.show_curves((view.loss,))
-        self._dice.show_shares(view.dice)
         if view.loss.points:
             _set(self._loss_text, f"Loss {view.loss.points[-1].value:.3f}")
         _set(self._dice_text, dice_words(view.dice, title=_title(view.held_patients, flatters=bool(view.caveat))))
         self._dice_text.setToolTip(f"{view.held}\n{view.caveat}".rstrip())
+        if bool(view.recipe) is not self._is_told:
+            self._is_told = bool(view.recipe)
+            self._given_way = ()
+            for words in (self._facts, self._dice_text):
+                words.setVisible(self._is_told)
+        self._choose_parts()
+        self.updateGeometry()
+        self._loss.show_curves((view.loss,))
+        self._dice.show_shares(view.dice)
 
-    def _choose_plots(self) -> None:
-        """Show the plots for which words and warnings leave room, the Dice curves first."""
+    def _choose_parts(self) -> None:
+        """Show that for which there is room: buttons, headline and brief notes always, whole notes, words and plots."""
         has_dice = self._view is not None and any(len(curve.points) > 1 for curve in self._view.dice)
         has_loss = self._view is not None and len(self._view.loss.points) > 1
-        scrolled = max(0, self._warnings.room - self._warnings.minimumSizeHint().height())
-        room = self.height() - self.minimumSizeHint().height() - scrolled
+        spare = self.height() - self._words_height()
         first, both = self._plot_heights()
+        notes, least = self._warnings, self._warnings.minimumSizeHint().height()
+        brief, whole = (notes.room(is_brief=is_brief) - least for is_brief in (True, False))
+        plot = first if has_dice else 0
+        is_brief = whole > spare or brief + plot <= spare < whole + plot
+        notes.set_brief(is_brief=is_brief)
+        self._show_words(spare)
+        room = spare - (brief if is_brief else whole)
         self._dice.setVisible(has_dice and room >= first)
         self._loss.setVisible(has_loss and room >= (both if has_dice else first))
         is_told = self._view is not None and bool(self._view.loss.points)
         self._loss_text.setVisible(self._loss.isVisibleTo(self) or (is_told and not has_dice))
 
-    def minimumSizeHint(self) -> QSize:
-        """Room for the words; the plots give way to the panels beside this one."""
+    def _show_words(self, spare: int) -> None:
+        """Show facts and Dice in words, but for those that have no room; the learner's window has them all."""
+        given_way: list[QLabel] = []
+        for words in (self._facts, self._dice_text) if self._is_told else ():
+            if spare < 0:
+                given_way.append(words)
+                spare += self._height_of(words)
+            words.setVisible(words not in given_way)
+        self._given_way = tuple(given_way)
+
+    def _height_of(self, words: QLabel) -> int:
+        return words.heightForWidth(self.width() - 2 * GAP) + TIGHT
+
+    def _words_height(self) -> int:
+        """Height of buttons, brief notes and all words, also of those that have no room now."""
         least, layout = super().minimumSizeHint(), self.layout()
         height = least.height() if layout is None else layout.minimumHeightForWidth(max(self.width(), least.width()))
         shown = self._dice.isVisibleTo(self) + self._loss.isVisibleTo(self)
-        return QSize(least.width(), height - (0, *self._plot_heights())[shown])
+        return height - (0, *self._plot_heights())[shown] + sum(map(self._height_of, self._given_way))
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the words; the plots, and some words in the end, give way to the panels beside this one."""
+        height = self._words_height()
+        if self._is_told:
+            yielding = self._height_of(self._facts) + self._height_of(self._dice_text)
+            height = min(height, max(_MOST, height - yielding))
+        return QSize(super().minimumSizeHint().width(), height)
 
     def _plot_heights(self) -> tuple[int, int]:
         """Least height of the first plot, and of both, of which the second comes with its words."""
@@ -217,9 +254,14 @@ class TrainingPanel(QWidget):
         return one, 2 * one + self._loss_text.sizeHint().height() + TIGHT
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Show the plots for which there is room."""
-        self._choose_plots()
+        """Show the parts for which there is room."""
+        self._choose_parts()
         super().resizeEvent(event)
+
+
+def facts_words(view: TrainingView) -> str:
+    """The recipe, the step, how fast it learns and where, in one line."""
+    return " · ".join((f"Recipe: {view.recipe}", *view.facts))
 
 
 def _set(target: QLabel, text: str) -> None:

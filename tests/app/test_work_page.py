@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QAbstractButton
 from annotator.app.work_page import WorkPage
 from annotator.engine.familiarity import STRANGE_SENTENCE
 from annotator.ui.style import apply_style
-from annotator.viewer.state import CellState, Curve, StructureRow, TrainingView
+from annotator.ui.training_panel import CurvePlot
+from annotator.viewer.state import CellState, Curve, CurvePoint, StructureRow, TrainingView
 
 pytestmark = pytest.mark.window
 
@@ -31,6 +32,19 @@ VIEW = TrainingView(
     can_resume=False,
     can_retry=False,
     recipe="default",
+)
+LEARNING = replace(
+    VIEW,
+    headline="Learning from 7 labelled and 21 other frames; 2 patients held aside.",
+    facts=("step 75, 0.9 steps/s", "CPU, 1 thread, 16 MiB"),
+    dice=tuple(
+        Curve(name, "#e4572e", (CurvePoint(0, 0.5), CurvePoint(9, 0.9)))
+        for name in ("LV cavity", "LV myocardium", "Left atrium", "Right ventricle", "Right atrium")
+    ),
+    held_patients=("p595dcdbb054a", "pfa9f180253a5"),
+)
+SLOW = replace(
+    LEARNING, headline=f"{LEARNING.headline} Other programs keep the processor busy, so that it learns slowly."
 )
 
 
@@ -67,7 +81,30 @@ def test_a_note_that_comes_and_goes_moves_no_button_of_the_structures(
         assert accept(page) == before
 
 
-def test_everything_is_on_a_small_screen_with_large_letters(page: WorkPage) -> None:
+@pytest.mark.parametrize("warnings", [(), (STRANGE_SENTENCE,), (STRANGE_SENTENCE, "The left atrium vanished. " * 9)])
+@pytest.mark.parametrize("view", [VIEW, LEARNING, SLOW])
+def test_everything_is_on_a_small_screen_with_large_letters(
+    qtbot: Any, page: WorkPage, view: TrainingView, warnings: tuple[str, ...]
+) -> None:
     """1366 x 768 pixels at a scale of 1.5, with a menu bar."""
-    least = page.minimumSizeHint()
-    assert (least.width() <= 911, least.height() <= 512 - 24) == (True, True)
+    page.training.show_state(replace(view, warnings=warnings))
+    page.resize(911, 512 - 24)
+    qtbot.wait(50)
+    assert (page.width() <= 911, page.height() <= 512 - 24) == (True, True)
+
+
+def test_the_dice_curves_are_on_a_small_screen(qtbot: Any, page: WorkPage) -> None:
+    page.resize(1366, 706)
+    page.training.show_state(LEARNING)
+    qtbot.wait(20)
+    assert any(plot.isVisible() and "Dice" in plot.accessibleName() for plot in page.training.findChildren(CurvePlot))
+
+
+def test_a_note_leaves_the_list_of_what_to_label_next_its_room(qtbot: Any, page: WorkPage) -> None:
+    page.resize(1366, 706)
+    page.training.show_state(LEARNING)
+    qtbot.wait(20)
+    before = page.next_up.height()
+    page.training.show_state(replace(LEARNING, warnings=(STRANGE_SENTENCE,)))
+    qtbot.wait(20)
+    assert page.next_up.height() == before

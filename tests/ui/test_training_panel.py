@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from annotator.ui.training_panel import CurvePlot, TrainingPanel
+from annotator.ui.warning_list import WarningList
 from annotator.viewer.state import Curve, CurvePoint, TrainingView
 
 Find = Callable[[QWidget, str], QAbstractButton]
@@ -209,3 +210,27 @@ def test_plots_take_no_room_from_other_panels(panel: TrainingPanel, training: Tr
     panel.resize(270, least + 20)
     assert (loss.isVisible(), dice.isVisible()) == (False, False)
     assert panel.minimumSizeHint().height() == least
+
+
+def test_in_a_low_panel_words_give_way_and_a_note_is_cut(
+    qtbot: QtBot, panel: TrainingPanel, training: TrainingView
+) -> None:
+    warned = replace(training, recipe="default", warnings=("In 'b' the left atrium has nearly vanished. " * 6,))
+    panel.show_state(warned)
+    (notes,) = panel.findChildren(WarningList)
+    panel.resize(270, 800)
+    assert "more" not in shown_words(panel)
+    assert notes.room(is_brief=True) < notes.room(is_brief=False)
+    panel.resize(270, panel.minimumSizeHint().height())
+    assert "more" in shown_words(panel)
+    assert "Recipe" in shown_words(panel)
+    panel.resize(270, panel.minimumSizeHint().height() - 30)
+    assert "Recipe" not in shown_words(panel)
+    panel.resize(270, 800)
+    assert "Recipe" in shown_words(panel)
+    with qtbot.waitSignal(panel.details):
+        notes.more.emit()
+
+
+def shown_words(panel: TrainingPanel) -> str:
+    return "\n".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())

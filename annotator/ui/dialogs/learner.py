@@ -22,7 +22,8 @@ from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import Choice
 from annotator.ui.reliability_plot import ReliabilityCard
 from annotator.ui.style import GAP, TIGHT, WIDE
-from annotator.ui.training_panel import CurvePlot, dice_words
+from annotator.ui.training_panel import CurvePlot, dice_words, facts_words
+from annotator.ui.warning_list import WarningList
 from annotator.viewer.state import ReliabilityRow, TrainingView
 
 _COLUMNS: Final = 3
@@ -73,11 +74,13 @@ class LearnerDialog(QDialog):
 
 
 class _ProgressPage(QWidget):
-    """Overlap per structure on the patients held aside, who they are, and the loss."""
+    """What it does, what to know of it, the overlap per structure on the patients held aside, and the loss."""
 
     def __init__(self) -> None:
         super().__init__()
         self._headline = label(is_wrapped=True)
+        self._warnings = WarningList()
+        self._facts = label(role="quiet", is_wrapped=True)
         self._held = label(is_wrapped=True)
         self._held.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._words = QLabel()
@@ -89,6 +92,8 @@ class _ProgressPage(QWidget):
         layout = _column(self)
         for widget, stretch in (
             (self._headline, 0),
+            (self._warnings, 0),
+            (self._facts, 0),
             (self._held, 0),
             (self._words, 0),
             (self._dice, 3),
@@ -99,6 +104,9 @@ class _ProgressPage(QWidget):
 
     def show_state(self, view: TrainingView) -> None:
         self._headline.setText(view.headline)
+        self._warnings.show_warnings(view.warnings)
+        self._facts.setText(facts_words(view) if view.recipe else "")
+        self._facts.setVisible(bool(view.recipe))
         self._held.setText(view.held)
         title = "Overlap with their labels (Dice; 1 is perfect)"
         self._words.setText(dice_words(view.dice, title=title, note=view.caveat))

@@ -69,3 +69,13 @@ def test_another_recipe_is_asked_for(
     assert asked.args == ["hdc"]
     dialog.show_state(replace(training, recipe="hdc"))
     assert not button(dialog, "Use this recipe").isEnabled()
+
+
+def test_progress_has_facts_and_whole_notes(dialog: LearnerDialog, training: TrainingView) -> None:
+    note = "In 'b' the left atrium has nearly vanished from the suggestions. " * 4
+    dialog.show_state(replace(training, recipe="default", facts=("step 7", "CPU"), warnings=(note,)))
+    assert note in visible_text(dialog)
+    assert "Recipe: default · step 7 · CPU" in visible_text(dialog)
+    dialog.show_state(replace(training, recipe="", warnings=()))
+    assert "nearly vanished" not in visible_text(dialog)
+    assert "Recipe:" not in visible_text(dialog)
