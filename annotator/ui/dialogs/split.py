@@ -38,12 +38,14 @@ def consequence(split: Split) -> str:
 
 
 class AskSplitDialog(FormDialog):
-    """Asks whether patients shall be in another part of the data."""
+    """Asks whether patients shall be in another part of the data; where that may cost a model, Enter says no."""
 
     def __init__(self, patients: int, split: Split, *, parent: QWidget | None = None) -> None:
         part = PARTS[split]
         title = f"Use {counted(patients, 'patient')} for {part}?"
-        super().__init__(title, f"{title} {consequence(split)}", accept=f"Use for {part}", parent=parent)
+        refuse = "" if split is Split.TRAIN else "Leave as it is"
+        intro = f"{title} {consequence(split)}"
+        super().__init__(title, intro, accept=f"Use for {part}", refuse=refuse, parent=parent)
         self.refresh()
 
     @classmethod
