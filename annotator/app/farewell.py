@@ -1,10 +1,11 @@
-"""Work that the window must wait for: it is done in a thread, while the window paints and says what it does."""
+"""Work that the window must wait for: it says what it does, and paints meanwhile where a thread can do it."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from qtpy.QtCore import QEventLoop, Qt, QTimer
@@ -62,6 +63,27 @@ def keep_painting(work: Callable[[], object], sentence: str, window: QWidget) ->
     sign.deleteLater()
     if failures:
         raise failures[0]
+
+
+@contextmanager
+def saying(sentence: str, window: QWidget) -> Iterator[None]:
+    """Say what the window does while work that touches widgets keeps it from painting.
+
+    Parameters
+    ----------
+    sentence
+        Stands in the middle of the window meanwhile.
+    window
+        The window.
+    """
+    sign = _sign(sentence, window)
+    try:
+        sign.show()
+        sign.repaint()
+        yield
+    finally:
+        sign.hide()
+        sign.deleteLater()
 
 
 def _sign(sentence: str, window: QWidget) -> QLabel:

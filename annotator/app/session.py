@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from annotator import registry
-from annotator.app.farewell import keep_painting
+from annotator.app.farewell import keep_painting, saying
 from annotator.app.transfer import Transfer
 from annotator.app.wiring import Wiring
 from annotator.app.work_page import WorkPage
@@ -121,7 +121,13 @@ def open_session(path: Path, settings: UserSettings, *, parent: QWidget, recipe:
         Where the project cannot be opened.
     """
     # By its whole path: the window's title and the names of exports come from its end, which '.' does not have.
-    project = Project.open(path.resolve())
+    whole = path.resolve()
+    with saying(f"Opening '{whole.name}'…", parent):
+        return _open_session(whole, settings, parent=parent, recipe=recipe)
+
+
+def _open_session(path: Path, settings: UserSettings, *, parent: QWidget, recipe: str | None) -> Session:
+    project = Project.open(path)
     engine, passed_over, why_none = None, "", READ_ONLY if project.is_read_only else ""
     if not project.is_read_only:
         if recipe is None:

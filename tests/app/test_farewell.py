@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QWidget
 
-from annotator.app.farewell import keep_painting
+from annotator.app.farewell import keep_painting, saying
 
 
 def test_the_event_loop_turns_until_the_work_ends(window: QWidget) -> None:
@@ -36,3 +36,17 @@ def test_a_failure_of_the_work_is_raised(window: QWidget) -> None:
 
     with pytest.raises(OSError, match="disk is full"):
         keep_painting(fail, "Saving…", window)
+
+
+def test_it_is_said_that_the_window_is_busy_and_no_longer(window: QWidget) -> None:
+    def seen() -> list[str]:
+        return [sign.text() for sign in window.findChildren(QLabel) if sign.isVisible()]
+
+    def fail() -> None:
+        with saying("Opening…", window):
+            assert seen() == ["Opening…"]
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        fail()
+    assert seen() == []

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtGui import QScreen
+from qtpy.QtWidgets import QLabel
 
 from annotator.app import session as session_module
 from annotator.app.session import Session
@@ -130,3 +131,24 @@ def test_a_new_window_is_no_larger_than_the_screen(qtbot: Any, folder: Path, mon
     made = MainWindow(UserSettings(author="Ada"))
     qtbot.addWidget(made)
     assert made.size() == QSize(1092, 590)
+
+
+def test_it_is_said_that_a_project_is_being_opened(
+    window: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.show()
+
+    def seen() -> list[str]:
+        return [label.text() for label in window.findChildren(QLabel, "farewell") if label.isVisible()]
+
+    said: list[str] = []
+    make = session_module.make_engine
+
+    def make_engine(*args: Any, **how: Any) -> Any:
+        said.extend(seen())
+        return make(*args, **how)
+
+    monkeypatch.setattr(session_module, "make_engine", make_engine)
+    assert window.open_project(folder)
+    assert said == [f"Opening '{folder.name}'…"]
+    assert seen() == []
