@@ -278,7 +278,8 @@ class MainWindow(QMainWindow):
         for structure in session.project.protocol.structures:
             self._bind(structure.key, partial(session.bench.select, structure.id))
         shown = {name: QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for name, key in keys.items()}
-        for widget in (session.page.structures, session.page.tools, session.page.timeline):
+        page = session.page
+        for widget in (page.structures, page.tools, page.timeline, page.details):
             widget.set_shortcuts({name: key for name, key in shown.items() if key})
 
     def _bind(self, key: str, do: Callable[[], object]) -> None:

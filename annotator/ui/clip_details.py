@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -51,11 +53,10 @@ class ClipDetailsPanel(QWidget):
         self._confirm = push_button("Set pixel size…")
         self._confirm.clicked.connect(self.spacing_requested)
         self._ed = push_button("Mark ED")
-        self._ed.setToolTip("Mark this frame as end-diastole, or take the mark away")
         self._ed.clicked.connect(self._on_ed)
         self._es = push_button("Mark ES")
-        self._es.setToolTip("Mark this frame as end-systole, or take the mark away")
         self._es.clicked.connect(self._on_es)
+        self.set_shortcuts({})
         self._lay_out()
         self.setEnabled(False)
 
@@ -98,6 +99,12 @@ class ClipDetailsPanel(QWidget):
         layout.addWidget(self._facts)
         layout.addLayout(grid)
         layout.addStretch(1)
+
+    def set_shortcuts(self, shortcuts: Mapping[str, str]) -> None:
+        """Name the keys of ``"mark_ed"`` and ``"mark_es"`` in the tooltips; missing ones are not named."""
+        for button, phase, name in ((self._ed, "end-diastole", "mark_ed"), (self._es, "end-systole", "mark_es")):
+            key = f" ({shortcuts[name]})" if name in shortcuts else ""
+            button.setToolTip(f"Mark this frame as {phase}, or take the mark away{key}")
 
     def show_state(self, details: ClipDetails | None) -> None:
         """Show a clip's facts, or that no clip is open; a domain that is being typed for it is left alone."""

@@ -129,3 +129,11 @@ def test_marks(qtbot: QtBot, panel: ClipDetailsPanel, press: Press) -> None:
     press(panel, "Mark ED")
     press(panel, "Mark ES")
     assert marked == ["ed", "es"]
+
+
+def test_the_marks_name_their_keys(panel: ClipDetailsPanel) -> None:
+    marks = {b.text(): b for b in panel.findChildren(QPushButton)}
+    assert marks["Mark ED"].toolTip() == "Mark this frame as end-diastole, or take the mark away"
+    panel.set_shortcuts({"mark_ed": "Ctrl+D", "mark_es": "Ctrl+E"})
+    assert marks["Mark ED"].toolTip().endswith("(Ctrl+D)")
+    assert marks["Mark ES"].toolTip().endswith("(Ctrl+E)")
