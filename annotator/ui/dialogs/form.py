@@ -54,7 +54,8 @@ class FormDialog(QDialog):
     accept
         Text of the accepting button.
     refuse
-        Text of the other button, which Enter then presses; without it that one is Cancel, and Enter accepts.
+        Text of the other button, which Enter then presses; without it that one is Cancel, and Enter accepts. The button
+        that has the keyboard comes before both.
     parent
         The window that it belongs to.
     """
@@ -86,9 +87,7 @@ class FormDialog(QDialog):
             cancel.setProperty("role", "primary")
             cancel.setIcon(QIcon())
         # Only a button that is already in its dialog becomes what Enter presses.
-        for button, is_default in ((self._accept, not refuse), (cancel, bool(refuse))):
-            button.setDefault(is_default)
-            button.setAutoDefault(is_default)
+        (cancel if refuse else self._accept).setDefault(True)
 
     def problem(self) -> str:
         """What is still wrong or missing, as a sentence; empty where the dialog may be accepted."""
@@ -173,7 +172,6 @@ class FolderField(QWidget):
         self.line.setAccessibleName(name)
         self.line.textChanged.connect(self.changed)
         browse = push_button("Browse…")
-        browse.setAutoDefault(False)
         browse.clicked.connect(self._on_browse)
         self.setFocusProxy(self.line)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

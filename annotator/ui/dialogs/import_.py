@@ -134,7 +134,6 @@ class ImportDialog(FormDialog):
             ("Remove", "clear", self._on_remove),
         ):
             button = push_button(text, icon_name=name)
-            button.setAutoDefault(False)
             button.clicked.connect(slot)
             row.addWidget(button)
         row.addStretch(1)

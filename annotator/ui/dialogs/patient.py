@@ -106,6 +106,7 @@ class PatientDialog(FormDialog):
         self._filter.setPlaceholderText("Filter by patient or clip")
         self._filter.setClearButtonEnabled(True)
         self._list = QListWidget()
+        self._list.setAccessibleName("Patients")
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self._meaning = label(role="note", is_wrapped=True)

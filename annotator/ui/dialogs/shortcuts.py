@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -21,6 +22,8 @@ from qtpy.QtWidgets import (
 from annotator.ui.controls import label, push_button
 from annotator.ui.dialogs.form import FormDialog, asked
 from annotator.ui.style import TIGHT
+
+_FIXED: Final = "This key is the protocol's or a menu's, and stays as it is; choose another action."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,17 @@ class ActionKey:
     is_fixed: bool = False
 
 
+class _KeyField(QKeySequenceEdit):
+    """Takes any key but Escape, which leaves the dialog as it leaves every other."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Take the key."""
+        if event.key() == Qt.Key.Key_Escape and not event.modifiers():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
 class ShortcutsDialog(FormDialog):
     """A table of actions and keys, and a field that takes the new key of the selected one."""
 
@@ -48,14 +62,13 @@ class ShortcutsDialog(FormDialog):
         self._keys = {action.id: _portable(action.key) for action in actions}
         self._refusal = ""
         self.table = self._make_table()
-        self.edit = QKeySequenceEdit()
+        self.edit = _KeyField()
         self.edit.setMaximumSequenceLength(1)
         self.edit.setAccessibleName("New key of the selected action")
         self.edit.editingFinished.connect(self._on_edited)
         self._reset = push_button("Default")
         self._none = push_button("No key")
         for button, slot in ((self._reset, self._on_reset), (self._none, self._on_none)):
-            button.setAutoDefault(False)
             button.clicked.connect(slot)
         row = QHBoxLayout()
         row.setSpacing(TIGHT)
@@ -66,7 +79,7 @@ class ShortcutsDialog(FormDialog):
         self.fields.addWidget(self.table, 1)
         self.fields.addLayout(row)
         self.table.currentCellChanged.connect(self._on_row)
-        self.table.selectRow(0)
+        self.table.selectRow(next((row for row, action in enumerate(actions) if not action.is_fixed), 0))
         self._on_row()
 
     def _make_table(self) -> QTableWidget:
@@ -84,7 +97,7 @@ class ShortcutsDialog(FormDialog):
             table.setItem(row, 0, QTableWidgetItem(action.name))
             item = QTableWidgetItem(_shown(self._keys[action.id]))
             if action.is_fixed:
-                item.setToolTip("This key stays as it is")
+                item.setToolTip(_FIXED)
                 item.setForeground(Qt.GlobalColor.gray)
             table.setItem(row, 1, item)
         return table
@@ -96,8 +109,10 @@ class ShortcutsDialog(FormDialog):
     def refresh(self) -> None:
         """Show the refusal, which does not block saving: the old key is still in force."""
         super().refresh()
-        self._problem.setText(self._refusal)
-        self._problem.setVisible(bool(self._refusal))
+        action = self._selected()
+        said = _FIXED if action is not None and action.is_fixed else self._refusal
+        self._problem.setText(said)
+        self._problem.setVisible(bool(said))
 
     def _selected(self) -> ActionKey | None:
         row = self.table.currentRow()

@@ -5,10 +5,13 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDialog, QWidget
+from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QWidget
 
-from annotator.ui.dialogs import AskAbsentDialog, AuthorDialog
+from annotator.core.identity import Split
+from annotator.ui.dialogs import AskAbsentDialog, AskSplitDialog, AuthorDialog
 from annotator.ui.dialogs.form import FolderField
+
+_REJECT, _ACCEPT = QDialogButtonBox.ButtonRole.RejectRole, QDialogButtonBox.ButtonRole.AcceptRole
 
 
 def press_when_open(key: Qt.Key) -> None:
@@ -51,3 +54,16 @@ def test_a_folder_is_typed(qtbot: QtBot, tmp_path: Path) -> None:
     with qtbot.waitSignal(field.changed):
         field.line.setText(f" {tmp_path} ")
     assert field.folder() == tmp_path
+
+
+def test_enter_presses_the_button_that_has_the_keyboard(qtbot: QtBot) -> None:
+    dialogs = (AuthorDialog("anna"), AskSplitDialog(1, Split.TEST), AskSplitDialog(1, Split.TRAIN))
+    for dialog in dialogs:
+        for role, result in ((_REJECT, QDialog.DialogCode.Rejected), (_ACCEPT, QDialog.DialogCode.Accepted)):
+            qtbot.addWidget(dialog)
+            dialog.show()
+            (box,) = dialog.findChildren(QDialogButtonBox)
+            (button,) = (b for b in box.buttons() if box.buttonRole(b) is role)
+            button.setFocus()
+            QTest.keyClick(button, Qt.Key.Key_Return)
+            assert (dialog.isVisible(), dialog.result()) == (False, int(result))

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel, QLineEdit
+from qtpy.QtWidgets import QAbstractButton, QLabel, QLineEdit, QWidget
 
 from annotator.core.identity import Split
 from annotator.ui.dialogs import ImportDialog, ImportRequest
+
+Find = Callable[[QWidget, str], QAbstractButton]
 
 
 def test_files_domain_and_view_make_a_value(qtbot: QtBot, tmp_path: Path) -> None:
@@ -114,3 +117,15 @@ def test_the_part_of_the_data_is_chosen_where_no_manifest_says_it(qtbot: QtBot, 
     assert not dialog.split.isEnabled()
     dialog.add_paths((tmp_path / "clip.dcm",))
     assert dialog.split.isEnabled()
+
+
+def test_enter_on_a_button_presses_it_and_imports_nothing(qtbot: QtBot, tmp_path: Path, button: Find) -> None:
+    dialog = ImportDialog((), (), paths=(tmp_path,))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.list.selectAll()
+    remove = button(dialog, "Remove")
+    remove.setFocus()
+    QTest.keyClick(remove, Qt.Key.Key_Return)
+    assert dialog.isVisible()
+    assert dialog.paths() == ()

@@ -6,7 +6,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QWidget
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from annotator.ui.dialogs import ActionKey, ShortcutsDialog
 
@@ -70,3 +70,22 @@ def test_keys_of_the_protocol_are_not_edited(dialog: ShortcutsDialog, button: Fi
     dialog.table.selectRow(0)
     assert not dialog.edit.isEnabled()
     assert not button(dialog, "Default").isEnabled()
+
+
+def test_the_first_action_whose_key_can_be_changed_is_selected(dialog: ShortcutsDialog) -> None:
+    assert dialog.table.currentRow() == 1
+    assert dialog.edit.isEnabled()
+
+
+def test_why_a_key_cannot_be_changed_is_said(dialog: ShortcutsDialog) -> None:
+    dialog.table.selectRow(0)
+    said = [label.text() for label in dialog.findChildren(QLabel) if label.isVisible()]
+    assert any("stays as it is; choose another action" in words for words in said)
+    assert not dialog.edit.isEnabled()
+
+
+def test_escape_leaves_the_dialog_and_is_nobodys_key(dialog: ShortcutsDialog) -> None:
+    dialog.edit.setFocus()
+    QTest.keyClick(dialog.edit, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+    assert dict(dialog.value()) == {"reject": "N"}
