@@ -279,7 +279,7 @@ class MainWindow(QMainWindow):
             self._bind(structure.key, partial(session.bench.select, structure.id))
         shown = {name: QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for name, key in keys.items()}
         page = session.page
-        for widget in (page.structures, page.tools, page.timeline, page.details):
+        for widget in (page.structures, page.tools, page.timeline, page.details, page.next_up):
             widget.set_shortcuts({name: key for name, key in shown.items() if key})
 
     def _bind(self, key: str, do: Callable[[], object]) -> None:

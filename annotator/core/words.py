@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 
 def counted(count: int, what: str) -> str:
@@ -24,3 +25,14 @@ def listed(names: Sequence[str]) -> str:
     """
     spoken = [f"the {name[0].lower() + name[1:] if name[1:2].islower() else name}" for name in names]
     return " and ".join(part for part in (", ".join(spoken[:-1]), spoken[-1]) if part)
+
+
+def shortened(names: Sequence[str], cut: Callable[[str], str]) -> list[str]:
+    """Names that ``cut`` makes fit; where different ones would read alike, they lose what they begin with alike."""
+    texts = {name: cut(name) for name in names}
+    for text in set(texts.values()):
+        alike = [name for name, one in texts.items() if one == text]
+        if len(alike) > 1:
+            shared = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*alike, strict=False)))
+            texts |= {name: cut(f"…{name[shared:]}") for name in alike}
+    return [texts[name] for name in names]

@@ -165,7 +165,9 @@ def _told(state: RunState, plan: Plan, reason: str) -> str:
             return f"Loading {counted(len(plan.labelled), 'labelled frame')}."
         case RunState.TRAINING:
             checked = f"; {counted(len(plan.held), 'patient')} held aside" if plan.validation else ""
-            frames = f"{len(plan.labelled)} labelled and {counted(len(plan.unlabelled), 'other frame')}"
+            frames = counted(len(plan.labelled), "labelled frame")
+            if plan.unlabelled:
+                frames = f"{len(plan.labelled)} labelled and {counted(len(plan.unlabelled), 'other frame')}"
             return f"Learning from {frames}{checked}."
         case RunState.SLEEPING:
             return f"Sleeping, since {reason or 'more steps would not help'}; a new label wakes it."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QPainter
+from qtpy.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
 from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from annotator.ui.controls import label
@@ -52,7 +53,7 @@ class QueueDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """A line for the structure, one for the clip, two for the reason."""
-        return QSize(200, 4 * option.fontMetrics.height() + 10)
+        return QSize(200, _row_height(option.fontMetrics))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -81,6 +82,10 @@ class QueueDelegate(QStyledItemDelegate):
         painter.setPen(QColor(PALETTE.line))
         painter.drawLine(rect.left(), rect.bottom(), rect.right(), rect.bottom())
         painter.restore()
+
+
+def _row_height(metrics: QFontMetrics) -> int:
+    return 4 * metrics.height() + 10
 
 
 def _draw_line(painter: QPainter, place: QRect, text: str) -> None:
@@ -117,12 +122,34 @@ class NextUpList(QWidget):
         self._empty = label("Nothing is waiting now. Once something is labelled, this says where the model needs more.")
         self._empty.setProperty("role", "quiet")
         self._empty.setWordWrap(True)
+        self._heading = label(role="quiet")
+        self.set_shortcuts({})
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(GAP, GAP, GAP, GAP)
+        layout.setContentsMargins(GAP, TIGHT, GAP, GAP)
         layout.setSpacing(TIGHT)
+        layout.addWidget(self._heading)
         layout.addWidget(self._empty)
         layout.addWidget(self._list, 1)
         self._list.hide()
+
+    def set_shortcuts(self, shortcuts: Mapping[str, str]) -> None:
+        """Name the key of ``"next_up"`` in the heading."""
+        key = shortcuts.get("next_up")
+        self._heading.setText(f"Next up ({key})" if key else "Next up")
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the list; the heading gives way."""
+        least = super().minimumSizeHint()
+        return QSize(least.width(), least.height() - (0 if self._heading.isHidden() else self._heading_height()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the heading where a whole line of the queue has room below it."""
+        room = self.height() - TIGHT - GAP - 2 * self._list.frameWidth()
+        self._heading.setVisible(room >= self._heading_height() + _row_height(self._list.fontMetrics()))
+        super().resizeEvent(event)
+
+    def _heading_height(self) -> int:
+        return self._heading.sizeHint().height() + TIGHT
 
     def show_state(self, rows: tuple[QueueRow, ...]) -> None:
         """Show these lines; selection and scroll position stay where the line is still there."""

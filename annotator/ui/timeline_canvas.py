@@ -19,6 +19,7 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from annotator.core.words import shortened
 from annotator.ui.cell_looks import CELL_LOOKS, NOBODY_SAID, paint_cell
 from annotator.ui.style import GAP, PALETTE, TIGHT
 from annotator.ui.timeline_geometry import AXIS, HEADER, ROW_GAP, Geometry, axis_ticks, side_by_side
@@ -161,16 +162,17 @@ class TimelineCanvas(QWidget):
         font = painter.font()
         font.setPixelSize(max(8, min(13, geometry.row_height)))
         painter.setFont(font)
-        metrics = painter.fontMetrics()
-        for r, row in enumerate(self._state.rows):
+        metrics, room = painter.fontMetrics(), _NAMES - 16 - GAP
+        names = [row.name for row in self._state.rows]
+        texts = shortened(names, lambda name: metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, room))
+        for r, (row, text) in enumerate(zip(self._state.rows, texts, strict=True)):
             top, height = geometry.row_top(r), geometry.row_height
             if row.id == self._state.selected:
                 painter.fillRect(0, top, _NAMES - TIGHT, height, QColor(PALETTE.accentDeep))
             side = min(10, height)
             painter.fillRect(TIGHT, top + (height - side) // 2, side, side, QColor(row.colour))
             painter.setPen(QColor(PALETTE.text))
-            area = QRect(TIGHT + 16, top - 2, _NAMES - 16 - GAP, height + 4)
-            text = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, area.width())
+            area = QRect(TIGHT + 16, top - 2, room, height + 4)
             painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
 
     def _paint_axis(self, painter: QPainter, geometry: Geometry) -> None:

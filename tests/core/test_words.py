@@ -1,6 +1,6 @@
 import pytest
 
-from annotator.core.words import counted, listed, ordinal
+from annotator.core.words import counted, listed, ordinal, shortened
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 clips"), (1, "1 clip"), (2, "2 clips"), (12034, "12,034 clips")])
@@ -17,3 +17,12 @@ def test_names_are_listed_as_in_speech() -> None:
     assert listed(["Left atrium"]) == "the left atrium"
     assert listed(["Left atrium", "LV cavity"]) == "the left atrium and the LV cavity"
     assert listed(["Left atrium", "LV cavity", "Aorta"]) == "the left atrium, the LV cavity and the aorta"
+
+
+def test_names_that_are_cut_alike_lose_what_they_begin_with_alike() -> None:
+    def cut(name: str) -> str:
+        return name if len(name) <= 10 else f"{name[:4]}…{name[-5:]}"
+
+    names = ["Left atrium", "Aorta", "Mitral anterior leaflet", "Mitral posterior leaflet"]
+    assert shortened(names, cut) == ["Left…trium", "Aorta", "…ant…aflet", "…pos…aflet"]
+    assert shortened(["Left atrium", "Left atrium"], cut) == ["Left…trium"] * 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from annotator.core.identity import FrameKey
 from annotator.engine.messages import RunState
 from annotator.engine.priority import waited_s
 from annotator.engine.roles import Plan
@@ -61,6 +62,14 @@ def test_waiting_only_grows() -> None:
 def test_a_crowd_is_spoken_of_while_it_trains(state: RunState, *, is_said: bool) -> None:
     assert (CROWDED_SENTENCE in sentence_for(state, Plan(), is_crowded=True)) is is_said
     assert CROWDED_SENTENCE not in sentence_for(state, Plan())
+
+
+@pytest.mark.parametrize(
+    ("others", "said"), [(0, "Learning from 1 labelled frame."), (1, "Learning from 1 labelled and 1 other frame.")]
+)
+def test_other_frames_are_spoken_of_where_there_are_some(others: int, said: str) -> None:
+    keys = [FrameKey("clip", number) for number in range(1 + others)]
+    assert sentence_for(RunState.TRAINING, Plan(labelled=tuple(keys[:1]), unlabelled=tuple(keys[1:]))) == said
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel, QListView
+from qtpy.QtWidgets import QLabel, QListView, QWidget
 
 from annotator.ui.next_up import NextUpList
 from annotator.viewer.state import QueueRow
@@ -49,8 +49,30 @@ def test_a_refresh_keeps_the_chosen_line(queue: NextUpList, queue_row: MakeRow) 
     assert not view(queue).currentIndex().isValid()
 
 
+def test_the_heading_names_the_key(queue: NextUpList) -> None:
+    heading, _ = queue.findChildren(QLabel)
+    assert heading.text() == "Next up"
+    queue.set_shortcuts({"next_up": "N"})
+    assert heading.text() == "Next up (N)"
+
+
+def test_the_heading_gives_way_before_the_first_line_does(qtbot: QtBot, queue_row: MakeRow) -> None:
+    panel = QWidget()
+    qtbot.addWidget(panel)
+    queue = NextUpList(panel)
+    panel.show()
+    heading, _ = queue.findChildren(QLabel)
+    queue.show_state((queue_row(0),))
+    queue.resize(270, 300)
+    least = queue.minimumSizeHint()
+    assert heading.isVisible()
+    queue.resize(270, 60)
+    assert not heading.isVisible()
+    assert queue.minimumSizeHint() == least
+
+
 def test_an_empty_queue_says_so(queue: NextUpList, queue_row: MakeRow) -> None:
-    (words,) = queue.findChildren(QLabel)
+    _, words = queue.findChildren(QLabel)
     assert words.isVisible()
     queue.show_state((queue_row(0),))
     assert not words.isVisible()
