@@ -106,7 +106,7 @@ class Arrivals:
         parted = project.parted_patients()
 
         def accept(added: Sequence[Added]) -> None:
-            keyed = self._keyed(self._pairs(added))
+            keyed = self._keyed(self._pairs(project, added))
             documents = gathered(project, self.documents, [found.clip for found in added], brought=keyed)
             refuse_contradictions(project, [(self.source, keyed), *labels_in(documents)], self.joining)
 
@@ -136,8 +136,19 @@ class Arrivals:
         which = "" if recording.split is None else f"Clip '{recording.header.stem}' of "
         self.left_out.append(f"{which}{damage}")
 
-    def _pairs(self, added: Sequence[Added]) -> list[tuple[Added, Taken]]:
-        """What became of each recording, and what it brought; those that came in part stand last."""
+    def _pairs(self, project: Project, added: Sequence[Added]) -> list[tuple[Added, Taken]]:
+        """What became of each recording, and what it brought; those that came in part stand last.
+
+        Raises
+        ------
+        BadInput
+            Where a clip of which some frames came was removed while files were read.
+        """
+        here = {(clip.name, clip.pixels) for clip in project.clips()}
+        gone = next((whole.name for whole, _ in self.parts if (whole.name, whole.pixels) not in here), None)
+        if gone is not None:
+            what = f"'{gone}', of which it has some frames, was removed during the import"
+            raise BadInput(self.source, what, "import it again")
         parts = ((Added(whole, is_new=False, revision=0), taken) for whole, taken in self.parts)
         return [*zip(added, self.taken, strict=True), *parts]
 
@@ -166,7 +177,7 @@ class Arrivals:
         What documents say of all clips comes with these, as one step for undo.
         """
         new = {found.clip.name: found.clip for found in added if found.is_new}
-        pairs = self._pairs(added)
+        pairs = self._pairs(project, added)
         keyed = self._keyed(pairs)
         labels, said = joined(gathered(project, self.documents))
         stored = {FrameKey(found.clip.name, frame) for found, one in pairs if found.is_new for frame in one.labels}
