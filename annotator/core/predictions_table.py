@@ -13,8 +13,8 @@ PREDICTIONS_TABLE: Final = "predictions.csv"
 """Name of the table."""
 
 _CONFIDENCE: Final = re.compile(r"[01]\.\d{4}|nan")
-_SAVED_AGAIN: Final = re.compile(r"[01]([.,]\d{1,4})?|nan", re.IGNORECASE)
-"""A confidence after a spreadsheet program, which drops zeros at the end and may write a decimal comma."""
+_SAVED_AGAIN: Final = re.compile(r"[01]([.,]\d+)?|nan", re.IGNORECASE)
+"""A confidence, or a mean of some, after a spreadsheet program: without zeros at the end, maybe with a comma."""
 
 
 def listed_predictions(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -55,16 +55,16 @@ def predicted_stems(text: str) -> frozenset[str]:
             header, *rows = list(csv.reader(text.splitlines(), delimiter=sign)) or [[]]
             columns = [cell.strip() for cell in header]
             if "image" in columns:
-                cells = [dict(zip(columns, map(str.strip, row), strict=False)) for row in rows if any(row)]
-                return _stems(cells, columns)
+                cells = (dict(zip(columns, map(str.strip, row), strict=False)) for row in rows)
+                return _stems([row for row in cells if row.get("image")], columns)
     return frozenset()
 
 
 def _stems(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> frozenset[str]:
-    """What stands under ``image``, where some column has nothing but confidences."""
-    others = (column for column in columns if column != "image")
-    tells = any(all(_SAVED_AGAIN.fullmatch(row.get(column, "")) for row in rows) for column in others)
-    return frozenset(row["image"] for row in rows) - {""} if tells else frozenset()
+    """What stands under ``image``, where some column has nothing but confidences; 0 and 1 alone are yes and no."""
+    said = ({row.get(column, "") for row in rows} for column in columns if column != "image")
+    tells = any(all(map(_SAVED_AGAIN.fullmatch, cells)) and not cells <= {"0", "1"} for cells in said)
+    return frozenset(row["image"] for row in rows) if tells else frozenset()
 
 
 def _is_prediction(row: Sequence[str], structures: int) -> bool:

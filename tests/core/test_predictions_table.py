@@ -41,15 +41,17 @@ def test_another_table_is_none(text: str) -> None:
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 @given(st.lists(STEMS.map(str.strip), min_size=1, max_size=5), st.sampled_from(("0.1234", "0.5", "1", "0,25", "nan")))
 def test_a_table_that_was_saved_again_lists_the_same(sign: str, end: str, stems: list[str], confidence: str) -> None:
-    """Other order, further columns, quotes, empty cells and rows: a spreadsheet program leaves such."""
-    lines = [["note", "lv", "image", ""], *(["seen, good", confidence, stem, ""] for stem in stems), ["", "", "", ""]]
+    """Other order, further columns and rows, quotes, empty cells: spreadsheet programs and people leave such."""
+    added = [["", "", "", ""], ["see above", "of all:", "", ""], ["", "0.87125", "mean", ""]]
+    lines = [["note", "lv", "image", ""], *(["seen, good", confidence, stem, ""] for stem in stems), *added]
     quoted = (['"' + cell.replace('"', '""') + '"' for cell in line] for line in lines)
     text = "".join(sign.join(line) + end for line in quoted)
-    assert predicted_stems(text) == frozenset(stems)
+    assert predicted_stems(text) == {*stems, "mean"}
 
 
 @pytest.mark.parametrize(
-    "text", ["", "patient,lv\na,0.1\n", "image,labels\na,b\n", "image\n1\n", "image,lv\na,0.1\nb,x\n"]
+    "text",
+    ["", "patient,lv\na,0.1\n", "image,labels\na,b\n", "image\n1\n", "image,lv\na,0.1\nb,x\n", "image,sex\na,1\nb,0\n"],
 )
 def test_another_table_lists_no_mask(text: str) -> None:
     assert predicted_stems(text) == frozenset()
