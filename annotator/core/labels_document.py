@@ -87,10 +87,16 @@ class LabelsDocument:
                 key = FrameKey(match.name, frame.frame)
                 if found.setdefault(key, frame).label != frame.label:
                     raise AnnotatorError(
-                        f"It labels {key.in_words} twice and differently, since several of its "
-                        f"clips are the picture of '{key.clip}' here; import the images of '{entry.clip.name}' too."
+                        f"It labels {key.in_words} twice and differently, since several of its clips are the "
+                        f"picture of '{key.clip}' here; import the images of '{self._missing(entry, clips)}' too."
                     )
         return found
+
+    def _missing(self, one: DocumentClip, clips: Sequence[Clip]) -> str:
+        """Which of the document's clips of a picture is not among ``clips``."""
+        here = {clip.content_hash for clip in clips}
+        alike = (entry.clip for entry in self.clips if entry.clip.pixels == one.clip.pixels)
+        return next((clip.name for clip in alike if clip.content_hash not in here), one.clip.name)
 
     def _twins_among(self, clips: Sequence[Clip]) -> dict[str, Clip]:
         """Clips whose pictures several of the document's have, by content hash, where all of those are there.

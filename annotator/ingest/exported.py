@@ -14,6 +14,7 @@ _REMEDY: Final = (
     "name the labels.json of a PNG + JSON export together with the recordings, or name masks and recordings in a "
     "manifest"
 )
+_RECORDINGS_REMEDY: Final = "name masks and recordings in a manifest, or the files themselves where they are recordings"
 _PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPE: Final = 25
 """Where the colour type of a PNG stands in its header."""
@@ -80,13 +81,13 @@ def _is_listed(stem: str, stems: frozenset[str]) -> bool:
     return stem in stems or (stem.isdecimal() and str(int(stem)) in stems)
 
 
-def refuse_masks_alone(where: Path, masks: Sequence[Path]) -> None:
-    """Refuse an import of nothing but masks.
+def refuse_masks_alone(where: Path, exported: Sequence[Path], kept_apart: Sequence[Path]) -> None:
+    """Refuse an import of nothing but masks, which exports list or which lie in a folder beside that of their images.
 
     Raises
     ------
     BadInput
         Where there are such masks.
     """
-    if masks:
-        raise BadInput(where, "it holds masks and no recording", _REMEDY)
+    if exported or kept_apart:
+        raise BadInput(where, "it holds masks and no recording", _REMEDY if exported else _RECORDINGS_REMEDY)

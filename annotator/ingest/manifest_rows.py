@@ -265,12 +265,13 @@ def _is_count(text: str) -> bool:
 
 def _frame(cells: _Cells) -> int | None:
     # A column of whole numbers with an empty cell leaves many programs as decimal ones.
-    text = cells["frame"].removesuffix(".0")
+    text = cells["frame"]
     if not text:
         return None
-    if not _is_count(text):
+    count = text.removesuffix(".0")
+    if not _is_count(count):
         raise cells.error(f"'{text}' (frame) is no frame index, which counts from 0")
-    return int(text)
+    return int(count)
 
 
 def _view(cells: _Cells, protocol: LabelProtocol) -> str | None:

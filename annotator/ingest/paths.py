@@ -225,8 +225,8 @@ def read_paths(
                     raise
                 refused[path] = error
     if not found:
-        in_folders = (mask for folder in folders for mask in (*folder.exported, *folder.kept_apart))
-        refuse_masks_alone(paths[0], [*named, *in_folders])
+        exported = [*named, *(mask for folder in folders for mask in folder.exported)]
+        refuse_masks_alone(paths[0], exported, [mask for folder in folders for mask in folder.kept_apart])
     sentences, by_user = [*told_of(readers), *passed_over(folders, named)], overrides or Overrides()
     return Reading(_once(found), sentences, pseudonymiser, by_user, refused=refused, skip_damaged=skip_damaged)
 

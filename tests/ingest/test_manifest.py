@@ -314,6 +314,7 @@ def test_an_ignored_value_is_nothing_of_this_protocol(tmp_path: Path, ignore: st
         ({"image": "notes.txt"}, "no known format"),
         ({"image": "a.png", "frame": "x"}, "frame index"),
         ({"image": "a.png", "frame": "-1"}, "frame index"),
+        ({"image": "a.png", "frame": ".0"}, r"'\.0' \(frame\) is no frame index"),
         ({"image": "a.png", "frame": "1"}, "no frame 1"),
         ({"image": "a.png", "spacing_y_mm": "0.3"}, "spacing_x_mm"),
         ({"image": "a.png", "spacing_y_mm": "0.3", "spacing_x_mm": "nan"}, "nan"),

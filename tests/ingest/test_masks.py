@@ -95,8 +95,9 @@ def test_a_scanner_s_files_in_a_folder_of_initials_are_clips(tmp_path: Path, rea
 def test_folders_of_images_and_masks_may_be_named_one_by_one(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     picture, label = save(tmp_path / "images" / "a.png", PICTURE), save(tmp_path / "labels" / "a.png", MASK)
     assert clips_of(readers, label.parent, picture.parent)[0] == [picture]
-    with pytest.raises(BadInput, match=r"it holds masks and no recording; .*manifest"):
+    with pytest.raises(BadInput, match=r"it holds masks and no recording; .*manifest, or the files themselves where"):
         read_paths([label.parent], readers, SALT)
+    assert clips_of(readers, label)[0] == [label]
 
 
 @pytest.mark.parametrize(

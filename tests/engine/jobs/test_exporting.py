@@ -92,6 +92,20 @@ def test_labels_of_equal_pictures_find_their_clips_after_their_patients_were_swa
     assert {key: project.label(key) for key in labels} == labels
 
 
+@pytest.mark.parametrize(("gone", "left"), [("one", "two"), ("two", "one")])
+def test_labels_of_equal_pictures_of_which_one_is_gone_are_refused_with_the_name_of_that_one(
+    project: Project, tmp_path: Path, gone: str, left: str
+) -> None:
+    """It was the name of the one that is here."""
+    add_twins(project)
+    export_labels(project, "png", tmp_path / "out", progress=Silent())
+    project.remove_patient(project.clip(gone).header.patient)
+    before = project.label(FrameKey(left, 0))
+    with pytest.raises(BadInput, match=f"the picture of '{left}' here; import the images of '{gone}' too"):
+        import_paths(project, [tmp_path / "out" / "labels.json"], ImportOptions(), author="t", progress=Silent())
+    assert project.label(FrameKey(left, 0)) == before
+
+
 @pytest.mark.parametrize("form", ["hdf5", "png"])
 def test_a_clip_of_which_only_unsure_pixels_are_said_is_exported_too(
     project: Project, tmp_path: Path, form: str
