@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,14 @@ def add_moving_square(
     )
     added = project.add_clip(Recording(header, list(images)), author="tester", split=split)
     return added.clip.name
+
+
+def add_twin(project: Project, of: str, name: str, *, patient: str, split: Split = Split.TRAIN) -> None:
+    """A clip of the same pictures as another under another patient, as a manifest names it."""
+    clip = project.clip(of)
+    frames = [project.read_frame(key) for key in clip.frame_keys]
+    header = replace(clip.header, stem=name, patient=project.pseudonymiser.key(patient))
+    project.add_clips([(Recording(header, frames), split)], author="tester", patients_are_named=True)
 
 
 def outline_square(

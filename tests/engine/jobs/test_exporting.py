@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +12,22 @@ import tifffile
 from annotator import registry
 from annotator.core.edits import Assign, PaintUnsure
 from annotator.core.errors import BadInput, CorruptProject
-from annotator.core.identity import FrameKey, Split
+from annotator.core.identity import FrameKey
 from annotator.core.labels import UNKNOWN_LABEL
 from annotator.core.labels_document import LabelsDocument
-from annotator.core.plugin_types import Frame, Recording
 from annotator.core.protocols import UNSURE
 from annotator.engine.jobs.exporting import export_labels
 from annotator.engine.jobs.importing import ImportOptions, import_paths
 from annotator.engine.jobs.progress import Silent
 from annotator.export import read_labels_json
 from annotator.project import Project
-from annotator.testing.sessions import PAIR, SIDE, add_moving_square, outline_square
+from annotator.testing.sessions import PAIR, SIDE, add_moving_square, add_twin, outline_square
 
 
 def add_twins(project: Project) -> None:
-    """The same pictures under two patients, as a manifest names them, each with its outline."""
+    """The same pictures under two patients, each with its outline."""
     add_moving_square(project, "one", patient="P1")
-    clip = project.clip("one")
-    frames = [project.read_frame(key) for key in clip.frame_keys]
-    header = replace(clip.header, stem="two", patient=project.pseudonymiser.key("P2"))
-    project.add_clips([(Recording(header, frames), Split.TRAIN)], author="t", patients_are_named=True)
+    add_twin(project, "one", "two", patient="P2")
     for name, top in (("one", 8), ("two", 12)):
         outline_square(project, name, top=top)
 
@@ -158,57 +153,6 @@ def test_pictures_that_are_damaged_are_left_out_of_a_data_set_and_named(damaged:
         import_paths(other, [out / "dataset.h5"], ImportOptions(), author="t", progress=Silent())
         assert [clip.name for clip in other.clips()] == ["one"]
         assert other.label(FrameKey("one", 0)) == damaged.label(FrameKey("one", 0))
-
-
-def export_without_frame_3(project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data set that lacks the fourth frame of every clip, as where these are damaged."""
-    read = project.read_frame
-
-    def read_frame(key: FrameKey) -> Frame:
-        if key.frame == 3:
-            raise CorruptProject(f"Clip '{key.clip}' is damaged.")
-        return read(key)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(project, "read_frame", read_frame)
-        export_labels(project, "hdf5", folder / "out", progress=Silent(), skip_damaged=True)
-    return folder / "out" / "dataset.h5"
-
-
-@pytest.mark.parametrize("is_own", [True, False])
-def test_labels_of_a_data_set_that_lacks_damaged_frames_come_to_the_whole_clip(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_own: bool
-) -> None:
-    """They came with a second clip of the frames that were left, and each of its frames was learnt from twice."""
-    name = add_moving_square(project, "one")
-    labels = {key: project.label(key) for key in (outline_square(project, name, frame) for frame in (1, 3, 4))}
-    data_set = export_without_frame_3(project, tmp_path, monkeypatch)
-    with Project.create(tmp_path / "other", PAIR) as other:
-        add_moving_square(other, "one")
-        target = project if is_own else other
-        report = import_paths(target, [data_set], ImportOptions(), author="t", progress=Silent())
-        assert (report.added, report.known, report.labels) == (0, 1, 0 if is_own else 2)
-        assert len(target.clips()) == 1
-        assert all(target.label(key) == label for key, label in labels.items() if is_own or key.frame != 3)
-        assert not any("of the 5 frames" in sentence for sentence in report.warnings)
-
-
-def test_an_import_of_labels_whose_clip_is_removed_while_it_reads_files_adds_nothing(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The window stays usable meanwhile; what else the import brought came in, and the labels did not."""
-    outline_square(project, add_moving_square(project, "one"), 1)
-    data_set, other = export_without_frame_3(project, tmp_path, monkeypatch), tmp_path / "other.tif"
-    tifffile.imwrite(other, np.eye(8, dtype=np.uint8), photometric="minisblack")
-
-    class Removes(Silent):
-        def update(self, done: int, total: int, sentence: str) -> None:
-            if sentence == "Importing other.tif":
-                project.remove_patient(project.clip("one").header.patient)
-
-    with pytest.raises(BadInput, match=r"'one', of which it has some frames, was removed during the import; import it"):
-        import_paths(project, [data_set, other], ImportOptions(), author="t", progress=Removes())
-    assert project.clips() == ()
 
 
 def test_a_data_set_without_one_sound_picture_is_none(damaged: Project, tmp_path: Path) -> None:
