@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.identity import PIXEL_DIGITS, Clip
-from annotator.core.labels_document import DocumentClip, LabelsDocument
+from annotator.core.identity import PIXEL_DIGITS, Clip, FrameKey, twin_hash
+from annotator.core.labels import PartialLabel
+from annotator.core.labels_document import DocumentClip, DocumentFrame, LabelsDocument
 from annotator.testing.samples import SAMPLE_PROTOCOL, sample_clip
 
 
@@ -31,3 +32,13 @@ def test_a_clip_is_found_by_size_and_pixels_and_without_pixels_by_its_name(there
     same = [one for one in of_size if one.pixels == wanted.pixels or (not one.pixels and one.name == header.stem)]
     found = document.clip_like(header, wanted.pixels)
     assert found is next((one for one in same if one.name == header.stem), next(iter(same), None))
+
+
+def test_one_clip_of_a_picture_is_told_by_its_patient_though_another_s_has_its_hash() -> None:
+    """Whose picture came first has the hash of its pixels alone, which is another patient in each project."""
+    said, first = clip("two", 1, "a"), clip("one", 1, "a")
+    second = replace(said, content_hash=twin_hash(first.content_hash, said.header.patient))
+    frames = (DocumentFrame(0, PartialLabel(said.header.shape, {})),)
+    document = LabelsDocument(SAMPLE_PROTOCOL, {}, 1, (DocumentClip(said, frames),))
+    assert first.content_hash == said.content_hash
+    assert list(document.frames_for([first, second])) == [FrameKey("two", 0)]

@@ -80,6 +80,11 @@ def test_about_one_in_five_and_every_structure_where_possible() -> None:
     assert {s for p in held for s in patients[p]} == {"lv", "myo", "la"}
 
 
+def test_of_two_patients_who_alone_show_a_structure_one_trains() -> None:
+    others = {f"p{i}": {"a" if i % 2 else "b"} for i in range(8)}
+    assert hold_aside({"first": {"rv"}, "second": {"rv", "a", "b"}, **others}) == ("p0", "second")
+
+
 def test_one_of_four() -> None:
     assert len(hold_aside({p: {"lv"} for p in "abcd"})) == 1
 
