@@ -85,6 +85,12 @@ def test_of_two_patients_who_alone_show_a_structure_one_trains() -> None:
     assert hold_aside({"first": {"rv"}, "second": {"rv", "a", "b"}, **others}) == ("p0", "second")
 
 
+def test_patients_held_before_train_nothing_and_count_while_they_have_labels() -> None:
+    patients = {f"p{i}": {"lv"} for i in range(8)}
+    assert hold_aside({"first": {"rv"}, "second": {"rv", "lv"}, **patients}, ("first",)) == ("first", "p0")
+    assert hold_aside(patients, ("gone", "gone too")) == ("gone", "gone too", "p0", "p1")
+
+
 def test_one_of_four() -> None:
     assert len(hold_aside({p: {"lv"} for p in "abcd"})) == 1
 
