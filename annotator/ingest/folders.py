@@ -116,7 +116,7 @@ def search(folder: Path, readers: Mapping[str, Reader], exports: Container[Path]
     names, mask_folders = {bare(file) for file in others}, MaskFolders(readers)
     masks = dict.fromkeys(file for file in others if is_named_as_mask(file, names))
     rest = {file: reader for file, reader in others.items() if file not in masks}
-    kept_apart = dict.fromkeys(file for file in rest if mask_folders.has(file, within=folder))
+    kept_apart = dict.fromkeys(file for file, reader in rest.items() if mask_folders.has(file, reader, within=folder))
     found = {file: reader for file, reader in rest.items() if file not in kept_apart}
     lists = [file for file in here if file.name == EXPORT_LIST and _is_export_list(file)]
     told = {*known, *manifests, *beside, *lists}

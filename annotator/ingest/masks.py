@@ -9,6 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
+from annotator.core.errors import BadInput
 from annotator.core.plugin_types import Reader
 from annotator.ingest.readers import NAMELESS, recognised
 
@@ -19,6 +22,12 @@ _MASK_FOLDER: Final = re.compile(
     r"(.*[ ._-])?(gt|ground[ _-]?truths?|masks?|seg|segmentations?|labels?|annotations?)(tr|ts)?", re.IGNORECASE
 )
 """Names of folders that may hold masks; ``labelsTr`` is one of the Medical Segmentation Decathlon."""
+
+_INITIALS: Final = re.compile(r"gt|seg", re.IGNORECASE)
+"""Those among them that a patient's or a hospital's folder may have too."""
+
+_MOST_VALUES: Final = 32
+"""Different values in a mask; a picture has more."""
 
 
 def is_named_as_mask(file: Path, others: Collection[Path]) -> bool:
@@ -44,8 +53,9 @@ class MaskFolders:
 
     A file in a folder of such a name is one where a folder beside that one holds an image of the same name (or of what
     the name is without one of :data:`MASK_ENDINGS`), at the same place in it. What its pixels are says nothing: masks
-    are saved in colour and as JPEG too, and a picture with outlines drawn on it is nothing to learn from either. Files
-    that name a patient are none: the scanner calls everybody's alike, and a folder may have a patient's initials.
+    are saved in colour and as JPEG too, and a picture with outlines drawn on it is nothing to learn from either. But a
+    folder may have a patient's initials, and recordings of several be called alike: files that name a patient are no
+    masks, and in a folder that is called ``gt`` or ``seg`` those alone are whose pixels have few values.
 
     Parameters
     ----------
@@ -57,13 +67,15 @@ class MaskFolders:
         self._readers = readers
         self._beside: dict[tuple[Path, Path], Mapping[str, Sequence[Path]]] = {}
 
-    def has(self, file: Path, *, within: Path) -> bool:
-        """Whether a file is such a mask; folders above the one that was named do not count."""
+    def has(self, file: Path, reader: Reader, *, within: Path) -> bool:
+        """Whether a file, which a reader takes, is such a mask; folders above the one that was named do not count."""
         if file.suffix.lower() not in NAMELESS:
             return False
         place, top = file.absolute(), within.absolute()
         folders = [p for p in place.parents if p.is_relative_to(top) and _MASK_FOLDER.fullmatch(p.name)]
-        return any(self._has_image(place, folder) for folder in folders)
+        masks = [folder for folder in folders if self._has_image(place, folder)]
+        is_clear = any(not _INITIALS.fullmatch(folder.name) for folder in masks)
+        return is_clear or (bool(masks) and _has_few_values(file, reader))
 
     def _has_image(self, mask: Path, folder: Path) -> bool:
         """Whether an image of the name of a mask is at its place in a folder beside that of the masks."""
@@ -86,3 +98,18 @@ def _files_beside(folder: Path, place: Path) -> Mapping[str, Sequence[Path]]:
                 for file in (other / place).iterdir():
                     found[bare(file).name].append(file)
     return found
+
+
+def _has_few_values(file: Path, reader: Reader) -> bool:
+    """Whether a file can be read as masks, and has the values of such."""
+    values: set[int] = set()
+    try:
+        for mask in reader.read_masks(file):
+            # Sorting takes several times as long, and thousands of masks are looked at before the first image is read.
+            of_mask = np.flatnonzero(np.bincount(mask.ravel())) if mask.dtype == np.uint8 else np.unique(mask)
+            values.update(of_mask.tolist())
+            if len(values) > _MOST_VALUES:
+                return False
+    except BadInput:
+        return False
+    return True

@@ -92,6 +92,13 @@ def test_a_scanner_s_files_in_a_folder_of_initials_are_clips(tmp_path: Path, rea
     assert clips_of(readers, tmp_path) == (files, [])
 
 
+def test_pictures_in_a_folder_of_initials_are_clips(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
+    """Nothing but their pixels tells such a hospital's recordings from masks, where both call theirs alike."""
+    clips = [save(tmp_path / site / name, PICTURE) for site in ("GE", "GT") for name in ("1.jpg", "2.png")]
+    masks = [save(tmp_path / site / "3.png", MASK) for site in ("GE", "GT")]
+    assert clips_of(readers, tmp_path)[0] == sorted([*clips, masks[0]])
+
+
 def test_folders_of_images_and_masks_may_be_named_one_by_one(tmp_path: Path, readers: Mapping[str, Reader]) -> None:
     picture, label = save(tmp_path / "images" / "a.png", PICTURE), save(tmp_path / "labels" / "a.png", MASK)
     assert clips_of(readers, label.parent, picture.parent)[0] == [picture]
