@@ -21,7 +21,7 @@ from annotator.core.words import counted
 from annotator.ingest.manifest_labels import LabelSource, labels_of, merged
 from annotator.ingest.manifest_rows import Row, read_rows
 from annotator.ingest.paths import STEM_SENTENCE
-from annotator.ingest.readers import reader_of, stem_of, told_of
+from annotator.ingest.readers import NAMELESS, reader_of, stem_of, told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ class Manifest:
     ----------
     unnamed
         Pseudonyms, so far, of patients whom their files name and no row does.
+    stand_ins
+        So far, by the stem of each file that names no patient and has one by its rows, the pseudonyms as which it comes
+        without a manifest.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Manifest:
         self._warnings, self._named_otherwise = warnings, set[Path]()
         self._first_of: dict[str, _ClipRows] = {}
         self.unnamed = set[str]()
+        self.stand_ins = dict[str, set[str]]()
 
     @property
     def values(self) -> Mapping[str, int]:
@@ -133,9 +137,13 @@ class Manifest:
     def _patient(self, clip: _ClipRows, recording: Recording) -> str:
         """The pseudonym that the rows give, else the file's own, else its folder's, for which pictures stand."""
         said, own = self._pseudonymiser.key(clip.patient), recording.header.patient
-        if own in (said, self._pseudonymiser.key(clip.image.resolve().parent.name)):
-            return said
+        folder = self._pseudonymiser.key(clip.image.resolve().parent.name)
         is_sure = not set(PATIENT_SENTENCES) & set(recording.warnings)
+        if clip.said("patient") is not None and (clip.image.suffix.lower() in NAMELESS or not is_sure):
+            stem = stem_of(clip.image)
+            self.stand_ins.setdefault(stem, set()).update((own, folder, self._pseudonymiser.key(stem)))
+        if own in (said, folder):
+            return said
         if clip.said("patient") is not None:
             self._named_otherwise |= {clip.image} if is_sure else set()
             return said

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -29,10 +29,15 @@ from annotator.project.values import Cell
 __all__ = [
     "Incoming",
     "insert_clips",
+    "placed",
     "prepare",
     "refuse_unfit_labels",
     "repair",
 ]
+
+
+NAMED: Final = "named"
+"""Action of an import that names patients for sure; every other one is an ``"import"``."""
 
 
 def refuse_unfit_labels(protocol: LabelProtocol, recording: Recording) -> None:
@@ -155,22 +160,42 @@ def repair(session: Session, known: Clip, staged: Staged) -> bool:
     return True
 
 
+@contextmanager
+def placed(session: Session, entries: Sequence[tuple[Clip, Incoming]]) -> Iterator[None]:
+    """Put the files of new clips in place, where :func:`insert_clips` follows; where that fails, they go again.
+
+    A crash between the two leaves files that nothing names; importing again uses their place.
+
+    Raises
+    ------
+    ProjectError
+        Where the disk is full or refuses.
+    """
+    try:
+        for clip, incoming in entries:
+            place(incoming.staged, session.clip_file(clip.content_hash))
+        yield
+    except BaseException:
+        _drop_files(session, entries)
+        raise
+
+
 def insert_clips(
     session: Session,
+    connection: Connection,
     entries: Sequence[tuple[Clip, Incoming]],
     *,
     known: Mapping[int, Clip],
     revision: int,
     author: str,
+    is_named: bool,
 ) -> tuple[list[tuple[int, Sequence[Mapping[str, Any]]]], str]:
-    """Put the files in place, then the clips and their labels in one transaction.
-
-    A crash between the two leaves files that nothing names; importing again uses their place.
+    """Add clips whose files are :func:`placed`, with their labels.
 
     Parameters
     ----------
-    session
-        The project.
+    session, connection
+        The project, and the transaction that adds them.
     entries
         The new clips.
     known
@@ -178,6 +203,8 @@ def insert_clips(
         picture under another patient is used any more.
     revision, author
         Of the change.
+    is_named
+        Whether the patients are known for sure, as from a manifest.
 
     Returns
     -------
@@ -189,21 +216,14 @@ def insert_clips(
     Raises
     ------
     ProjectError
-        Where the disk is full or refuses; the files are removed again.
+        Where the disk refuses.
     """
-    time = utc_now()
-    try:
-        for clip, incoming in entries:
-            place(incoming.staged, session.clip_file(clip.content_hash))
-        with session.database.write() as connection:
-            add_operation(connection, revision, "import", is_undoable=False, author=author, time=time)
-            inserted = [_insert(connection, entry, revision=revision, time=time) for entry in entries]
-            held = held_aside(connection)
-            apart = [c for c, _ in entries if c.split is not Split.TRAIN or c.header.patient in held]
-            return inserted, forget_clips(session, connection, apart, known)
-    except BaseException:
-        _drop_files(session, entries)
-        raise
+    time, action = utc_now(), NAMED if is_named else "import"
+    add_operation(connection, revision, "import", action=action, is_undoable=False, author=author, time=time)
+    inserted = [_insert(connection, entry, revision=revision, time=time) for entry in entries]
+    held = held_aside(connection)
+    apart = [c for c, _ in entries if c.split is not Split.TRAIN or c.header.patient in held]
+    return inserted, forget_clips(session, connection, apart, known)
 
 
 def _drop_files(session: Session, entries: Sequence[tuple[Clip, Incoming]]) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy.engine import Connection
 
 from annotator.core.errors import BadInput
 from annotator.core.identity import Clip, ClipHeader, FrameKey, Split, strictest
@@ -16,8 +20,27 @@ from annotator.project.label_importing import LabelImporter
 from annotator.project.patients import given_to, named_patient
 from annotator.project.rows import utc_now
 from annotator.project.state import load_state
-from annotator.project.telling_apart import Register, exported_twins, former_patients, known_clip
+from annotator.project.telling_apart import (
+    Register,
+    clips_of_nobody,
+    exported_twins,
+    former_patients,
+    known_clip,
+    named_clips,
+)
 from annotator.project.values import Added, Cell, Commit, Removed
+
+NO_STAND_INS: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
+"""Nothing stood for a patient whom a recording names."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """What recordings are: of each what came of it, the new clips, and clips of nobody as those of named patients."""
+
+    added: tuple[Added, ...]
+    new: Sequence[tuple[Clip, adding.Incoming]]
+    given: Sequence[Clip]
 
 
 class ClipWriter(LabelImporter):
@@ -46,6 +69,7 @@ class ClipWriter(LabelImporter):
         told: Callable[[int, int], None] = lambda done, total: None,
         patients_are_named: bool = False,
         unnamed: Collection[str] = (),
+        stand_ins: Mapping[str, Collection[str]] = NO_STAND_INS,
         leave_out: Callable[[Recording, BadInput], None] | None = None,
     ) -> tuple[Added, ...]:
         """Add clips with the labels that they bring, all of them or none; content that is here adds nothing.
@@ -67,6 +91,10 @@ class ClipWriter(LabelImporter):
             file in another folder is no other patient.
         unnamed
             Pseudonyms of patients of whom that is not so; it may grow while the recordings are read.
+        stand_ins
+            Pseudonyms that stand for the patient where nobody names one, as that of a folder's name, by the stems of
+            recordings that name one; it may grow too. A clip of such a pseudonym, as which it came by an import that
+            names nobody for sure, and of a recording's pixels is given to the recording's patient, as a step for undo.
         leave_out
             Where it is given, a recording that cannot be read is left out, unless all are: it is called with the
             recording and what is wrong of it, before the next one is asked for.
@@ -86,47 +114,73 @@ class ClipWriter(LabelImporter):
             try:
                 # It may have been closed while the frames came.
                 self._refuse_read_only()
-                added, new = self._told_apart(incoming, patients_are_named=patients_are_named, unnamed=unnamed)
+                apart = self._told_apart(incoming, is_named=patients_are_named, unnamed=unnamed, stand_ins=stand_ins)
                 if accept is not None:
-                    accept(added)
-                repaired = self._repaired(incoming, added, told)
+                    accept(apart.added)
+                repaired = self._repaired(incoming, apart.added, told)
             except BaseException:
                 for one in incoming:
                     one.discard()
                 raise
-            commit = self._store_added(new, repaired, author)
-        self._emitted(commit)
-        return tuple(replace(one, revision=commit.revision) if one.is_new else one for one in added)
+            given, commit = self._store_added(apart, repaired, author, is_named=patients_are_named)
+        for done in (given, commit):
+            self._emitted(done)
+        models = given.sentence.removeprefix(self._operation_sentence(given.revision)) if given.clips else ""
+        return tuple(
+            replace(one, revision=commit.revision)
+            if one.is_new
+            else replace(one, given=models if one.clip.name in given.clips else None)
+            for one in apart.added
+        )
 
-    def _store_added(self, new: list[tuple[Clip, adding.Incoming]], repaired: tuple[str, ...], author: str) -> Commit:
-        if new:
-            commit = self._store_clips(new, author)
-            return replace(commit, clips=tuple(sorted({*commit.clips, *repaired})))
+    def _store_added(
+        self, apart: _Told, repaired: tuple[str, ...], author: str, *, is_named: bool
+    ) -> tuple[Commit, Commit]:
+        """Give clips of nobody to their patients, and add the new ones, in one transaction."""
+        if apart.new:
+            given, commit = self._store_clips(apart, author, is_named=is_named)
+            return given, replace(commit, clips=tuple(sorted({*commit.clips, *repaired})))
+        given = self._store_details(apart.given, author, action="patient")
         text = f"Restored the frames of {', '.join(repr(name) for name in repaired)}"
-        return Commit(self.data_revision, "import", (), (), repaired, text)
+        return given, Commit(self.data_revision, "import", (), (), repaired, text)
 
     def _told_apart(
-        self, incoming: Sequence[adding.Incoming], *, patients_are_named: bool, unnamed: Collection[str]
-    ) -> tuple[tuple[Added, ...], list[tuple[Clip, adding.Incoming]]]:
-        """Tell new content from known; new clips get their names."""
-        register, patients = Register(self.clips()), {c.name: c.header.patient for c in self.clips()}
+        self,
+        incoming: Sequence[adding.Incoming],
+        *,
+        is_named: bool,
+        unnamed: Collection[str],
+        stand_ins: Mapping[str, Collection[str]],
+    ) -> _Told:
+        """Tell new content from known; new clips get their names, and those of nobody a patient."""
+        register = Register(self.clips())
+        given = self._given(register, incoming, stand_ins) if stand_ins else []
+        patients = {c.name: c.header.patient for c in (*self.clips(), *given)}
         twins = exported_twins(incoming)
         copies = {c.name: self._state.ids[c.name] for c in self.clips() if c.pixels in twins}
         former = former_patients(self._session, copies) if copies else {}
         added: list[Added] = []
         new: list[tuple[Clip, adding.Incoming]] = []
         for one in incoming:
-            is_named = (patients_are_named and one.header.patient not in unnamed) or one.pixels in twins
+            names_patient = (is_named and one.header.patient not in unnamed) or one.pixels in twins
             # Whoever comes beside it under a patient's own name is no former one of that patient.
             named = twins.get(one.pixels, ())
             free = {name: who for name, who in former.items() if patients[name] not in named}
             alike = register.alike(one.pixels)
-            known = known_clip(alike, one, came_as=self._state.came_as, former=free, of_same_patient=is_named)
+            known = known_clip(alike, one, came_as=self._state.came_as, former=free, of_same_patient=names_patient)
             clip = known or register.new_clip(one)
             added.append(Added(clip, is_new=known is None, revision=self.data_revision))
             if known is None:
                 new.append((clip, one))
-        return tuple(added), new
+        return _Told(tuple(added), new, given)
+
+    def _given(
+        self, register: Register, incoming: Sequence[adding.Incoming], stand_ins: Mapping[str, Collection[str]]
+    ) -> list[Clip]:
+        """Clips of nobody as those of the patients whom recordings of their pixels name."""
+        came_as, named = self._state.came_as, named_clips(self._session)
+        found = clips_of_nobody(register, incoming, came_as=came_as, stand_ins=stand_ins, named=named)
+        return [register.give(self.clip(name), one) for name, one in found.items()]
 
     def _repaired(
         self, incoming: Sequence[adding.Incoming], added: Sequence[Added], told: Callable[[int, int], None]
@@ -144,10 +198,16 @@ class ClipWriter(LabelImporter):
                 one.discard()
         return tuple(sorted(repaired))
 
-    def _store_clips(self, new: Sequence[tuple[Clip, adding.Incoming]], author: str) -> Commit:
-        revision = self.data_revision + 1
+    def _store_clips(self, apart: _Told, author: str, *, is_named: bool) -> tuple[Commit, Commit]:
+        new, given = apart.new, apart.given
         known = {self._state.ids[name]: clip for name, clip in self._state.clips.items()}
-        inserted, consequence = adding.insert_clips(self._session, new, known=known, revision=revision, author=author)
+        with adding.placed(self._session, new), self._session.database.write() as connection:
+            models = self._write_details(connection, given, author, action="patient") if given else ""
+            revision = self.data_revision + 1 + bool(given)
+            inserted, consequence = adding.insert_clips(
+                self._session, connection, new, known=known, revision=revision, author=author, is_named=is_named
+            )
+        moved = self._followed_details(given, models) if given else self._nothing("clip")
         keys: set[FrameKey] = set()
         structures: set[str] = set()
         for (clip, _), (clip_id, rows) in zip(new, inserted, strict=True):
@@ -160,7 +220,8 @@ class ClipWriter(LabelImporter):
         self._state.revision = revision
         names = tuple(sorted(clip.name for clip, _ in new))
         text = f"Imported clip '{names[0]}'" if len(names) == 1 else f"Imported {len(names)} clips"
-        return Commit(revision, "import", tuple(sorted(keys)), tuple(sorted(structures)), names, text + consequence)
+        keyed = tuple(sorted(keys))
+        return moved, Commit(revision, "import", keyed, tuple(sorted(structures)), names, text + consequence)
 
     def update_clip(self, name: str, header: ClipHeader, *, author: str, split: Split | None = None) -> Commit:
         """Change a clip's details, or the split of its whole patient; see :meth:`update_clips`."""
@@ -265,11 +326,20 @@ class ClipWriter(LabelImporter):
         changed = [clip for clip in wanted if clip != self.clip(clip.name)]
         if not changed:
             return self._nothing("clip")
-        revision = self.data_revision + 1
         with self._session.database.write() as connection:
-            add_operation(connection, revision, "clip", action=action, author=author, time=utc_now())
-            self._insert_details(connection, changed, revision)
-            consequence = self._set_apart(connection, changed)
+            consequence = self._write_details(connection, changed, author, action=action)
+        return self._followed_details(changed, consequence)
+
+    def _write_details(self, connection: Connection, changed: Sequence[Clip], author: str, *, action: str) -> str:
+        """Store clips as they become, as the next revision; what that means for models, as the end of a sentence."""
+        revision = self.data_revision + 1
+        add_operation(connection, revision, "clip", action=action, author=author, time=utc_now())
+        self._insert_details(connection, changed, revision)
+        return self._set_apart(connection, changed)
+
+    def _followed_details(self, changed: Sequence[Clip], consequence: str) -> Commit:
+        """Bring memory up to what :meth:`_write_details` stored."""
+        revision = self.data_revision + 1
         for clip in changed:
             self._state.put_clip(self._state.ids[clip.name], clip)
         self._follow("clip", revision, None)

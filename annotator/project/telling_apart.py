@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from annotator.core.errors import BadInput
-from annotator.core.identity import Clip, Split, twin_hash
+from annotator.core.identity import Clip, Split, strictest, twin_hash
 from annotator.core.names import numbered_names
 from annotator.project import schema
-from annotator.project.adding import Incoming
+from annotator.project.adding import NAMED, Incoming
 from annotator.project.headers import parse_header
+from annotator.project.patients import given_to
 from annotator.project.session import Session
 
 
@@ -51,14 +53,7 @@ class Register:
         BadInput
             Where the patient's other clips are in another split.
         """
-        header, split = incoming.header, incoming.split
-        here = self._splits.get(header.patient, split)
-        if here is not split:
-            raise BadInput(
-                header.stem,
-                f"patient {header.patient} is already in '{here}' and cannot be in '{split}' too",
-                f"import it with split '{here}'",
-            )
+        header, split = incoming.header, self._split(incoming)
         content_hash = incoming.staged.content_hash
         if content_hash in self._hashes:
             content_hash = twin_hash(content_hash, header.patient)
@@ -67,6 +62,92 @@ class Register:
         clip = Clip(next(name for name in names if name not in self._names), header, split, content_hash)
         self._add(clip)
         return clip
+
+    def give(self, clip: Clip, incoming: Incoming) -> Clip:
+        """A clip of the project as that of a recording's patient, which it is from now on.
+
+        Raises
+        ------
+        BadInput
+            Where the patient's other clips are in another split.
+        """
+        patient, split = incoming.header.patient, self._split(incoming)
+        given = replace(given_to(patient, clip), split=split)
+        self._by_pixels[clip.pixels] = [given if other is clip else other for other in self._by_pixels[clip.pixels]]
+        self._splits.setdefault(patient, split)
+        return given
+
+    def _split(self, incoming: Incoming) -> Split:
+        """The split of a recording, where it is that of its patient's other clips; :class:`BadInput` where not."""
+        header, split = incoming.header, incoming.split
+        here = self._splits.get(header.patient, split)
+        if here is not split:
+            raise BadInput(
+                header.stem,
+                f"patient {header.patient} is already in '{here}' and cannot be in '{split}' too",
+                f"import it with split '{here}'",
+            )
+        return split
+
+
+def named_clips(session: Session) -> Collection[str]:
+    """Names of the clips that came with an import that names patients for sure."""
+    clips, operations = schema.clips.c, schema.operations.c
+    query = sa.select(clips.name).where(clips.added_revision == operations.revision, operations.action == NAMED)
+    with session.database.read() as connection:
+        return frozenset(connection.execute(query).scalars())
+
+
+def clips_of_nobody(
+    register: Register,
+    incoming: Sequence[Incoming],
+    *,
+    came_as: Mapping[str, str],
+    stand_ins: Mapping[str, Collection[str]],
+    named: Collection[str],
+) -> Mapping[str, Incoming]:
+    """Clips whose patient nobody named, by name, and of each the recording of its pixels that names one now.
+
+    Such a clip came, and is still, of what stood for a patient as long as the files alone were asked. It stays where
+    its patient's name comes for these pixels in earnest, or where the recording is a clip already or would take it
+    out of tests or validation; of several recordings the one that is called like it has it.
+
+    Parameters
+    ----------
+    register
+        Of the project's clips.
+    incoming
+        All recordings.
+    came_as
+        The patients that clips were imported for.
+    stand_ins
+        Pseudonyms that may have stood for the patient, by the recordings' stems.
+    named
+        Names of clips whose patient an import named.
+    """
+    by_pixels: dict[str, list[Incoming]] = {}
+    for one in incoming:
+        by_pixels.setdefault(one.pixels, []).append(one)
+    found: dict[str, Incoming] = {}
+    for pixels, coming in by_pixels.items():
+        alike = register.alike(pixels)
+        taken = {one.header.patient for one in coming}
+        here = {patient for clip in alike for patient in (clip.header.patient, came_as[clip.name])}
+        for clip in alike:
+            patient = clip.header.patient
+            if patient in taken or came_as[clip.name] != patient or clip.name in named:
+                continue
+            fit = [
+                one
+                for one in coming
+                if one.header.patient not in here
+                and patient in stand_ins.get(one.header.stem, ())
+                and strictest((clip.split, one.split)) is one.split
+            ]
+            if fit:
+                found[clip.name] = min(fit, key=lambda one: one.header.stem != clip.header.stem)
+                here.add(found[clip.name].header.patient)
+    return found
 
 
 def exported_twins(incoming: Iterable[Incoming]) -> Mapping[str, set[str]]:

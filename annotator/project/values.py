@@ -82,11 +82,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What came of adding a recording; ``is_new`` is False where the project had its content already."""
+    """What came of adding a recording; ``is_new`` is False where the project had its content already.
+
+    ``given`` is there where the clip's patient was named by nobody so far, and the clip was given to the recording's:
+    what that means for models, as the end of a sentence, which is often empty.
+    """
 
     clip: Clip
     is_new: bool
     revision: int
+    given: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ class Arrivals:
     """Recordings on their way into a project, and what is worth telling of them.
 
     ``splits`` has the split of every patient so far, and ``patient_now`` tells who a patient is in the project. A
-    manifest (``is_manifest``) names patients for sure, those in ``unnamed`` aside, and its labels are masks. Where
+    manifest (``is_manifest``) names patients for sure, those in ``unnamed`` aside, and its labels are masks;
+    ``stand_ins`` has, by their stems, as whom its files come where nobody names their patients. Where
     ``replaces``, labels take the place of those that they contradict; ``skip_damaged`` leaves out recordings that
     cannot be read. ``heard`` has what files call the patients, and ``here`` the clips of the project, of which some
     frames may come.
@@ -55,6 +56,7 @@ class Arrivals:
     is_manifest: bool = False
     replaces: bool = False
     unnamed: Collection[str] = ()
+    stand_ins: Mapping[str, Collection[str]] = field(default_factory=dict)
     skip_damaged: bool = False
     heard: Mapping[str, str] = field(default_factory=dict)
     here: Sequence[Clip] = ()
@@ -117,6 +119,7 @@ class Arrivals:
             told=lambda done, total: progress.update(done, total, "Comparing with the clips here"),
             patients_are_named=self.is_manifest,
             unnamed=self.unnamed,
+            stand_ins=self.stand_ins,
             leave_out=self._leave_out if self.skip_damaged else None,
         )
         return self._report(project, added, author, parted=parted)

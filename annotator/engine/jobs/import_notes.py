@@ -35,6 +35,11 @@ FOLLOWED_SENTENCE = (
     "the clips' menu in the window, or 'annotator edit PROJECT CLIP --patient new', says so."
 )
 
+GIVEN_SENTENCE = (
+    "{clips} here, whose patient nobody had named, went to the {patients} that the import names, with all labels; undo "
+    "takes that back{models}."
+)
+
 PARTED_SENTENCE = (
     "{clips} came as a patient whose clips were given to several others, and {counts} for one more patient, "
     "in '{split}', until the clips' menu in the window, or 'annotator edit PROJECT CLIP --patient P', says "
@@ -108,6 +113,7 @@ def sentences_of(
     yield from _clip_sentences(pairs)
     yield from split_sentences((found.clip, one.split) for found, one in pairs)
     yield from _patient_sentences(pairs)
+    yield from _given_sentences(pairs)
     yield from _followed_sentences(pairs)
     yield from _parted_sentences(c for c in new.values() if c.header.patient in parted)
     yield from _foreign_sentences(pairs, here)
@@ -168,6 +174,15 @@ def _patient_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
     others = {found.clip.name for found, one in pairs if not found.is_new and found.clip.header.patient != one.patient}
     if others:
         yield OTHER_PATIENT_SENTENCE.format(clips=counted(len(others), "clip"))
+
+
+def _given_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:
+    """How many clips whose patient nobody had named went to the import's patients, and what that means for models."""
+    given = {found.clip.name: found for found, _ in pairs if found.given is not None}
+    if given:
+        patients = counted(len({found.clip.header.patient for found in given.values()}), "patient")
+        models = next(found.given for found in given.values()) or ""
+        yield GIVEN_SENTENCE.format(clips=counted(len(given), "clip"), patients=patients, models=models)
 
 
 def _followed_sentences(pairs: Sequence[tuple[Added, Taken]]) -> Iterator[str]:

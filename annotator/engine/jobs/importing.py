@@ -223,6 +223,7 @@ def import_manifest(
         is_manifest=True,
         replaces=replace_labels,
         unnamed=read.unnamed,
+        stand_ins=read.stand_ins,
         heard=listening.heard,
     )
 

@@ -159,13 +159,14 @@ def test_patients_whom_a_manifest_spells_almost_alike_are_told_of(project: Proje
 
 
 def test_a_manifest_after_its_folder_says_what_is_there_twice(project: Project, tmp_path: Path) -> None:
-    """Every recording was there twice, the first time of one patient, and nothing said what to do."""
-    images = stacks(tmp_path, 3)
+    """Where the files moved meanwhile, every recording was there twice, and nothing said what to do."""
+    (tmp_path / "first").mkdir()
+    images = stacks(tmp_path / "first", 3)
     (tmp_path / "other").mkdir()
     (other,) = stacks(tmp_path / "other", 1)
     tifffile.imwrite(other, np.zeros((2, 8, 9), dtype=np.uint8), photometric="minisblack")
     import_paths(project, [*images, other], ImportOptions(), author="t", progress=Silent())
-    lines = [f"{image.name},P{number}" for number, image in enumerate(images)]
+    lines = [f"{image.rename(tmp_path / image.name).name},P{number}" for number, image in enumerate(images)]
 
     def come(count: int) -> list[str]:
         (tmp_path / "rows.csv").write_text("\n".join(["image,patient", *lines[:count]]))
@@ -175,7 +176,7 @@ def test_a_manifest_after_its_folder_says_what_is_there_twice(project: Project, 
     assert come(1) == [], "what else the folder's patient has would go too"
     project.remove_patient("P0")
     (sentence,) = come(3)
-    patient = project.pseudonymiser.key(tmp_path.name)
+    patient = project.pseudonymiser.key("first")
     assert sentence.startswith(f"All that is here of patient {patient}, 3 clips, came a second time, ")
     assert f"--patient {patient}'" in sentence
     project.remove_patient(patient)
@@ -867,7 +868,8 @@ def test_a_manifest_without_patients_leaves_those_that_files_name(project: Proje
         report = import_manifest(other, manifest, values=None, author="a", progress=Silent())
         assert (report.added, report.known, len(other.clips())) == (0, 1, 1)
         manifest.write_text("image,patient\nnobody.dcm,P\n")
-        assert import_manifest(other, manifest, values=None, author="a", progress=Silent()).added == 1
+        assert import_manifest(other, manifest, values=None, author="a", progress=Silent()).added == 0
+        assert [clip.header.patient for clip in other.clips()] == [other.pseudonymiser.key("P")]
 
 
 def test_a_manifest_without_patients_splits_by_those_that_files_name(project: Project, tmp_path: Path) -> None:
