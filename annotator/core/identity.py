@@ -42,6 +42,9 @@ EVERYBODY_SENTENCE: Final = (
 PATIENT_SENTENCES: Final = (NO_PATIENT_SENTENCE, EVERYBODY_SENTENCE)
 """What readers say of a clip's patient; it holds no more where somebody else names the patient."""
 
+NO_DOMAIN: Final = "default"
+"""The domain of clips of which nobody says one."""
+
 PIXEL_DIGITS: Final = 52
 """Digits of a content hash that speak of the pixels alone."""
 
@@ -210,7 +213,7 @@ class ClipHeader:
     width: int
     channels: int = 1
     view: str | None = None
-    domain: str = "default"
+    domain: str = NO_DOMAIN
     spacing: Spacing | None = None
     spacing_status: SpacingStatus = SpacingStatus.UNKNOWN
     proposed_spacing: Spacing | None = None
@@ -246,6 +249,18 @@ class ClipHeader:
     def with_confirmed(self, spacing: Spacing) -> ClipHeader:
         """The header with a pixel size that a person vouches for."""
         return replace(self, spacing=spacing, spacing_status=SpacingStatus.CONFIRMED, proposed_spacing=None)
+
+    def filled_from(self, other: ClipHeader) -> ClipHeader:
+        """The header with another one's view, domain and pixel size, each where it has none itself."""
+        sizes = other if self.spacing is None and other.spacing is not None else self
+        return replace(
+            self,
+            view=self.view or other.view,
+            domain=other.domain if self.domain == NO_DOMAIN else self.domain,
+            spacing=sizes.spacing,
+            spacing_status=sizes.spacing_status,
+            proposed_spacing=sizes.proposed_spacing,
+        )
 
     def is_sized_like(self, other: ClipHeader) -> bool:
         """Whether domain, picture and what is known of the pixel size are the same: what fits one may fit the other.

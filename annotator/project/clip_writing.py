@@ -94,7 +94,8 @@ class ClipWriter(LabelImporter):
         stand_ins
             Pseudonyms that stand for the patient where nobody names one, as that of a folder's name, by the stems of
             recordings that name one; it may grow too. A clip of such a pseudonym, as which it came by an import that
-            names nobody for sure, and of a recording's pixels is given to the recording's patient, as a step for undo.
+            names nobody for sure, and of a recording's pixels is given to the recording's patient, as a step for undo,
+            with the view, the domain and the pixel size of the recording where it has none.
         leave_out
             Where it is given, a recording that cannot be read is left out, unless all are: it is called with the
             recording and what is wrong of it, before the next one is asked for.

@@ -66,13 +66,16 @@ class Register:
     def give(self, clip: Clip, incoming: Incoming) -> Clip:
         """A clip of the project as that of a recording's patient, which it is from now on.
 
+        View, domain and pixel size are the recording's where nothing is known of them here.
+
         Raises
         ------
         BadInput
             Where the patient's other clips are in another split.
         """
         patient, split = incoming.header.patient, self._split(incoming)
-        given = replace(given_to(patient, clip), split=split)
+        known = replace(clip, header=clip.header.filled_from(incoming.header), split=split)
+        given = given_to(patient, known)
         self._by_pixels[clip.pixels] = [given if other is clip else other for other in self._by_pixels[clip.pixels]]
         self._splits.setdefault(patient, split)
         return given

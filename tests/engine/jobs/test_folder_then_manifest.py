@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ from pydicom.data import get_testdata_file
 from annotator import registry
 from annotator.core.edits import Assign
 from annotator.core.errors import AnnotatorError, BadInput, ContradictingLabels, ProjectError
-from annotator.core.identity import Clip, FrameKey, PatientFrom, Split, strictest
+from annotator.core.identity import Clip, FrameKey, PatientFrom, Spacing, SpacingStatus, Split, strictest
 from annotator.core.labels import StructureLabel
 from annotator.core.status import LabelStatus
 from annotator.engine.jobs.arrivals import ImportReport
@@ -115,6 +116,21 @@ def test_a_manifest_names_the_patients_of_clips_that_came_by_folder(
     project.redo(author="ann")
     assert (project.clips(), said_in(project)) == (after[1], after[2])
     assert project.check().is_sound
+
+
+def test_what_a_row_vouches_for_fills_what_nobody_said_here(project: Project, tmp_path: Path) -> None:
+    come(project, pictures(tmp_path, 2))
+    theirs = project.clip("b").header.with_confirmed(Spacing(0.5, 0.5))
+    project.update_clip("b", replace(theirs, view="side", domain="south"), author="ann")
+    before = project.clips()
+    header = "image,patient,view,domain,spacing_y_mm,spacing_x_mm"
+    rows_come(project, tmp_path, [f"images/{name}.tif,P{name},front,north,0.2,0.3" for name in "ab"], header)
+    filled, kept = (clip.header for clip in project.clips())
+    assert (filled.view, filled.domain, filled.spacing) == ("front", "north", Spacing(0.2, 0.3))
+    assert filled.spacing_status is SpacingStatus.TRUSTED
+    assert kept == replace(before[1].header, patient=kept.patient)
+    project.undo(author="t")
+    assert project.clips() == before
 
 
 def test_new_clips_come_beside_those_that_are_given_and_stay_at_undo(project: Project, tmp_path: Path) -> None:
