@@ -149,7 +149,6 @@ def clips_of_nobody(
             ]
             if fit:
                 found[clip.name] = min(fit, key=lambda one: one.header.stem != clip.header.stem)
-                here.add(found[clip.name].header.patient)
     return found
 
 

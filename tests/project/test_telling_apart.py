@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,18 @@ def test_new_clips_are_named_and_found_as_a_look_at_all_would(coming: list[Incom
         is_twin = any(other.content_hash == one.staged.content_hash for other in clips)
         assert (clip.content_hash != one.staged.content_hash) is is_twin
         clips.append(clip)
+
+
+def test_a_clip_that_is_given_is_found_as_its_patient_s_who_is_in_its_split_from_then_on() -> None:
+    one = incoming("a", "p", 1)
+    clip = Register([]).new_clip(one)
+    register = Register([clip])
+    given = register.give(clip, incoming("b", "q", 1, Split.TEST))
+    assert list(register.alike(one.pixels)) == [given]
+    assert given == replace(clip, header=replace(clip.header, patient=PSEUDONYMS.key("q")), split=Split.TEST)
+    for split in (Split.TRAIN, Split.VALIDATION):
+        with pytest.raises(BadInput, match="already in 'test'"):
+            register.new_clip(incoming("c", "q", 2, split))
 
 
 def test_a_patient_is_in_one_split_beside_clips_that_came_just_before() -> None:

@@ -239,7 +239,7 @@ def test_a_running_learner_unlearns_what_a_manifest_sets_apart(tmp_path: Path) -
         assert all(key.clip != "p1" for key in workshop.trainers[1].ever_seen)
 
 
-@pytest.mark.parametrize("named_by", ["hand", "manifest", "dicom", "folder of tests"])
+@pytest.mark.parametrize("named_by", ["hand", "hand, to the folder", "manifest", "dicom", "folder of tests"])
 def test_clips_whose_patient_somebody_named_stay(project: Project, tmp_path: Path, named_by: str) -> None:
     (file,) = pictures(tmp_path, 1)
     if named_by == "dicom":
@@ -250,13 +250,23 @@ def test_clips_whose_patient_somebody_named_stay(project: Project, tmp_path: Pat
     if named_by == "manifest":
         rows_come(project, tmp_path, [f"images/{file.name},images,"])
     else:
-        come(project, [file], split=Split.TEST if named_by == "folder of tests" else None)
+        patient_from: PatientFrom = "stem" if named_by == "hand, to the folder" else "file"
+        come(project, [file], patient_from, split=Split.TEST if named_by == "folder of tests" else None)
     (first,) = project.clips()
-    if named_by == "hand":
-        project.give_clips([first.name], "Q", author="t")
+    if named_by.startswith("hand"):
+        project.give_clips([first.name], "Q" if named_by == "hand" else "images", author="t")
         (first,) = project.clips()
     report = rows_come(project, tmp_path, [f"images/{file.name},P1,"])
     assert (report.added, told(report), project.clip(first.name)) == (1, [], first)
+
+
+def test_a_clip_stays_beside_one_that_its_patient_has_already(project: Project, tmp_path: Path) -> None:
+    come(project, pictures(tmp_path, 1), split=Split.TEST)
+    assert rows_come(project, tmp_path, ["images/a.tif,P1,"]).added == 1
+    project.update_clip("a", project.clip("a").header, author="t", split=Split.TRAIN)
+    before = all_of(project)
+    report = rows_come(project, tmp_path, ["images/a.tif,P1,"])
+    assert (report.known, told(report), all_of(project)) == (1, [], before)
 
 
 @pytest.mark.parametrize("order", [("a", "copy"), ("copy", "a")])
