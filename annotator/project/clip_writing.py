@@ -126,12 +126,16 @@ class ClipWriter(LabelImporter):
             given, commit = self._store_added(apart, repaired, author, is_named=patients_are_named)
         for done in (given, commit):
             self._emitted(done)
+        return self._as_stored(apart.added, given, commit)
+
+    def _as_stored(self, added: Sequence[Added], given: Commit, commit: Commit) -> tuple[Added, ...]:
+        """What came of each recording, with the revision of new clips, and what giving others to patients means."""
         models = given.sentence.removeprefix(self._operation_sentence(given.revision)) if given.clips else ""
         return tuple(
             replace(one, revision=commit.revision)
             if one.is_new
             else replace(one, given=models if one.clip.name in given.clips else None)
-            for one in apart.added
+            for one in added
         )
 
     def _store_added(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,17 @@ def all_of(project: Project) -> tuple[int, tuple[Clip, ...], Said, Mapping[str, 
     """What a refused import must leave as it is."""
     files = {file.name: file.read_bytes() for file in (project.path / "clips").iterdir()}
     return project.data_revision, project.clips(), said_in(project), files
+
+
+def undo_and_redo(project: Project, is_as_before: Callable[[], bool]) -> None:
+    """Undo what came last until all is as before, in two steps at most, and redo as many."""
+    n_steps = 0
+    while not is_as_before():
+        n_steps += 1
+        assert n_steps <= 2
+        project.undo(author="x")
+    for _ in range(n_steps):
+        project.redo(author="x")
 
 
 def assert_kept(before: PartialLabel, after: PartialLabel) -> None:
@@ -159,13 +170,9 @@ class ColleaguesMachine(RuleBasedStateMachine):
         if not replaces:
             for key, (label, _) in before[2].items():
                 assert_kept(label, project.label(key))
-        n_steps = 0
-        while {key: said for key, said in said_in(project).items() if key in before[2]} != before[2]:
-            n_steps += 1
-            assert n_steps <= 2
-            project.undo(author="x")
-        for _ in range(n_steps):
-            project.redo(author="x")
+        undo_and_redo(
+            project, lambda: {key: said for key, said in said_in(project).items() if key in before[2]} == before[2]
+        )
         assert said_in(project) == after[2]
 
     @invariant()

@@ -35,7 +35,7 @@ from annotator.project.values import Commit
 from annotator.testing.sessions import SIDE, driven, outline_square
 from tests.core import strategies
 from tests.core.strategies import PROTOCOL, SHAPE
-from tests.engine.jobs.test_colleagues import all_of, assert_kept, said_in
+from tests.engine.jobs.test_colleagues import all_of, assert_kept, said_in, undo_and_redo
 
 ABSENT = Assign("two", StructureLabel(LabelStatus.ABSENT))
 WHOLE = Assign("one", StructureLabel(LabelStatus.OUTLINED, np.ones(SHAPE, dtype=np.bool_)))
@@ -386,15 +386,13 @@ class LateManifests(RuleBasedStateMachine):
         after = all_of(project)
         again = rows_come(project, self.folder, lines, header)
         assert (again.added, told(again), all_of(project)) == (0, [], after)
-        n_steps = 0
-        while {key: said for key, said in said_in(project).items() if key.clip in was} != before[2] or any(
-            project.clip(name).header.patient != was[name].header.patient for name in moved
-        ):
-            n_steps += 1
-            assert n_steps <= 2
-            project.undo(author="x")
-        for _ in range(n_steps):
-            project.redo(author="x")
+        undo_and_redo(
+            project,
+            lambda: (
+                {key: said for key, said in said_in(project).items() if key.clip in was} == before[2]
+                and all(project.clip(name).header.patient == was[name].header.patient for name in moved)
+            ),
+        )
         assert said_in(project) == after[2]
         assert owners(project) == {clip.name: clip.header.patient for clip in after[1]}
 
