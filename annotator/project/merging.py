@@ -144,19 +144,19 @@ def refused(clashes: Mapping[FrameKey, Contradiction], replaced: Mapping[FrameKe
         What :func:`replacing` gives in those of these frames where it is not refused too.
     """
     (_, first), *others = clashes.items()
-    more = counted(len(others), "other frame")
-    named = _named([key for key, _ in others])
-    also = f", and so {'does' if len(others) == 1 else 'do'} {more} ({named})" if others else ""
     stuck = [key for key in clashes if key not in replaced]
+    # Where some of them alone are to be cleared, these are the ones to name.
+    named = "" if stuck and replaced else f" ({_named([key for key, _ in others])})"
+    also = f", and so {'does' if len(others) == 1 else 'do'} {counted(len(others), 'other frame')}{named}"
     if not replaced:
         remedy = "clear those here first (Del in the window)"
     elif not stuck:
         remedy = f"let them replace those here {_HOW}"
     else:
-        where = stuck[0].in_words if len(stuck) == 1 else f"{len(stuck)} frames ({_named(stuck)})"
-        remedy = f"clear what is in their way in {where} (Del in the window), and let them replace the rest {_HOW}"
+        where = stuck[0].in_words if len(stuck) == 1 else f"{len(stuck)} of these frames ({_named(stuck)})"
+        remedy = f"clear what they would cut in {where} (Del in the window), and let them replace the rest {_HOW}"
     return ContradictingLabels(
-        f"{first}{also}; nothing was imported. Where the new labels are right, {remedy}.",
+        f"{first}{also if others else ''}; nothing was imported. Where the new labels are right, {remedy}.",
         tuple((key, structure) for key, joined in replaced.items() for structure in joined.replaced),
         tuple((key, structure) for key, joined in replaced.items() for structure in joined.left_out),
         can_replace=not stuck,
@@ -164,9 +164,11 @@ def refused(clashes: Mapping[FrameKey, Contradiction], replaced: Mapping[FrameKe
 
 
 def _named(keys: Collection[FrameKey]) -> str:
-    """Some frames, as a list in a sentence."""
-    such = ", ".join(key.in_words for key in list(keys)[:_NAMED])
-    return such + (", ..." if len(keys) > _NAMED else "")
+    """Some frames, as a list in a sentence; where they are the same ones of their clips, as of stills, said once."""
+    some = list(keys)[:_NAMED]
+    is_said_once = len({key.frame for key in some}) == 1
+    words = [f"'{key.clip}'" if i and is_said_once else key.in_words for i, key in enumerate(some)]
+    return ", ".join(words) + (", ..." if len(keys) > _NAMED else "")
 
 
 def _in_the_way(protocol: LabelProtocol, ours: PartialLabel, theirs: PartialLabel) -> dict[str, int]:

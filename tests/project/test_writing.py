@@ -234,13 +234,30 @@ def test_an_outline_that_would_be_cut_is_named_though_labels_may_replace(project
     stuck = FrameKey("clip", 2)
     project.commit(stuck, [Assign("two", outlined(box(1, 1)))], author="ann")
     before = stored(project)
-    with pytest.raises(ContradictingLabels, match="clear what is in their way in the 3rd frame of 'clip' ") as refused:
+    with pytest.raises(ContradictingLabels, match="clear what they would cut in the 3rd frame of 'clip' ") as refused:
         project.import_labels(theirs, author="eve")
     assert not refused.value.can_replace
     cut = "48 pixels of the 3rd frame of 'clip' are Right chamber here and another .* clear those here first"
     with pytest.raises(ContradictingLabels, match=cut):
         project.import_labels(theirs, author="eve", joining=REPLACING)
     assert stored(project) == before
+
+
+def test_frames_that_are_refused_are_listed_once(project: Project) -> None:
+    """Of stills it is the first frame of each; and of those to clear and the others, the former are named."""
+    stills = [f"still {number}" for number in range(4)]
+    for seed, name in enumerate(stills):
+        project.add_clip(recording(project, name, seed=seed, n_frames=1), author="ann")
+        project.commit(FrameKey(name, 0), [Assign("one", outlined(box(2, 2, 4, 4)))], author="ann")
+    news = {FrameKey(name, 0): PartialLabel(SHAPE, {"one": outlined(box(0, 0))}) for name in stills}
+    alike = "and so do 3 other frames \\(the 1st frame of 'still 1', 'still 2', 'still 3'\\); .* let them replace those"
+    with pytest.raises(ContradictingLabels, match=alike):
+        project.import_labels(news, author="eve")
+    for name in stills[2:]:
+        project.commit(FrameKey(name, 0), [Assign("two", outlined(box(0, 0, 1, 1)))], author="ann")
+    some = "3 other frames; .* would cut in 2 of these frames \\(the 1st frame of 'still 2', 'still 3'\\)"
+    with pytest.raises(ContradictingLabels, match=some):
+        project.import_labels(news, author="eve")
 
 
 def test_threads_share_one_project(project: Project) -> None:
