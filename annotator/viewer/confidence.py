@@ -24,8 +24,8 @@ def held_sentence(patients: tuple[str, ...], *, unmeasured: str = "") -> str:
     """Who is held aside, by pseudonym, or from when on somebody is; and, as a sentence, what they do not measure."""
     if not patients:
         return (
-            "No patient is held aside yet. From the fourth labelled patient on, some are kept out of training, "
-            "and the model is measured on them."
+            "No patient is held aside yet. From the fourth labelled patient on, some that nothing was learnt from are "
+            "kept out of training, and the model is measured on them."
         )
     who = "Patient" if len(patients) == 1 else f"{len(patients)} patients"
     told = f"{who} held aside, never trained on: {', '.join(patients)}."
