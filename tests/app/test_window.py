@@ -67,6 +67,8 @@ def window(qtbot: Any, folder: Path, suggesting: Any) -> Iterator[MainWindow]:
     native(made).setFocus()
     qtbot.waitUntil(lambda: states(made)["lv"] is CellState.SUGGESTED)
     yield made
+    # What an import did is there before the window hears that it is over; closing would ask.
+    qtbot.waitUntil(lambda: made.session is None or not made.session.transfer.unfinished, timeout=30_000)
     made.close()
     made.deleteLater()
 
