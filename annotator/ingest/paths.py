@@ -217,18 +217,25 @@ def read_paths(
         elif path in exports:
             named.append(path)
         else:
-            try:
-                refuse_manifest(path)
-                found.append(_Found(path, reader_of(path, readers), is_explicit=True))
-            except BadInput as error:
-                if not (skip_damaged and path.exists()):
-                    raise
-                refused[path] = error
+            found += _named(path, readers, refused, skip_damaged=skip_damaged)
     if not found:
         exported = [*named, *(mask for folder in folders for mask in folder.exported)]
         refuse_masks_alone(paths[0], exported, [mask for folder in folders for mask in folder.kept_apart])
     sentences, by_user = [*told_of(readers), *passed_over(folders, named)], overrides or Overrides()
     return Reading(_once(found), sentences, pseudonymiser, by_user, refused=refused, skip_damaged=skip_damaged)
+
+
+def _named(
+    path: Path, readers: Mapping[str, Reader], refused: dict[Path, BadInput], *, skip_damaged: bool
+) -> Iterator[_Found]:
+    """A file that was named, or why it is refused, where it may be left out."""
+    try:
+        refuse_manifest(path)
+        yield _Found(path, reader_of(path, readers), is_explicit=True)
+    except BadInput as error:
+        if not (skip_damaged and path.exists()):
+            raise
+        refused[path] = error
 
 
 def _once(found: Sequence[_Found]) -> list[_Found]:

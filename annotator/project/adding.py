@@ -28,6 +28,7 @@ from annotator.project.values import Cell
 
 __all__ = [
     "Incoming",
+    "discarded_at_failure",
     "insert_clips",
     "placed",
     "prepare",
@@ -83,6 +84,17 @@ class Incoming:
         self.staged.part.unlink(missing_ok=True)
 
 
+@contextmanager
+def discarded_at_failure(incoming: Sequence[Incoming]) -> Iterator[None]:
+    """Drop the staged frames of recordings where what is done with them fails."""
+    try:
+        yield
+    except BaseException:
+        for one in incoming:
+            one.discard()
+        raise
+
+
 def prepare(
     session: Session,
     protocol: LabelProtocol,
@@ -107,7 +119,7 @@ def prepare(
     """
     incoming: list[Incoming] = []
     damage: BadInput | None = None
-    try:
+    with discarded_at_failure(incoming):
         for recording, split in recordings:
             try:
                 incoming.append(_staged(session, protocol, recording, split, author=author))
@@ -118,10 +130,6 @@ def prepare(
                 damage = damage or error
         if damage is not None and not incoming:
             raise damage
-    except BaseException:
-        for one in incoming:
-            one.discard()
-        raise
     return incoming
 
 

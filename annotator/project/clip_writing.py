@@ -83,8 +83,7 @@ class ClipWriter(LabelImporter):
         accept
             Called with what would be added before any of it is stored; where it raises, nothing is.
         told
-            Called with how many of all recordings were compared with what is here, which reads the files of those that
-            are; where it raises, nothing is stored.
+            Called with how many of all recordings were compared with what is here; where it raises, nothing is stored.
         patients_are_named
             Whether the patients are known for sure, as from a manifest: equal pixels of two patients are then
             two clips, as they are where an export comes back that has both. Otherwise they are one, since a copied
@@ -92,10 +91,8 @@ class ClipWriter(LabelImporter):
         unnamed
             Pseudonyms of patients of whom that is not so; it may grow while the recordings are read.
         stand_ins
-            Pseudonyms that stand for the patient where nobody names one, as that of a folder's name, by the stems of
-            recordings that name one; it may grow too. A clip of such a pseudonym, as which it came by an import that
-            names nobody for sure, and of a recording's pixels is given to the recording's patient, as a step for undo,
-            with the view, the domain and the pixel size of the recording where it has none.
+            Pseudonyms that stand for the patient where nobody names one, by the stems of recordings that name one; it
+            may grow too. See :func:`~annotator.project.telling_apart.clips_of_nobody` on what they are given.
         leave_out
             Where it is given, a recording that cannot be read is left out, unless all are: it is called with the
             recording and what is wrong of it, before the next one is asked for.
@@ -112,17 +109,13 @@ class ClipWriter(LabelImporter):
         self._refuse_read_only()
         incoming = adding.prepare(self._session, self.protocol, recordings, author=author, leave_out=leave_out)
         with self._lock:
-            try:
+            with adding.discarded_at_failure(incoming):
                 # It may have been closed while the frames came.
                 self._refuse_read_only()
                 apart = self._told_apart(incoming, is_named=patients_are_named, unnamed=unnamed, stand_ins=stand_ins)
                 if accept is not None:
                     accept(apart.added)
                 repaired = self._repaired(incoming, apart.added, told)
-            except BaseException:
-                for one in incoming:
-                    one.discard()
-                raise
             given, commit = self._store_added(apart, repaired, author, is_named=patients_are_named)
         for done in (given, commit):
             self._emitted(done)

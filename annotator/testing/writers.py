@@ -118,12 +118,19 @@ class WriterContract:
         writer, labels = self.make_writer(), _labels()
         clip = sample_clip(n_frames=len(labels))
 
-        def frames() -> Iterator[LabelledFrame]:
+        def cut_off() -> Iterator[LabelledFrame]:
+            """Two frames and an error.
+
+            Raises
+            ------
+            AnnotatorError
+                Behind the second frame.
+            """
             yield from list(labelled_clip(clip, labels).frames)[:2]
             raise AnnotatorError("The second half is missing.")
 
         try:
-            writer.write([LabelledClip(clip, frames())], sample_context(), tmp_path)
+            writer.write([LabelledClip(clip, cut_off())], sample_context(), tmp_path)
         except AnnotatorError as error:
             assert "second half" in str(error)  # noqa: PT017  # the kit must run without pytest
         else:
